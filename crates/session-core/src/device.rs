@@ -1,0 +1,592 @@
+//! What a `User-Agent` says about the device: a name for the device list, and the coarse families
+//! that a stable fingerprint compares.
+//!
+//! The header is the client's own claim. It is good enough to help a person recognise their
+//! devices, and never a reason to grant anything. The parsing is woothee's; what it does not know
+//! (newer HTTP libraries, media and download helpers, a few systems) is told apart here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of device a session runs on. In configuration and databases: its lower-case name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceType {
+    /// A computer.
+    Desktop,
+    /// A phone, or an iPod.
+    Mobile,
+    /// An iPad or an Android tablet. An iPad that asks for desktop sites, as it does unless told
+    /// otherwise, cannot be told from a Mac.
+    Tablet,
+    /// A crawler or a link preview.
+    Bot,
+    /// Everything else: HTTP libraries, consoles, television sets, no agent at all.
+    #[default]
+    Unknown,
+}
+
+impl DeviceType {
+    /// The name that is stored: `desktop`, `mobile`, `tablet`, `bot` or `unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Mobile => "mobile",
+            Self::Tablet => "tablet",
+            Self::Bot => "bot",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for DeviceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DeviceType {
+    type Err = InvalidDeviceType;
+
+    /// Reads what [`as_str`](Self::as_str) writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, InvalidDeviceType> {
+        [
+            Self::Desktop,
+            Self::Mobile,
+            Self::Tablet,
+            Self::Bot,
+            Self::Unknown,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == text)
+        .ok_or(InvalidDeviceType)
+    }
+}
+
+/// The text names no [`DeviceType`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidDeviceType;
+
+impl fmt::Display for InvalidDeviceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a device type is one of desktop, mobile, tablet, bot, unknown")
+    }
+}
+
+impl std::error::Error for InvalidDeviceType {}
+
+/// A device as a person would recognise it in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// "Chrome on macOS", "Safari on iPhone", "curl", "Googlebot", or "Unknown device". Made from
+    /// fixed words, except that a bot's own name is taken from its agent (at most 40 ASCII
+    /// letters, digits, `-` and `_`).
+    pub name: String,
+    /// What kind of device it is.
+    pub kind: DeviceType,
+}
+
+/// Names the device behind a `User-Agent`. An agent that says nothing is "Unknown device".
+#[must_use]
+pub fn describe(user_agent: &str) -> Device {
+    let agent = Agent::read(user_agent);
+    let name = match (agent.client, agent.system) {
+        (Client::Browser(label, _), Some(system)) => format!("{label} on {}", system.label),
+        (Client::Browser(label, _) | Client::Library(label), _) => label.to_owned(),
+        (Client::Bot, _) => bot_name(user_agent).unwrap_or("Bot").to_owned(),
+        (Client::Helper | Client::Unknown, Some(system)) => system.label.to_owned(),
+        (Client::Helper | Client::Unknown, None) => "Unknown device".to_owned(),
+    };
+    let kind = match (agent.client, agent.system) {
+        (Client::Bot, _) => DeviceType::Bot,
+        (Client::Browser(..), Some(system)) if system.label == "Android" => {
+            android_kind(user_agent)
+        }
+        (_, Some(system)) => system.kind,
+        (_, None) => DeviceType::Unknown,
+    };
+    Device { name, kind }
+}
+
+/// The families that an update, a display preference or "request desktop site" does not change.
+///
+/// `None` is unknown: it neither matches nor differs from anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Families {
+    /// The browser, HTTP library or bot.
+    pub browser: Option<BrowserFamily>,
+    /// The operating system.
+    pub system: Option<SystemFamily>,
+}
+
+/// A family of browsers, or a program that is no browser and known as such.
+///
+/// Browsers that share a family cannot be told apart reliably: Vivaldi shows itself as Chrome to
+/// most sites, a page on an iPhone's home screen starts with Safari's cookies under an agent
+/// without Safari's name. The names are part of stored fingerprints: a renamed family makes every
+/// stored digest of it stale (which costs time, and signs nobody out).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BrowserFamily {
+    /// Chrome and Chromium on every system, `CriOS` included, and browsers that pass for them
+    /// (Brave, Vivaldi, Electron).
+    Chrome,
+    /// Microsoft Edge on every system, `EdgA` and `EdgiOS` included.
+    Edge,
+    /// Firefox on every system, `FxiOS` included.
+    Firefox,
+    /// Safari, and pages in an iOS web view.
+    Safari,
+    /// Opera.
+    Opera,
+    /// Samsung Internet.
+    SamsungInternet,
+    /// An Android web view inside an application.
+    WebView,
+    /// Another browser, by name.
+    Other(&'static str),
+    /// An HTTP library or command-line client, by name: a cookie that moves from a browser to
+    /// `curl` was copied.
+    HttpLibrary(&'static str),
+    /// Crawlers and link previews, all in one family.
+    Bot,
+}
+
+impl BrowserFamily {
+    /// The name that goes into a stable fingerprint.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chrome => "Chrome",
+            Self::Edge => "Edge",
+            Self::Firefox => "Firefox",
+            Self::Safari => "Safari",
+            Self::Opera => "Opera",
+            Self::SamsungInternet => "Samsung Internet",
+            Self::WebView => "Web view",
+            Self::Other(name) | Self::HttpLibrary(name) => name,
+            Self::Bot => "Bot",
+        }
+    }
+}
+
+/// A family of operating systems between which one device moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SystemFamily {
+    /// Every Windows.
+    Windows,
+    /// macOS, iPhone, iPad, iPod: an iPad that asks for desktop sites says `Macintosh`.
+    Apple,
+    /// Linux and Android: "request desktop site" on Android says `X11; Linux x86_64`.
+    LinuxAndroid,
+    /// ChromeOS.
+    ChromeOs,
+    /// Another system, by name.
+    Other(&'static str),
+}
+
+impl SystemFamily {
+    /// The name that goes into a stable fingerprint.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Windows => "Windows",
+            Self::Apple => "Apple",
+            Self::LinuxAndroid => "Linux",
+            Self::ChromeOs => "ChromeOS",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// The families of a `User-Agent`. HTTP libraries and bots have no system; media and download
+/// helpers have neither family, because they fetch for a browser, on another device even (`AirPlay`
+/// hands the address to the television set).
+#[must_use]
+pub fn families(user_agent: &str) -> Families {
+    let agent = Agent::read(user_agent);
+    let browser = match agent.client {
+        Client::Browser(_, family) => Some(family),
+        Client::Library(name) => Some(BrowserFamily::HttpLibrary(name)),
+        Client::Bot => Some(BrowserFamily::Bot),
+        Client::Helper => return Families::default(),
+        Client::Unknown => None,
+    };
+    Families {
+        browser,
+        system: agent.system.map(|system| system.family),
+    }
+}
+
+/// Whether one agent can be the other's after "request desktop site", though it then goes by
+/// another browser's name.
+///
+/// Firefox on iOS does: `FxiOS` in its mobile agent, plain Safari on a Mac in its desktop one,
+/// which is also what it sends on an iPad (`UserAgent.swift` in mozilla-mobile/firefox-ios). The
+/// other browsers keep their names.
+pub(crate) fn one_is_desktop_site_of_other(one: &str, other: &str) -> bool {
+    let shows = |text: &str| {
+        text.contains("(Macintosh;") && families(text).browser == Some(BrowserFamily::Safari)
+    };
+    (one.contains("FxiOS/") && shows(other)) || (other.contains("FxiOS/") && shows(one))
+}
+
+/// One agent, taken apart.
+struct Agent {
+    client: Client,
+    system: Option<System>,
+}
+
+#[derive(Clone, Copy)]
+enum Client {
+    Browser(&'static str, BrowserFamily),
+    Library(&'static str),
+    Bot,
+    Helper,
+    Unknown,
+}
+
+#[derive(Clone, Copy)]
+struct System {
+    label: &'static str,
+    family: SystemFamily,
+    kind: DeviceType,
+}
+
+impl Agent {
+    fn read(text: &str) -> Self {
+        // Before woothee, which takes some of these for browsers or does not know them.
+        if let Some(name) = library(text) {
+            return Self {
+                client: Client::Library(name),
+                system: None,
+            };
+        }
+        if is_bot(text) {
+            return Self {
+                client: Client::Bot,
+                system: None,
+            };
+        }
+        let helper = HELPERS.iter().any(|word| text.contains(word));
+        let Some(parsed) = woothee::parser::Parser::new().parse(text) else {
+            let client = if helper {
+                Client::Helper
+            } else {
+                Client::Unknown
+            };
+            return Self {
+                client,
+                system: system("", text),
+            };
+        };
+        let system = system(parsed.os, text);
+        let client = match (parsed.category, parsed.name) {
+            _ if helper => Client::Helper,
+            // Crawlers; feed readers and the like. The HTTP libraries are in our own list.
+            ("crawler" | "misc", _) => Client::Bot,
+            (_, name) => browser(name, system, text),
+        };
+        let system = if matches!(client, Client::Bot) {
+            None
+        } else {
+            system
+        };
+        Self { client, system }
+    }
+}
+
+/// woothee's names, and ours for them.
+fn browser(name: &str, system: Option<System>, text: &str) -> Client {
+    use BrowserFamily as Family;
+    let apple = system.is_some_and(|system| system.family == SystemFamily::Apple);
+    let (label, family) = match name {
+        "Chrome" => ("Chrome", Family::Chrome),
+        "Vivaldi" => ("Vivaldi", Family::Chrome),
+        "Edge" => ("Edge", Family::Edge),
+        "Firefox" => ("Firefox", Family::Firefox),
+        "Safari" => ("Safari", Family::Safari),
+        "Opera" => ("Opera", Family::Opera),
+        "SamsungBrowser" => ("Samsung Internet", Family::SamsungInternet),
+        "Webview" if apple => ("Web view", Family::Safari),
+        "Webview" => ("Web view", Family::WebView),
+        "Google Search App" => ("Google app", Family::Other("Google app")),
+        // A site on a Mac's dock, which begins with Safari's cookies, names no browser at all.
+        woothee::woothee::VALUE_UNKNOWN if apple && text.contains("AppleWebKit/") => {
+            ("Web view", Family::Safari)
+        }
+        _ => match OTHER_BROWSERS.iter().copied().find(|other| *other == name) {
+            Some(other) => (other, Family::Other(other)),
+            None => return Client::Unknown,
+        },
+    };
+    Client::Browser(label, family)
+}
+
+/// The system by woothee's name for it, or by a word in the agent that woothee does not look for.
+fn system(os: &str, text: &str) -> Option<System> {
+    use DeviceType::{Desktop, Mobile, Tablet, Unknown};
+    use SystemFamily as Family;
+    let (label, family, kind) = match os {
+        _ if text.contains("PlayStation") || text.contains("PLAYSTATION") => {
+            ("PlayStation", Family::Other("PlayStation"), Unknown)
+        }
+        _ if text.contains("Nintendo") => ("Nintendo", Family::Other("Nintendo"), Unknown),
+        _ if text.contains("Xbox") => ("Xbox", Family::Other("Xbox"), Unknown),
+        _ if text.contains("KAIOS") => ("KaiOS", Family::Other("KaiOS"), Mobile),
+        _ if text.contains("Tizen") || text.contains("Web0S") => {
+            ("smart TV", Family::LinuxAndroid, Unknown)
+        }
+        "Windows Phone OS" => ("Windows Phone", Family::Windows, Mobile),
+        _ if os.starts_with("Windows") || text.contains("Windows NT") => {
+            ("Windows", Family::Windows, Desktop)
+        }
+        "Mac OSX" | "Mac OS Classic" => ("macOS", Family::Apple, Desktop),
+        "iPhone" => ("iPhone", Family::Apple, Mobile),
+        "iPad" => ("iPad", Family::Apple, Tablet),
+        "iPod" => ("iPod", Family::Apple, Mobile),
+        "iOS" => ("iOS", Family::Apple, Mobile),
+        // Or a tablet: `android_kind` looks closer at browsers.
+        "Android" => ("Android", Family::LinuxAndroid, Mobile),
+        "Linux" => ("Linux", Family::LinuxAndroid, Desktop),
+        "ChromeOS" => ("ChromeOS", Family::ChromeOs, Desktop),
+        _ if os == "BSD" || text.contains("BSD ") => ("BSD", Family::Other("BSD"), Desktop),
+        "BlackBerry" | "BlackBerry 10" => ("BlackBerry", Family::Other("BlackBerry"), Mobile),
+        _ => return None,
+    };
+    Some(System {
+        label,
+        family,
+        kind,
+    })
+}
+
+/// Android says `Mobile` on phones and leaves it out on tablets; Firefox says which.
+fn android_kind(text: &str) -> DeviceType {
+    if text.contains("TV") || text.contains("CrKey") {
+        DeviceType::Unknown
+    } else if text.contains("Mobile") || text.contains("Opera Mini") {
+        DeviceType::Mobile
+    } else {
+        DeviceType::Tablet
+    }
+}
+
+/// The HTTP library, by the agent's first product (RFC 9110 section 10.1.5: the most significant
+/// one comes first).
+fn library(text: &str) -> Option<&'static str> {
+    let product = text.split(['/', ' ']).next().unwrap_or_default();
+    if product == "Mozilla" {
+        return text.contains("PowerShell/").then_some("PowerShell");
+    }
+    let known = LIBRARIES
+        .iter()
+        .copied()
+        .find(|known| known.eq_ignore_ascii_case(product))?;
+    Some(match known {
+        "Java" | "Java-http-client" | "Apache-HttpClient" | "Jakarta" => "Java",
+        "Python" if text.contains("aiohttp/") => "aiohttp",
+        known => known,
+    })
+}
+
+/// Crawlers that dress as browsers: `SomethingBot/1.0`, or an address to complain to.
+fn is_bot(text: &str) -> bool {
+    let named = |w: &[u8]| matches!(w, [name @ .., b'/', digit] if digit.is_ascii_digit() && name.eq_ignore_ascii_case(b"bot"));
+    text.contains("+http") || text.as_bytes().windows(5).any(named)
+}
+
+/// What a crawler calls itself: the word with "bot" or the like in it, or else its first product.
+fn bot_name(text: &str) -> Option<&str> {
+    let words = || {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_')
+            .filter(|word| (4..=40).contains(&word.len()))
+    };
+    let telling = |word: &&str| {
+        ["bot", "spider", "crawler"].iter().any(|part| {
+            word.as_bytes()
+                .windows(part.len())
+                .any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
+        })
+    };
+    words()
+        .find(telling)
+        .or_else(|| words().next().filter(|word| *word != "Mozilla"))
+}
+
+/// Programs that fetch for a browser or an application: their agent says nothing about who asked.
+#[rustfmt::skip] // a word list
+const HELPERS: &[&str] = &[
+    "CoreMedia", "stagefright", "DownloadManager", "VLC/", "Lavf/", "NSPlayer",
+    "Windows-Media-Player", "ExoPlayer", "AndroidXMedia3", "libmpv", "mpv/", "GStreamer",
+    "QuickTime", "CFNetwork/", "Dalvik/",
+];
+
+/// First products of HTTP libraries and command-line clients, compared without case.
+#[rustfmt::skip] // a word list
+const LIBRARIES: &[&str] = &[
+    "curl", "libcurl", "Wget", "Wget2", "HTTPie", "xh", "PowerShell", "PostmanRuntime", "insomnia",
+    "bruno-runtime", "python-requests", "python-httpx", "python-urllib", "python-urllib3", "Python",
+    "aiohttp", "urllib3", "Scrapy", "Go-http-client", "fasthttp", "go-resty", "k6", "okhttp",
+    "ktor-client", "ReactorNetty", "Vert.x-WebClient", "Java", "Java-http-client",
+    "Apache-HttpClient", "Jakarta", "unirest-java", "akka-http", "Jetty", "RestSharp", "reqwest",
+    "hyper", "ureq", "isahc", "surf", "axios", "node-fetch", "node", "undici", "got",
+    "node-superagent", "Deno", "Bun", "libwww-perl", "LWP", "WWW-Mechanize", "Ruby", "Faraday",
+    "Typhoeus", "http.rb", "GuzzleHttp", "PHP", "Dart", "hackney", "lua-resty-http", "ApacheBench",
+    "hey",
+];
+
+/// woothee's names of browsers that are not worth a family of their own.
+#[rustfmt::skip] // a word list
+const OTHER_BROWSERS: &[&str] = &[
+    "Internet Explorer", "Yandex Browser", "Sleipnir", "InternetTVBrowser", "docomo", "au by KDDI",
+    "SoftBank Mobile", "WILLCOM", "emobile", "jig browser", "SymbianOS",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHROME: &str = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0";
+    const WEBKIT: &str = "AppleWebKit/605.1.15 (KHTML, like Gecko)";
+    const IPHONE: &str = "(iPhone; CPU iPhone OS 18_7 like Mac OS X)";
+    const IPAD: &str = "(iPad; CPU OS 18_7 like Mac OS X)";
+    const MAC: &str = "(Macintosh; Intel Mac OS X 10_15_7)";
+
+    /// `families`: "browser/system", each empty where unknown.
+    fn check(agent: &str, name: &str, kind: DeviceType, expected: &str) {
+        let agent = agent
+            .replace("{moz}", "Mozilla/5.0")
+            .replace("{chrome}", CHROME)
+            .replace("{webkit}", WEBKIT)
+            .replace("{iphone}", IPHONE)
+            .replace("{ipad}", IPAD)
+            .replace("{mac}", MAC)
+            .replace("{win}", "(Windows NT 10.0; Win64; x64)")
+            .replace("{x11}", "(X11; Linux x86_64)")
+            .replace("{android}", "(Linux; Android 10; K)");
+        assert_eq!(
+            describe(&agent),
+            Device {
+                name: name.to_owned(),
+                kind
+            },
+            "{agent}"
+        );
+        let found = families(&agent);
+        let found = format!(
+            "{}/{}",
+            found.browser.map_or("", BrowserFamily::name),
+            found.system.map_or("", SystemFamily::name)
+        );
+        assert_eq!(found, expected, "{agent}");
+    }
+
+    #[test]
+    #[rustfmt::skip] // one case per line
+    fn browsers() {
+        use DeviceType::{Desktop, Mobile, Tablet, Unknown};
+        check("{moz} {win} {chrome} Safari/537.36", "Chrome on Windows", Desktop, "Chrome/Windows");
+        check("{moz} {mac} {chrome} Safari/537.36", "Chrome on macOS", Desktop, "Chrome/Apple");
+        check("{moz} {x11} {chrome} Safari/537.36", "Chrome on Linux", Desktop, "Chrome/Linux");
+        check("{moz} (X11; CrOS x86_64 14541.0.0) {chrome} Safari/537.36", "Chrome on ChromeOS", Desktop, "Chrome/ChromeOS");
+        check("{moz} {android} {chrome} Mobile Safari/537.36", "Chrome on Android", Mobile, "Chrome/Linux");
+        check("{moz} {android} {chrome} Safari/537.36", "Chrome on Android", Tablet, "Chrome/Linux");
+        check("{moz} {iphone} {webkit} CriOS/142.0.7444.46 Mobile/15E148 Safari/604.1", "Chrome on iPhone", Mobile, "Chrome/Apple");
+        check("{moz} {ipad} {webkit} CriOS/142.0.7444.46 Mobile/15E148 Safari/604.1", "Chrome on iPad", Tablet, "Chrome/Apple");
+        check("{moz} {mac} {webkit} CriOS/142 Version/11.1.1 Safari/605.1.15", "Chrome on macOS", Desktop, "Chrome/Apple");
+        check("{moz} (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0", "Firefox on Windows", Desktop, "Firefox/Windows");
+        check("{moz} (Macintosh; Intel Mac OS X 10.15; rv:144.0) Gecko/20100101 Firefox/144.0", "Firefox on macOS", Desktop, "Firefox/Apple");
+        check("{moz} (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", "Firefox on Linux", Desktop, "Firefox/Linux");
+        check("{moz} (X11; OpenBSD amd64; rv:144.0) Gecko/20100101 Firefox/144.0", "Firefox on BSD", Desktop, "Firefox/BSD");
+        check("{moz} (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0", "Firefox on Android", Mobile, "Firefox/Linux");
+        check("{moz} (Android 15; Tablet; rv:144.0) Gecko/144.0 Firefox/144.0", "Firefox on Android", Tablet, "Firefox/Linux");
+        check("{moz} {iphone} {webkit} FxiOS/144.0 Mobile/15E148 Safari/605.1.15", "Firefox on iPhone", Mobile, "Firefox/Apple");
+        check("{moz} {mac} {webkit} Version/26.0 Safari/605.1.15", "Safari on macOS", Desktop, "Safari/Apple");
+        check("{moz} {iphone} {webkit} Version/26.0 Mobile/15E148 Safari/604.1", "Safari on iPhone", Mobile, "Safari/Apple");
+        check("{moz} {ipad} {webkit} Version/26.0 Mobile/15E148 Safari/604.1", "Safari on iPad", Tablet, "Safari/Apple");
+        check("{moz} (iPod touch; CPU iPhone OS 15_8 like Mac OS X) {webkit} Version/15.6 Mobile/15E148 Safari/604.1", "Safari on iPod", Mobile, "Safari/Apple");
+        check("{moz} {iphone} {webkit} Mobile/15E148", "Web view on iPhone", Mobile, "Safari/Apple");
+        check("{moz} {mac} {webkit}", "Web view on macOS", Desktop, "Safari/Apple");
+        check("{moz} {win} {chrome} Safari/537.36 Edg/142.0.0.0", "Edge on Windows", Desktop, "Edge/Windows");
+        check("{moz} {android} {chrome} Mobile Safari/537.36 EdgA/142.0.0.0", "Edge on Android", Mobile, "Edge/Linux");
+        check("{moz} {iphone} {webkit} Version/18.0 EdgiOS/142.0.3595.66 Mobile/15E148 Safari/604.1", "Edge on iPhone", Mobile, "Edge/Apple");
+        check("{moz} {win} {chrome} Safari/537.36 OPR/124.0.0.0", "Opera on Windows", Desktop, "Opera/Windows");
+        check("Opera/9.80 (Android; Opera Mini/80.0/191.273; U; en) Presto/2.12.423 Version/12.16", "Opera on Android", Mobile, "Opera/Linux");
+        check("{moz} {android} AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/29.0 Chrome/136.0.0.0 Mobile Safari/537.36", "Samsung Internet on Android", Mobile, "Samsung Internet/Linux");
+        check("{moz} {x11} AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/29.0 Chrome/136.0.0.0 Safari/537.36", "Samsung Internet on Linux", Desktop, "Samsung Internet/Linux");
+        check("{moz} {win} {chrome} Safari/537.36 Vivaldi/7.6.3797.63", "Vivaldi on Windows", Desktop, "Chrome/Windows");
+        check("{moz} {win} AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 YaBrowser/25.10.0.0 Safari/537.36", "Yandex Browser on Windows", Desktop, "Yandex Browser/Windows");
+        check("{moz} (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko", "Internet Explorer on Windows", Desktop, "Internet Explorer/Windows");
+        check("{moz} {iphone} {webkit} GSA/394.0.826879170 Mobile/15E148 Safari/604.1", "Google app on iPhone", Mobile, "Google app/Apple");
+        check("{moz} (Linux; Android 15; Pixel 9 Build/AP4A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/142.0.7444.48 Mobile Safari/537.36", "Web view on Android", Mobile, "Web view/Linux");
+        check("{moz} (Linux; Android 9; CUBOT NOTE Build/PPR1) {chrome} Mobile Safari/537.36", "Chrome on Android", Mobile, "Chrome/Linux");
+        check("{moz} (Linux; Android 14; BRAVIA 4K TV) {chrome} Safari/537.36", "Chrome on Android", Unknown, "Chrome/Linux");
+        check("{moz} (PlayStation; PlayStation 5/6.50) {webkit} Version/15.4 Safari/605.1.15", "Safari on PlayStation", Unknown, "Safari/PlayStation");
+    }
+
+    #[test]
+    #[rustfmt::skip] // one case per line
+    fn bots_libraries_and_helpers() {
+        use DeviceType::{Bot, Desktop, Mobile, Unknown};
+        check("{moz} {webkit} (compatible; Googlebot/2.1; +http://www.google.com/bot.html) Chrome/142.0.0.0 Safari/537.36", "Googlebot", Bot, "Bot/");
+        check("{moz} (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "bingbot", Bot, "Bot/");
+        check("{moz} {mac} {webkit} Version/17.4 Safari/605.1.15 (Applebot/0.1)", "Applebot", Bot, "Bot/");
+        check("{moz} AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)", "GPTBot", Bot, "Bot/");
+        check("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)", "facebookexternalhit", Bot, "Bot/");
+        check("{moz} (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)", "Bot", Bot, "Bot/");
+        check("curl/8.5.0", "curl", Unknown, "curl/");
+        check("Wget/1.21.4", "Wget", Unknown, "Wget/");
+        check("python-requests/2.32.3", "python-requests", Unknown, "python-requests/");
+        check("Python/3.12 aiohttp/3.10.5", "aiohttp", Unknown, "aiohttp/");
+        check("Go-http-client/2.0", "Go-http-client", Unknown, "Go-http-client/");
+        check("okhttp/4.12.0", "okhttp", Unknown, "okhttp/");
+        check("reqwest/0.12.9", "reqwest", Unknown, "reqwest/");
+        check("node-fetch/1.0 (+https://github.com/bitinn/node-fetch)", "node-fetch", Unknown, "node-fetch/");
+        check("Apache-HttpClient/4.5.14 (Java/17.0.9)", "Java", Unknown, "Java/");
+        check("{moz} (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.22621.4391", "PowerShell", Unknown, "PowerShell/");
+        check("AppleCoreMedia/1.0.0.22A3354 (iPhone; U; CPU OS 18_0 like Mac OS X; en_us)", "iPhone", Mobile, "/");
+        check("stagefright/1.2 (Linux;Android 9)", "Android", Mobile, "/");
+        check("AndroidDownloadManager/15 (Linux; U; Android 15; Pixel 9 Build/AP4A)", "Android", Mobile, "/");
+        check("Dalvik/2.1.0 (Linux; U; Android 15; Pixel 9 Build/AP4A)", "Android", Mobile, "/");
+        check("MyApp/1.0 CFNetwork/1568.200.51 Darwin/24.1.0", "iOS", Mobile, "/");
+        check("Windows-Media-Player/12.0.26100", "Windows", Desktop, "/");
+        check("VLC/3.0.20 LibVLC/3.0.20", "Unknown device", Unknown, "/");
+        check("{moz}", "Unknown device", Unknown, "/");
+        check("-", "Unknown device", Unknown, "/");
+        check("", "Unknown device", Unknown, "/");
+    }
+
+    #[test]
+    #[rustfmt::skip] // one case per line
+    fn desktop_site_of_firefox_on_ios() {
+        let mobile = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/144.0 Mobile/15E148 Safari/605.1.15";
+        let desktop = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15";
+        let chrome = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+        assert!(one_is_desktop_site_of_other(mobile, desktop));
+        assert!(one_is_desktop_site_of_other(desktop, mobile));
+        assert!(!one_is_desktop_site_of_other(mobile, chrome));
+        assert!(!one_is_desktop_site_of_other(desktop, chrome));
+    }
+
+    #[test]
+    fn device_types_have_one_spelling() {
+        for name in ["desktop", "mobile", "tablet", "bot", "unknown"] {
+            let kind: DeviceType = name.parse().unwrap();
+            assert_eq!(kind.to_string(), name);
+            assert_eq!(serde_json::to_value(kind).unwrap(), name);
+            assert_eq!(
+                serde_json::from_value::<DeviceType>(name.into()).unwrap(),
+                kind
+            );
+        }
+        for text in ["", "Desktop", "phone", " bot"] {
+            assert_eq!(text.parse::<DeviceType>(), Err(InvalidDeviceType), "{text}");
+        }
+    }
+}
