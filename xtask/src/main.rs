@@ -1,0 +1,56 @@
+//! The automation of this workspace: one file per command, run as `cargo xtask <command>`.
+
+mod ci;
+mod laws;
+mod package;
+mod shell;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The automation of this workspace.
+#[derive(Parser, Debug)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug, Clone, Copy)]
+enum Command {
+    /// Run every test, doc tests too, and say which laws held where.
+    Test(test::Arguments),
+    /// Run every check that a change must pass: formatting, lints, docs, tidy, packages, licences, tests.
+    Ci,
+    /// Check the rules of this workspace that no compiler knows.
+    Tidy,
+    /// Write docs/laws.md from the conformance suite.
+    Laws(laws::Arguments),
+    /// Check what each published crate would carry to its users.
+    Package,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Test(arguments) => test::run(arguments),
+        Command::Ci => ci::run(),
+        Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+        Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Package => package::run().map(|()| ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,310 @@
+//! `cargo xtask test`: every test there is, how many passed, and which laws held where.
+
+mod matrix;
+mod results;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::laws;
+use crate::shell;
+use crate::workspace::{self, Crate};
+use matrix::Matrix;
+use results::Results;
+
+#[derive(clap::Args, Debug, Clone, Copy, Default)]
+pub(crate) struct Arguments {
+    /// Use `cargo test` even where cargo-nextest is installed.
+    #[arg(long)]
+    without_nextest: bool,
+}
+
+/// What a whole run came to.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    results: Results,
+    matrix: Matrix,
+    /// The commands, in order, each with how it ended.
+    ran: Vec<(String, bool)>,
+    /// What went wrong beside tests that failed.
+    problems: Vec<String>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
+    let report = report(arguments)?;
+    report.print();
+    println!("{}", report.totals(0));
+    Ok(if report.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs everything to its end, whatever fails on the way.
+pub(crate) fn report(arguments: Arguments) -> Result<Report> {
+    let crates = workspace::crates()?;
+    let mut report = Report::default();
+    report.check_features(&crates)?;
+    report.run_tests(arguments)?;
+    report.run_doc_tests()?;
+    report.weigh_laws(&crates);
+    report.weigh_totals(std::env::var("CI").is_ok_and(|ci| ci == "true"));
+    Ok(report)
+}
+
+impl Report {
+    /// Every library alone: without its default features, and with each single one.
+    /// Whoever uses one crate has no neighbour that switches a forgotten feature on.
+    fn check_features(&mut self, crates: &[Crate]) -> Result<()> {
+        for (name, feature) in feature_sets(crates) {
+            let mut command = shell::cargo([
+                "check",
+                "--quiet",
+                "--lib",
+                "--no-default-features",
+                "--package",
+            ]);
+            command.arg(name);
+            if let Some(feature) = feature {
+                command.args(["--features", feature]);
+            }
+            let transcript = shell::stream(&mut command)?;
+            self.finish(&command, transcript.success, !transcript.success);
+        }
+        Ok(())
+    }
+
+    fn run_tests(&mut self, arguments: Arguments) -> Result<()> {
+        let with_nextest = !arguments.without_nextest && shell::has_cargo_command("nextest");
+        let mut command = if with_nextest {
+            let limits = format!(
+                "session:{}",
+                shell::root().join("xtask/nextest.toml").display()
+            );
+            let mut command = shell::cargo([
+                "nextest",
+                "run",
+                "--workspace",
+                "--all-features",
+                "--no-fail-fast",
+            ]);
+            command.args([
+                "--status-level",
+                "all",
+                "--final-status-level",
+                "fail",
+                "--tool-config-file",
+                &limits,
+            ]);
+            command
+        } else {
+            println!(
+                "cargo-nextest is not used: `cargo test` runs the same tests, one binary after the other"
+            );
+            let mut command =
+                shell::cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+            command.args(["--lib", "--bins", "--tests"]);
+            command
+        };
+        let transcript = shell::stream(&mut command)?;
+        let results = if with_nextest {
+            results::of_nextest(&transcript.lines)
+        } else {
+            results::of_libtest(&transcript.lines)
+        };
+        self.take(&command, transcript.success, results);
+        Ok(())
+    }
+
+    fn run_doc_tests(&mut self) -> Result<()> {
+        let mut command = shell::cargo([
+            "test",
+            "--doc",
+            "--workspace",
+            "--all-features",
+            "--no-fail-fast",
+        ]);
+        let transcript = shell::stream(&mut command)?;
+        self.take(
+            &command,
+            transcript.success,
+            results::of_libtest(&transcript.lines),
+        );
+        Ok(())
+    }
+
+    /// Adds what one command's tests came to.
+    fn take(&mut self, command: &std::process::Command, success: bool, results: Results) {
+        // Where a test failed, the test says so; a failure that no test explains is one of its own.
+        let unexplained = !success && results.failed() == 0;
+        self.finish(command, success, unexplained);
+        if let Some(problem) = results.inconsistency().filter(|_| !unexplained) {
+            self.problems
+                .push(format!("`{}`: {problem}", shell::spelled(command)));
+        }
+        self.results.add(results);
+    }
+
+    fn finish(&mut self, command: &std::process::Command, success: bool, unexplained: bool) {
+        let spelled = shell::spelled(command);
+        if unexplained {
+            self.problems.push(format!("`{spelled}` failed"));
+        }
+        self.ran.push((spelled, success));
+    }
+
+    fn weigh_laws(&mut self, crates: &[Crate]) {
+        self.matrix = Matrix::of(self.results.tests());
+        match laws::list() {
+            Ok(laws) => {
+                self.problems.extend(self.matrix.gaps(&laws, crates));
+                self.matrix.expect(&laws);
+            }
+            Err(error) => self
+                .problems
+                .push(format!("nobody knows which laws there are: {error:#}")),
+        }
+    }
+
+    fn weigh_totals(&mut self, in_ci: bool) {
+        if self.results.passed() + self.results.failed() == 0 {
+            self.problems.push("no test ran".to_owned());
+        }
+        let skipped = self.results.skipped();
+        if skipped > 0 && in_ci {
+            self.problems.push(format!(
+                "{skipped} tests were skipped, which CI does not accept"
+            ));
+        }
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        self.failed() == 0
+    }
+
+    fn failed(&self) -> usize {
+        self.results.failed() + self.problems.len()
+    }
+
+    /// Everything but the totals, which are the last line of whatever command this is part of.
+    pub(crate) fn print(&self) {
+        println!("\nWhat ran");
+        for (command, success) in &self.ran {
+            println!("  {:6}  {command}", if *success { "ok" } else { "FAILED" });
+        }
+        println!("\nLaws that held, of those there are\n{}", self.matrix);
+        for name in self.results.failures() {
+            println!("FAILED: {name}");
+        }
+        for problem in &self.problems {
+            println!("FAILED: {problem}");
+        }
+        if self.results.skipped() > 0 {
+            println!(
+                "\n*** {} TESTS WERE SKIPPED, so nobody knows whether they hold: ***",
+                self.results.skipped()
+            );
+            for name in self.results.skips() {
+                println!("SKIPPED: {name}");
+            }
+        }
+        println!();
+    }
+
+    /// The closing line. A run that broke outside of any test is a failure too, so it is counted.
+    pub(crate) fn totals(&self, failed_elsewhere: usize) -> String {
+        let (passed, failed) = (self.results.passed(), self.failed() + failed_elsewhere);
+        match self.results.skipped() {
+            0 => format!("{passed} passed, {failed} failed"),
+            skipped => format!("{passed} passed, {failed} failed, {skipped} skipped"),
+        }
+    }
+}
+
+fn feature_sets(crates: &[Crate]) -> Vec<(&str, Option<&str>)> {
+    crates
+        .iter()
+        .filter(|member| member.has_library && !member.features.is_empty())
+        .flat_map(|member| {
+            let single = member
+                .features
+                .iter()
+                .filter(|feature| *feature != "default");
+            std::iter::once(None)
+                .chain(single.map(|feature| Some(feature.as_str())))
+                .map(|feature| (member.name.as_str(), feature))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report_of(lines: &[&str]) -> Report {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        Report {
+            results: results::of_libtest(&lines),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn totals_read_as_promised() {
+        let passed = "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
+        let mixed =
+            "test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out";
+        let cases = [
+            (passed, 0, "2 passed, 0 failed"),
+            (passed, 1, "2 passed, 1 failed"),
+            (mixed, 0, "2 passed, 1 failed, 3 skipped"),
+        ];
+        for (line, elsewhere, totals) in cases {
+            assert_eq!(report_of(&[line]).totals(elsewhere), totals);
+        }
+    }
+
+    #[test]
+    fn nothing_ran_is_a_failure() {
+        let mut report = report_of(&[]);
+        report.weigh_totals(false);
+        assert!(!report.is_good());
+        assert_eq!(report.totals(0), "0 passed, 1 failed");
+    }
+
+    #[test]
+    fn skipped_tests_fail_in_ci_only() {
+        for (in_ci, good) in [(false, true), (true, false)] {
+            let mut report = report_of(&[
+                "test a ... ok",
+                "test b ... ignored",
+                "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured",
+            ]);
+            report.weigh_totals(in_ci);
+            assert_eq!(report.is_good(), good, "in CI: {in_ci}");
+        }
+    }
+
+    #[test]
+    fn each_feature_is_checked_alone() {
+        let features = ["cleanup-job", "default", "tokio"]
+            .map(str::to_owned)
+            .to_vec();
+        let core = Crate {
+            name: "session-core".to_owned(),
+            has_library: true,
+            features,
+            ..Crate::default()
+        };
+        let plain = Crate {
+            name: "session-axum".to_owned(),
+            has_library: true,
+            ..Crate::default()
+        };
+        let expected =
+            [None, Some("cleanup-job"), Some("tokio")].map(|feature| ("session-core", feature));
+        assert_eq!(feature_sets(&[core, plain]), expected);
+    }
+}
