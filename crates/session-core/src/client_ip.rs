@@ -83,21 +83,13 @@ const DEFAULT_RANGES: [IpNet; 8] = [
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16)),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
-    IpNet::V6(Ipv6Net::new_assert(
-        Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0),
-        7,
-    )),
-    IpNet::V6(Ipv6Net::new_assert(
-        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0),
-        10,
-    )),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10)),
 ];
 
 impl Default for TrustedProxies {
     fn default() -> Self {
-        Self {
-            ranges: DEFAULT_RANGES.to_vec(),
-        }
+        Self { ranges: DEFAULT_RANGES.to_vec() }
     }
 }
 
@@ -116,10 +108,8 @@ impl TrustedProxies {
     /// [`InvalidRange`] for the first text that is neither. A typing error must stop the start of
     /// the application, not quietly change whom it trusts.
     pub fn parse<S: AsRef<str>>(ranges: &[S]) -> Result<Self, InvalidRange> {
-        let ranges = ranges
-            .iter()
-            .map(|text| parse_range(text.as_ref()))
-            .collect::<Result<_, _>>()?;
+        let ranges =
+            ranges.iter().map(|text| parse_range(text.as_ref())).collect::<Result<_, _>>()?;
         Ok(Self { ranges })
     }
 
@@ -150,11 +140,7 @@ pub struct InvalidRange {
 impl fmt::Display for InvalidRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Debug formatting escapes line breaks: the message stays on one line.
-        write!(
-            f,
-            "{:?} is neither an ip address nor a cidr range",
-            self.text
-        )
+        write!(f, "{:?} is neither an ip address nor a cidr range", self.text)
     }
 }
 
@@ -167,9 +153,7 @@ fn parse_range(text: &str) -> Result<IpNet, InvalidRange> {
     };
     match range {
         Some(range) => Ok(canonical_range(range).trunc()),
-        None => Err(InvalidRange {
-            text: text.to_owned(),
-        }),
+        None => Err(InvalidRange { text: text.to_owned() }),
     }
 }
 
@@ -219,21 +203,14 @@ pub fn client_ip(
     if !peer_is_trusted {
         return peer_ip;
     }
-    let lines = headers
-        .get_all(header.name())
-        .iter()
-        .map(http::HeaderValue::as_bytes);
+    let lines = headers.get_all(header.name()).iter().map(http::HeaderValue::as_bytes);
     let forwarded = match header {
         ForwardedHeader::XForwardedFor => walk(
-            lines
-                .rev()
-                .flat_map(|line| line.rsplit(|byte| *byte == b',').map(parse_node)),
+            lines.rev().flat_map(|line| line.rsplit(|byte| *byte == b',').map(parse_node)),
             trusted,
         ),
         ForwardedHeader::Forwarded => walk(
-            lines
-                .rev()
-                .flat_map(|line| ElementsFromRight { rest: Some(line) }.map(parse_element)),
+            lines.rev().flat_map(|line| ElementsFromRight { rest: Some(line) }.map(parse_element)),
             trusted,
         ),
         ForwardedHeader::XRealIp => only(lines).and_then(parse_node),
@@ -287,9 +264,7 @@ fn is_port(text: &str) -> bool {
     match text.strip_prefix('_') {
         Some(hidden) => {
             !hidden.is_empty()
-                && hidden
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+                && hidden.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         }
         None => text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok(),
     }
@@ -327,13 +302,7 @@ impl<'h> Iterator for ElementsFromRight<'h> {
 }
 
 fn is_escaped(line: &[u8], at: usize) -> bool {
-    line.iter()
-        .take(at)
-        .rev()
-        .take_while(|byte| **byte == b'\\')
-        .count()
-        % 2
-        == 1
+    line.iter().take(at).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
 /// The `for=` node of one forwarded element (RFC 7239 section 4); `None` where it is missing,
@@ -353,19 +322,14 @@ fn parse_element(element: &[u8]) -> Option<IpAddr> {
         let (name, value) = rest.split_at(equals);
         let value = value.get(1..)?;
         if name.is_empty()
-            || !name
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
+            || !name.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
         {
             return None;
         }
         let (value, after) = match value.strip_prefix(b"\"") {
             Some(quoted) => unquote(quoted)?,
             None => {
-                let end = value
-                    .iter()
-                    .position(|byte| *byte == b';')
-                    .unwrap_or(value.len());
+                let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
                 let (plain, after) = value.split_at(end);
                 if plain.contains(&b'"') {
                     return None;
@@ -436,22 +400,11 @@ mod tests {
             headers.append(header.name(), HeaderValue::from_bytes(line).unwrap());
         }
         let expected = (expected != "none").then(|| ip(expected));
-        assert_eq!(
-            client_ip(&headers, peer(from), trusted, header),
-            expected,
-            "{name}"
-        );
+        assert_eq!(client_ip(&headers, peer(from), trusted, header), expected, "{name}");
     }
 
     fn check(name: &str, header: ForwardedHeader, from: &str, lines: &[&[u8]], expected: &str) {
-        check_with(
-            &TrustedProxies::default(),
-            name,
-            header,
-            from,
-            lines,
-            expected,
-        );
+        check_with(&TrustedProxies::default(), name, header, from, lines, expected);
     }
 
     #[test]
@@ -568,12 +521,7 @@ mod tests {
             (FWD, "forwarded", "198.51.100.2"),
             (REAL, "x-real-ip", "198.51.100.3"),
         ] {
-            let found = client_ip(
-                &headers,
-                peer("10.0.0.1"),
-                &TrustedProxies::default(),
-                header,
-            );
+            let found = client_ip(&headers, peer("10.0.0.1"), &TrustedProxies::default(), header);
             assert_eq!(found, Some(ip(expected)), "{name}");
             assert_eq!(header.as_str(), name);
             assert_eq!(serde_json::to_value(header).unwrap(), name);
@@ -593,13 +541,7 @@ mod tests {
             "198.51.100.7",
         );
         let long = format!("for=\"{}, for=198.51.100.7", "\\\"".repeat(10_000));
-        check(
-            "escapes without end",
-            FWD,
-            "10.0.0.1",
-            &[long.as_bytes()],
-            "198.51.100.7",
-        );
+        check("escapes without end", FWD, "10.0.0.1", &[long.as_bytes()], "198.51.100.7");
     }
 
     #[test]
@@ -635,13 +577,8 @@ mod tests {
             "10.0.0.0/8,::1",
             "10.0.0.0/8\n",
         ] {
-            let error = TrustedProxies::parse(&["10.0.0.0/8", text])
-                .unwrap_err()
-                .to_string();
-            assert_eq!(
-                error,
-                format!("{text:?} is neither an ip address nor a cidr range")
-            );
+            let error = TrustedProxies::parse(&["10.0.0.0/8", text]).unwrap_err().to_string();
+            assert_eq!(error, format!("{text:?} is neither an ip address nor a cidr range"));
             assert_eq!(error.lines().count(), 1);
         }
     }

@@ -31,7 +31,6 @@ const MAX_DOMAIN_BYTES: usize = 253;
 /// How the cookie is set. What is left out has a safe default; unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
 pub struct CookieConfig {
     /// `Path`: the part of the site that gets the cookie. Default `/`.
     pub path: String,
@@ -175,10 +174,7 @@ impl CookieRules {
                 is_token(name),
                 "the cookie name must be 1 or more letters, digits or !#$%&'*+-.^_`|~",
             ),
-            (
-                name.len() <= MAX_NAME_BYTES,
-                "the cookie name must not be longer than 128 bytes",
-            ),
+            (name.len() <= MAX_NAME_BYTES, "the cookie name must not be longer than 128 bytes"),
             (
                 is_path(&config.path),
                 "the cookie path must begin with / and hold only visible ascii without ;",
@@ -196,10 +192,7 @@ impl CookieRules {
                 return Err(InvalidCookie { rule });
             }
         }
-        let rules = Self {
-            name: name.to_owned(),
-            config,
-        };
+        let rules = Self { name: name.to_owned(), config };
         rules.check_combinations()?;
         Ok(rules)
     }
@@ -217,26 +210,14 @@ impl CookieRules {
                 secure || !(host || http || named("__Secure-")),
                 "a cookie name with this prefix needs secure: always",
             ),
-            (
-                !host || self.config.path == "/",
-                "a __Host- cookie needs the path /",
-            ),
-            (
-                !host || self.config.domain.is_none(),
-                "a __Host- cookie must not have a domain",
-            ),
-            (
-                !http || self.config.http_only,
-                "a __Http- cookie needs http_only: true",
-            ),
+            (!host || self.config.path == "/", "a __Host- cookie needs the path /"),
+            (!host || self.config.domain.is_none(), "a __Host- cookie must not have a domain"),
+            (!http || self.config.http_only, "a __Http- cookie needs http_only: true"),
             (
                 secure || self.config.same_site != SameSite::None,
                 "same_site: none needs secure: always",
             ),
-            (
-                secure || !self.config.partitioned,
-                "partitioned: true needs secure: always",
-            ),
+            (secure || !self.config.partitioned, "partitioned: true needs secure: always"),
         ] {
             if !holds {
                 return Err(InvalidCookie { rule });
@@ -340,11 +321,8 @@ impl CookieRules {
     /// One pass, no allocation; a request without cookies ends at the header map.
     #[must_use]
     pub fn candidates<'h>(&self, headers: &'h HeaderMap) -> Candidates<'h> {
-        let mut found = Candidates {
-            values: [None; MAX_CANDIDATES],
-            named: false,
-            truncated: false,
-        };
+        let mut found =
+            Candidates { values: [None; MAX_CANDIDATES], named: false, truncated: false };
         for line in headers.get_all(header::COOKIE) {
             for pair in line.as_bytes().split(|byte| *byte == b';') {
                 if let Some(value) = self.value(pair) {
@@ -380,19 +358,14 @@ fn is_token(text: &str) -> bool {
 }
 
 fn is_path(path: &str) -> bool {
-    path.starts_with('/')
-        && path
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b';')
+    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
 }
 
 /// A host name of RFC 1123 section 2.1; underscores are allowed, as in many an internal name.
 fn is_host(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
@@ -414,10 +387,7 @@ impl<'h> Candidates<'h> {
         let Ok(value) = <&[u8; 64]>::try_from(value) else {
             return;
         };
-        if !value
-            .iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        {
+        if !value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return;
         }
         for slot in &mut self.values {
@@ -612,12 +582,7 @@ mod tests {
             c.partitioned = true;
             c.same_site = SameSite::Strict;
         });
-        assert!(
-            largest
-                .set(&"a".repeat(MAX_VALUE_BYTES), Some(Duration::MAX))
-                .len()
-                <= 4096
-        );
+        assert!(largest.set(&"a".repeat(MAX_VALUE_BYTES), Some(Duration::MAX)).len() <= 4096);
         assert!(largest.removal().len() <= 4096);
     }
 
@@ -638,17 +603,9 @@ mod tests {
         let rules = rules("_session", |_| {});
         let found = rules.candidates(&headers);
         let mut text: String = found.iter().map(|value| char::from(value[0])).collect();
-        assert_eq!(
-            (found.len(), found.is_empty()),
-            (text.len(), text.is_empty()),
-            "{name}"
-        );
+        assert_eq!((found.len(), found.is_empty()), (text.len(), text.is_empty()), "{name}");
         text.extend(
-            found
-                .named()
-                .then_some('!')
-                .into_iter()
-                .chain(found.truncated().then_some('+')),
+            found.named().then_some('!').into_iter().chain(found.truncated().then_some('+')),
         );
         assert_eq!(text, expected, "{name}");
     }
@@ -690,10 +647,7 @@ mod tests {
         let line = format!("_session={}", "a".repeat(64));
         headers.append(header::COOKIE, HeaderValue::from_str(&line).unwrap());
         let text = format!("{:?}", rules("_session", |_| {}).candidates(&headers));
-        assert_eq!(
-            text,
-            "Candidates { len: 1, named: true, truncated: false, .. }"
-        );
+        assert_eq!(text, "Candidates { len: 1, named: true, truncated: false, .. }");
     }
 
     #[test]

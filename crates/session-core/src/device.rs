@@ -53,16 +53,10 @@ impl FromStr for DeviceType {
 
     /// Reads what [`as_str`](Self::as_str) writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, InvalidDeviceType> {
-        [
-            Self::Desktop,
-            Self::Mobile,
-            Self::Tablet,
-            Self::Bot,
-            Self::Unknown,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
-        .ok_or(InvalidDeviceType)
+        [Self::Desktop, Self::Mobile, Self::Tablet, Self::Bot, Self::Unknown]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(InvalidDeviceType)
     }
 }
 
@@ -217,10 +211,7 @@ pub fn families(user_agent: &str) -> Families {
         Client::Helper => return Families::default(),
         Client::Unknown => None,
     };
-    Families {
-        browser,
-        system: agent.system.map(|system| system.family),
-    }
+    Families { browser, system: agent.system.map(|system| system.family) }
 }
 
 /// Whether one agent can be the other's after "request desktop site", though it then goes by
@@ -262,28 +253,15 @@ impl Agent {
     fn read(text: &str) -> Self {
         // Before woothee, which takes some of these for browsers or does not know them.
         if let Some(name) = library(text) {
-            return Self {
-                client: Client::Library(name),
-                system: None,
-            };
+            return Self { client: Client::Library(name), system: None };
         }
         if is_bot(text) {
-            return Self {
-                client: Client::Bot,
-                system: None,
-            };
+            return Self { client: Client::Bot, system: None };
         }
         let helper = HELPERS.iter().any(|word| text.contains(word));
         let Some(parsed) = woothee::parser::Parser::new().parse(text) else {
-            let client = if helper {
-                Client::Helper
-            } else {
-                Client::Unknown
-            };
-            return Self {
-                client,
-                system: system("", text),
-            };
+            let client = if helper { Client::Helper } else { Client::Unknown };
+            return Self { client, system: system("", text) };
         };
         let system = system(parsed.os, text);
         let client = match (parsed.category, parsed.name) {
@@ -292,11 +270,7 @@ impl Agent {
             ("crawler" | "misc", _) => Client::Bot,
             (_, name) => browser(name, system, text),
         };
-        let system = if matches!(client, Client::Bot) {
-            None
-        } else {
-            system
-        };
+        let system = if matches!(client, Client::Bot) { None } else { system };
         Self { client, system }
     }
 }
@@ -359,11 +333,7 @@ fn system(os: &str, text: &str) -> Option<System> {
         "BlackBerry" | "BlackBerry 10" => ("BlackBerry", Family::Other("BlackBerry"), Mobile),
         _ => return None,
     };
-    Some(System {
-        label,
-        family,
-        kind,
-    })
+    Some(System { label, family, kind })
 }
 
 /// Android says `Mobile` on phones and leaves it out on tablets; Firefox says which.
@@ -384,10 +354,7 @@ fn library(text: &str) -> Option<&'static str> {
     if product == "Mozilla" {
         return text.contains("PowerShell/").then_some("PowerShell");
     }
-    let known = LIBRARIES
-        .iter()
-        .copied()
-        .find(|known| known.eq_ignore_ascii_case(product))?;
+    let known = LIBRARIES.iter().copied().find(|known| known.eq_ignore_ascii_case(product))?;
     Some(match known {
         "Java" | "Java-http-client" | "Apache-HttpClient" | "Jakarta" => "Java",
         "Python" if text.contains("aiohttp/") => "aiohttp",
@@ -409,14 +376,10 @@ fn bot_name(text: &str) -> Option<&str> {
     };
     let telling = |word: &&str| {
         ["bot", "spider", "crawler"].iter().any(|part| {
-            word.as_bytes()
-                .windows(part.len())
-                .any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
+            word.as_bytes().windows(part.len()).any(|w| w.eq_ignore_ascii_case(part.as_bytes()))
         })
     };
-    words()
-        .find(telling)
-        .or_else(|| words().next().filter(|word| *word != "Mozilla"))
+    words().find(telling).or_else(|| words().next().filter(|word| *word != "Mozilla"))
 }
 
 /// Programs that fetch for a browser or an application: their agent says nothing about who asked.
@@ -470,14 +433,7 @@ mod tests {
             .replace("{win}", "(Windows NT 10.0; Win64; x64)")
             .replace("{x11}", "(X11; Linux x86_64)")
             .replace("{android}", "(Linux; Android 10; K)");
-        assert_eq!(
-            describe(&agent),
-            Device {
-                name: name.to_owned(),
-                kind
-            },
-            "{agent}"
-        );
+        assert_eq!(describe(&agent), Device { name: name.to_owned(), kind }, "{agent}");
         let found = families(&agent);
         let found = format!(
             "{}/{}",
@@ -580,10 +536,7 @@ mod tests {
             let kind: DeviceType = name.parse().unwrap();
             assert_eq!(kind.to_string(), name);
             assert_eq!(serde_json::to_value(kind).unwrap(), name);
-            assert_eq!(
-                serde_json::from_value::<DeviceType>(name.into()).unwrap(),
-                kind
-            );
+            assert_eq!(serde_json::from_value::<DeviceType>(name.into()).unwrap(), kind);
         }
         for text in ["", "Desktop", "phone", " bot"] {
             assert_eq!(text.parse::<DeviceType>(), Err(InvalidDeviceType), "{text}");

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
@@ -95,10 +95,7 @@ impl Fingerprint {
         let mode = [FingerprintMode::Stable, FingerprintMode::Exact]
             .into_iter()
             .find(|mode| mode.tag() == *tag)?;
-        Some(Self {
-            mode,
-            digest: digest.try_into().ok()?,
-        })
+        Some(Self { mode, digest: digest.try_into().ok()? })
     }
 
     fn to_text(self) -> String {
@@ -135,9 +132,7 @@ const fn nibble(digit: u8) -> Option<u8> {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fingerprint")
-            .field("mode", &self.mode)
-            .finish_non_exhaustive()
+        f.debug_struct("Fingerprint").field("mode", &self.mode).finish_non_exhaustive()
     }
 }
 
@@ -174,7 +169,13 @@ impl<'de> Deserialize<'de> for Fingerprint {
 /// headers unless something had to be replaced.
 #[must_use]
 pub fn user_agent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let bytes = headers.get(header::USER_AGENT)?.as_bytes();
+    agent_text(headers.get(header::USER_AGENT)?)
+}
+
+/// The same for the header's value.
+#[must_use]
+pub fn agent_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+    let bytes = value.as_bytes();
     let text = match str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(&text[..text.floor_char_boundary(MAX_USER_AGENT_BYTES)]),
         Err(_) => {
@@ -203,21 +204,14 @@ pub fn of(mode: FingerprintMode, headers: &HeaderMap, user_agent: Option<&str>) 
 /// the first counts.
 #[must_use]
 pub fn exact(headers: &HeaderMap) -> Fingerprint {
-    let value = |name| {
-        headers
-            .get(name)
-            .map_or(&[][..], http::HeaderValue::as_bytes)
-    };
+    let value = |name| headers.get(name).map_or(&[][..], http::HeaderValue::as_bytes);
     let mut hash = Sha256::new();
     hash.update(value(header::USER_AGENT));
     hash.update([0]);
     hash.update(value(header::ACCEPT_LANGUAGE));
     hash.update([0]);
     hash.update(value(header::ACCEPT_ENCODING));
-    Fingerprint {
-        mode: FingerprintMode::Exact,
-        digest: hash.finalize().into(),
-    }
+    Fingerprint { mode: FingerprintMode::Exact, digest: hash.finalize().into() }
 }
 
 /// SHA-256 over the names of the browser family and the system family, with a NUL between; an
@@ -232,10 +226,7 @@ fn stable_of(families: Families) -> Fingerprint {
     hash.update(families.browser.map_or("", BrowserFamily::name));
     hash.update([0]);
     hash.update(families.system.map_or("", SystemFamily::name));
-    Fingerprint {
-        mode: FingerprintMode::Stable,
-        digest: hash.finalize().into(),
-    }
+    Fingerprint { mode: FingerprintMode::Stable, digest: hash.finalize().into() }
 }
 
 /// How a request's client compares with the session's.
@@ -252,8 +243,9 @@ pub enum Verdict {
 
 /// Compares a request with what its session was made with (law `fingerprint_survives_update`).
 ///
-/// - `stored` and `stored_user_agent` are the session's, `headers` and `user_agent` (what
-///   [`user_agent`] returned) the request's.
+/// - `stored` and `stored_user_agent` are the session's, `user_agent` (what [`user_agent()`]
+///   returned) and `presented` the request's. `presented` is called only where digests are
+///   compared, and then returns the request's fingerprint in the mode asked for.
 /// - [`Stable`](FingerprintMode::Stable): an unchanged `User-Agent` matches, with nothing parsed or
 ///   hashed. Otherwise the families of both agents decide: two known browser families or two known
 ///   system families that differ are a [`Mismatch`](Verdict::Mismatch); a family known on one side
@@ -267,17 +259,13 @@ pub fn check(
     mode: FingerprintMode,
     stored: Option<&Fingerprint>,
     stored_user_agent: Option<&str>,
-    headers: &HeaderMap,
     user_agent: Option<&str>,
+    presented: impl FnOnce() -> Fingerprint,
 ) -> Verdict {
     if mode == FingerprintMode::Exact
         && let Some(stored) = stored.filter(|stored| stored.mode == FingerprintMode::Exact)
     {
-        return if *stored == exact(headers) {
-            Verdict::Match
-        } else {
-            Verdict::Mismatch
-        };
+        return if *stored == presented() { Verdict::Match } else { Verdict::Mismatch };
     }
     if stored_user_agent == user_agent {
         return Verdict::Match;
@@ -294,11 +282,7 @@ pub fn check(
         };
     }
     // What is known on both sides is equal by now.
-    if then == now {
-        Verdict::Match
-    } else {
-        Verdict::Unrecognised
-    }
+    if then == now { Verdict::Match } else { Verdict::Unrecognised }
 }
 
 fn differ<T: PartialEq>(then: Option<T>, now: Option<T>) -> bool {
@@ -308,7 +292,6 @@ fn differ<T: PartialEq>(then: Option<T>, now: Option<T>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     const CHROME_WIN: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
     const CHROME_WIN_NEWER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36";
@@ -347,13 +330,8 @@ mod tests {
         let request = headers(some(now), "de");
         let made = stable(some(then));
         for stored in [Some(&made), None, Some(&exact(&headers(some(then), "de")))] {
-            let verdict = check(
-                FingerprintMode::Stable,
-                stored,
-                some(then),
-                &request,
-                some(now),
-            );
+            let verdict =
+                check(FingerprintMode::Stable, stored, some(then), some(now), || exact(&request));
             assert_eq!(verdict, expected, "{name}, stored {stored:?}");
         }
     }
@@ -402,47 +380,16 @@ mod tests {
                      agent: Option<&str>,
                      expected| {
             let request = headers(agent, language);
-            let verdict = super::check(
-                FingerprintMode::Exact,
-                stored.as_ref(),
-                stored_agent,
-                &request,
-                agent,
-            );
+            let verdict =
+                super::check(FingerprintMode::Exact, stored.as_ref(), stored_agent, agent, || {
+                    exact(&request)
+                });
             assert_eq!(verdict, expected, "{name}");
         };
-        check(
-            "same",
-            Some(made),
-            Some(CHROME_WIN),
-            "de",
-            Some(CHROME_WIN),
-            Match,
-        );
-        check(
-            "language",
-            Some(made),
-            Some(CHROME_WIN),
-            "en",
-            Some(CHROME_WIN),
-            Mismatch,
-        );
-        check(
-            "update",
-            Some(made),
-            Some(CHROME_WIN),
-            "de",
-            Some(CHROME_WIN_NEWER),
-            Mismatch,
-        );
-        check(
-            "agent missing",
-            Some(made),
-            Some(CHROME_WIN),
-            "de",
-            None,
-            Mismatch,
-        );
+        check("same", Some(made), Some(CHROME_WIN), "de", Some(CHROME_WIN), Match);
+        check("language", Some(made), Some(CHROME_WIN), "en", Some(CHROME_WIN), Mismatch);
+        check("update", Some(made), Some(CHROME_WIN), "de", Some(CHROME_WIN_NEWER), Mismatch);
+        check("agent missing", Some(made), Some(CHROME_WIN), "de", None, Mismatch);
         let other_mode = Some(stable(Some(CHROME_WIN)));
         check(
             "made stable, update",
@@ -460,22 +407,8 @@ mod tests {
             Some(FIREFOX_WIN),
             Mismatch,
         );
-        check(
-            "none, update",
-            None,
-            Some(CHROME_WIN),
-            "de",
-            Some(CHROME_WIN_NEWER),
-            Match,
-        );
-        check(
-            "nothing stored",
-            None,
-            None,
-            "de",
-            Some(CHROME_WIN),
-            Unrecognised,
-        );
+        check("none, update", None, Some(CHROME_WIN), "de", Some(CHROME_WIN_NEWER), Match);
+        check("nothing stored", None, None, "de", Some(CHROME_WIN), Unrecognised);
         check("nothing anywhere", None, None, "de", None, Match);
     }
 
@@ -488,14 +421,8 @@ mod tests {
         assert_eq!(exact(&HeaderMap::new()).digest, sha("\0\0"));
         assert_eq!(stable(Some(CHROME_WIN)).digest, sha("Chrome\0Windows"));
         assert_eq!(stable(None).digest, sha("\0"));
-        assert_eq!(
-            of(FingerprintMode::Exact, &request, Some("a")),
-            exact(&request)
-        );
-        assert_eq!(
-            of(FingerprintMode::Stable, &request, Some("a")),
-            stable(Some("a"))
-        );
+        assert_eq!(of(FingerprintMode::Exact, &request, Some("a")), exact(&request));
+        assert_eq!(of(FingerprintMode::Stable, &request, Some("a")), stable(Some("a")));
     }
 
     #[test]
@@ -518,12 +445,9 @@ mod tests {
         let bytes = stable(None).to_bytes();
         let mut other_tag = bytes;
         other_tag[0] = 3;
-        for (name, bytes) in [
-            ("empty", &[][..]),
-            ("short", &bytes[..32]),
-            ("tag", &other_tag),
-            ("long", &[1; 34]),
-        ] {
+        for (name, bytes) in
+            [("empty", &[][..]), ("short", &bytes[..32]), ("tag", &other_tag), ("long", &[1; 34])]
+        {
             assert_eq!(Fingerprint::from_bytes(bytes), None, "{name}");
         }
         let hex = "0f".repeat(32);
@@ -533,13 +457,9 @@ mod tests {
             format!("exact:{}", hex.to_uppercase()),
             format!("Stable:{hex}"),
         ] {
-            let error = serde_json::from_value::<Fingerprint>(text.clone().into())
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("`stable:` or `exact:`") && !error.contains(&text),
-                "{error}"
-            );
+            let error =
+                serde_json::from_value::<Fingerprint>(text.clone().into()).unwrap_err().to_string();
+            assert!(error.contains("`stable:` or `exact:`") && !error.contains(&text), "{error}");
         }
     }
 
@@ -562,12 +482,7 @@ mod tests {
         check("empty", b"", None, true);
         check("blank", b" \t ", None, true);
         check("long", long.as_bytes(), Some(&long[..512]), true);
-        check(
-            "between characters",
-            odd.as_bytes(),
-            Some(&odd[..511]),
-            true,
-        );
+        check("between characters", odd.as_bytes(), Some(&odd[..511]), true);
         check("not utf-8", b"a\xffb", Some("a\u{fffd}b"), false);
         check("not utf-8 at the cut", &bad, Some(&"x".repeat(510)), false);
         check(

@@ -1,0 +1,320 @@
+//! Everything that can be tuned: [`SessionConfig`], and the checked form the core works with.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client_ip::{ForwardedHeader, TrustedProxies};
+use crate::cookie::{CookieConfig, CookieRules};
+use crate::fingerprint::{FingerprintMode, MismatchAction};
+
+/// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
+/// configuration; unknown keys are refused when it is read from a file, and values that cannot be
+/// meant are refused by [`SessionStore::new`](crate::SessionStore::new).
+///
+/// Write it with `..SessionConfig::default()`: later releases add fields.
+///
+/// ```
+/// use session_core::SessionConfig;
+///
+/// let config = SessionConfig {
+///     cookie_name: "__Host-session".into(),
+///     session_ttl_secs: 8 * 3600,
+///     ..SessionConfig::default()
+/// };
+/// # assert_eq!(config.max_sessions_per_user, 10);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Seconds after its last activity at which a signed-in session ends. Default 2,592,000: 30
+    /// days. At most 400 days, which is the longest that browsers keep a cookie (RFC 6265bis,
+    /// section 5.5).
+    pub session_ttl_secs: u64,
+    /// Seconds after its last authentication (an anonymous session's making) at which a session
+    /// ends whatever its activity. Default none. NIST SP 800-63B asks for one.
+    pub absolute_ttl_secs: Option<u64>,
+    /// The same as `session_ttl_secs` for anonymous sessions. Default 86,400: a day, so that a flood
+    /// of visitors is gone by the next.
+    pub anonymous_ttl_secs: u64,
+    /// Seconds between two writes that only say that a session is still used. Left out: the smaller
+    /// of 300 and a tenth of the session's lifetime. A value not below `session_ttl_secs` is
+    /// refused, because such a session would end in use. 0 writes at every request.
+    pub touch_interval_secs: Option<u64>,
+    /// How many live sessions a user may have; the least recently active one ends for the next.
+    /// Default 10. 0 is refused.
+    pub max_sessions_per_user: u32,
+    /// The largest data of a signed-in session: UTF-8 bytes of the whole map as compact JSON.
+    /// Default 65,536. At least 2.
+    pub max_data_bytes: u32,
+    /// The same for an anonymous session. Default 8,192. What is above `max_data_bytes` counts as
+    /// that.
+    pub anonymous_max_data_bytes: u32,
+    /// Whether a session's browser is compared with the one that it began in. Default true.
+    pub validate_fingerprint: bool,
+    /// What is compared: see [`FingerprintMode`]. Default `stable`.
+    pub fingerprint_mode: FingerprintMode,
+    /// What happens where it differs: see [`MismatchAction`]. Default `revoke`.
+    pub on_fingerprint_mismatch: MismatchAction,
+    /// Seconds that a token still works after a plain rotation, for the requests under way. Default
+    /// 30; at most 3,600; 0 is none.
+    pub rotation_grace_secs: u64,
+    /// The addresses (`10.0.0.0/8`, or a single one) of the reverse proxies whose forwarded header
+    /// is believed. Left out: loopback and private addresses, where proxies live. `[]` believes
+    /// nobody, `["0.0.0.0/0", "::/0"]` everybody. A malformed range is refused.
+    pub trusted_proxies: Option<Vec<String>>,
+    /// The one forwarded header that is believed. Default `x-forwarded-for`. One only, because a
+    /// proxy overwrites only the one it knows and lets the others through as the client sent them.
+    pub forwarded_header: ForwardedHeader,
+    /// Milliseconds after which a call to the backend counts as failed. Default 5,000. Needs the
+    /// feature `tokio`, which is on by default; without it a backend's own timeouts are the only
+    /// ones.
+    pub backend_timeout_ms: u64,
+    /// What a request gets whose session cannot be read: see [`OnBackendError`]. Default `fail`.
+    pub on_backend_error: OnBackendError,
+    /// Whether every visitor gets a session at once, and every request refreshes it. Default false:
+    /// each request then costs a read and a write, and each robot leaves a row.
+    pub save_unchanged: bool,
+    /// The cookie's name. Default `_session`. Better, where the site is served by https from one
+    /// host: `__Host-session`, which no sister domain can set (RFC 6265bis, section 4.1.3.2).
+    pub cookie_name: String,
+    /// The cookie's attributes.
+    pub cookie: CookieConfig,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            session_ttl_secs: 30 * 24 * 3600,
+            absolute_ttl_secs: None,
+            anonymous_ttl_secs: 24 * 3600,
+            touch_interval_secs: None,
+            max_sessions_per_user: 10,
+            max_data_bytes: 65_536,
+            anonymous_max_data_bytes: 8192,
+            validate_fingerprint: true,
+            fingerprint_mode: FingerprintMode::default(),
+            on_fingerprint_mismatch: MismatchAction::default(),
+            rotation_grace_secs: 30,
+            trusted_proxies: None,
+            forwarded_header: ForwardedHeader::default(),
+            backend_timeout_ms: 5000,
+            on_backend_error: OnBackendError::default(),
+            save_unchanged: false,
+            cookie_name: "_session".to_owned(),
+            cookie: CookieConfig::default(),
+        }
+    }
+}
+
+/// What a request gets whose session cannot be read because the backend failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBackendError {
+    /// 503 with Retry-After.
+    #[default]
+    Fail,
+    /// It goes on as a visitor's: it reads nothing, what it wants to store is 503, and its cookie is
+    /// left alone. For sites that would rather show a public page than none.
+    Anonymous,
+}
+
+/// A configuration that cannot be meant: which key, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidConfig {
+    key: &'static str,
+    reason: String,
+}
+
+impl InvalidConfig {
+    /// The key at fault.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+}
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invalid session configuration: {}: {}", self.key, self.reason)
+    }
+}
+
+impl std::error::Error for InvalidConfig {}
+
+/// 400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
+const MAX_TTL_SECS: u64 = 400 * 24 * 3600;
+const MAX_GRACE_SECS: u64 = 3600;
+/// The touch interval where nothing is said, unless a tenth of the lifetime is shorter.
+const TOUCH_INTERVAL: Duration = Duration::from_secs(300);
+
+/// A configuration that was checked, with what is derived from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) config: SessionConfig,
+    pub(crate) cookie: CookieRules,
+    pub(crate) trusted: TrustedProxies,
+    pub(crate) cap: NonZeroU32,
+}
+
+impl Settings {
+    pub(crate) fn new(config: SessionConfig) -> Result<Self, InvalidConfig> {
+        let refuse = |key, reason: &str| Err(InvalidConfig { key, reason: reason.to_owned() });
+        for (key, secs) in [
+            ("session_ttl_secs", Some(config.session_ttl_secs)),
+            ("absolute_ttl_secs", config.absolute_ttl_secs),
+            ("anonymous_ttl_secs", Some(config.anonymous_ttl_secs)),
+        ] {
+            match secs {
+                Some(0) => return refuse(key, "must not be 0"),
+                Some(secs) if secs > MAX_TTL_SECS => {
+                    return refuse(key, "must not be longer than 400 days, as cookies are not");
+                }
+                _ => {}
+            }
+        }
+        if config.touch_interval_secs.is_some_and(|secs| secs >= config.session_ttl_secs) {
+            let reason = "must be below session_ttl_secs, or a session would end in use";
+            return refuse("touch_interval_secs", reason);
+        }
+        for (key, bytes) in [
+            ("max_data_bytes", config.max_data_bytes),
+            ("anonymous_max_data_bytes", config.anonymous_max_data_bytes),
+        ] {
+            if bytes < 2 {
+                return refuse(key, "must be at least 2, the size of an empty map");
+            }
+        }
+        if config.rotation_grace_secs > MAX_GRACE_SECS {
+            return refuse("rotation_grace_secs", "must not be longer than an hour");
+        }
+        if config.backend_timeout_ms == 0 {
+            return refuse("backend_timeout_ms", "must not be 0");
+        }
+        let Some(cap) = NonZeroU32::new(config.max_sessions_per_user) else {
+            return refuse("max_sessions_per_user", "must not be 0");
+        };
+        let trusted = match &config.trusted_proxies {
+            None => TrustedProxies::default(),
+            Some(ranges) => TrustedProxies::parse(ranges).map_err(|error| InvalidConfig {
+                key: "trusted_proxies",
+                reason: error.to_string(),
+            })?,
+        };
+        let cookie = CookieRules::new(&config.cookie_name, &config.cookie)
+            .map_err(|error| InvalidConfig { key: "cookie", reason: error.to_string() })?;
+        Ok(Self { config, cookie, trusted, cap })
+    }
+
+    /// How long a session lives after its last activity.
+    pub(crate) fn idle_ttl(&self, signed_in: bool, own_secs: Option<u64>) -> Duration {
+        let configured =
+            if signed_in { self.config.session_ttl_secs } else { self.config.anonymous_ttl_secs };
+        Duration::from_secs(own_secs.unwrap_or(configured).min(MAX_TTL_SECS))
+    }
+
+    pub(crate) fn absolute_ttl(&self) -> Option<Duration> {
+        self.config.absolute_ttl_secs.map(Duration::from_secs)
+    }
+
+    /// How long a session of this lifetime goes unwritten while it is only read. Always shorter than
+    /// the lifetime, also where that is shorter than what was configured for.
+    pub(crate) fn touch_interval(&self, idle_ttl: Duration) -> Duration {
+        let tenth = idle_ttl / 10;
+        match self.config.touch_interval_secs.map(Duration::from_secs) {
+            Some(interval) if interval < idle_ttl => interval,
+            Some(_) => tenth,
+            None => TOUCH_INTERVAL.min(tenth),
+        }
+    }
+
+    /// The most bytes of data, as compact JSON.
+    pub(crate) fn max_data(&self, signed_in: bool) -> usize {
+        let bytes = if signed_in {
+            self.config.max_data_bytes
+        } else {
+            self.config.anonymous_max_data_bytes.min(self.config.max_data_bytes)
+        };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// What a backend refuses in its own encoding, whatever raced: law `size_is_bounded`.
+    pub(crate) fn ceiling(&self) -> u64 {
+        u64::from(self.config.max_data_bytes) * 4
+    }
+
+    pub(crate) fn rotation_grace(&self) -> Duration {
+        Duration::from_secs(self.config.rotation_grace_secs)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn backend_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.backend_timeout_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, key: Option<&str>, change: impl FnOnce(&mut SessionConfig)) {
+        let mut config = SessionConfig::default();
+        change(&mut config);
+        assert_eq!(Settings::new(config).err().map(|error| error.key), key, "{name}");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        check("the default", None, |_| {});
+        check("no lifetime", Some("session_ttl_secs"), |c| c.session_ttl_secs = 0);
+        check("400 days", None, |c| c.session_ttl_secs = MAX_TTL_SECS);
+        check("401 days", Some("session_ttl_secs"), |c| c.session_ttl_secs = MAX_TTL_SECS + 86_400);
+        check("no overall lifetime", Some("absolute_ttl_secs"), |c| c.absolute_ttl_secs = Some(0));
+        check("no anonymous lifetime", Some("anonymous_ttl_secs"), |c| c.anonymous_ttl_secs = 0);
+        check("touched too late", Some("touch_interval_secs"), |c| {
+            c.session_ttl_secs = 60;
+            c.touch_interval_secs = Some(60);
+        });
+        check("a short life and no interval", None, |c| c.session_ttl_secs = 1);
+        check("no sessions", Some("max_sessions_per_user"), |c| c.max_sessions_per_user = 0);
+        check("no data", Some("max_data_bytes"), |c| c.max_data_bytes = 1);
+        check("no timeout", Some("backend_timeout_ms"), |c| c.backend_timeout_ms = 0);
+        check("a day of grace", Some("rotation_grace_secs"), |c| c.rotation_grace_secs = 86_400);
+        check("a malformed range", Some("trusted_proxies"), |c| {
+            c.trusted_proxies = Some(vec!["10.0.0.0/99".to_owned()]);
+        });
+        check("a prefix without Secure", Some("cookie"), |c| {
+            c.cookie_name = "__Host-x".to_owned();
+            c.cookie.secure = crate::cookie::SecurePolicy::InsecureNever;
+        });
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let read = serde_json::from_str::<SessionConfig>;
+        assert!(read(r#"{"session_ttl_secs": 60, "cookie": {"path": "/app"}}"#).is_ok());
+        assert!(read(r#"{"session_ttl_sec": 60}"#).is_err());
+        assert!(read(r#"{"cookie": {"pth": "/app"}}"#).is_err());
+        let default = serde_json::to_string(&SessionConfig::default()).unwrap();
+        assert_eq!(read(&default).unwrap(), SessionConfig::default());
+    }
+
+    #[test]
+    fn the_touch_interval_is_below_the_lifetime() {
+        for (name, configured, idle, expected) in [
+            ("a long life", None, 86_400, 300),
+            ("a short life", None, 600, 60),
+            ("given", Some(100), 600, 100),
+            ("given, but the session's own life is shorter", Some(100), 50, 5),
+            ("at every request", Some(0), 600, 0),
+        ] {
+            let config =
+                SessionConfig { touch_interval_secs: configured, ..SessionConfig::default() };
+            let settings = Settings::new(config).unwrap();
+            let interval = settings.touch_interval(Duration::from_secs(idle));
+            assert_eq!(interval.as_secs(), expected, "{name}");
+        }
+    }
+}

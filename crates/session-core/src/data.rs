@@ -1,0 +1,420 @@
+//! What a session holds: the [`Data`] map, the rules for what may go into it, and typed [`Key`]s.
+
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind};
+
+/// How deep a value may nest: `[]` is one deep, `[[]]` two. What is accepted can always be loaded,
+/// on every backend.
+pub const MAX_DEPTH: usize = 128;
+
+/// A session's data: JSON values under string keys.
+///
+/// Cheap to clone: clones share the map until one of them is changed. Numbers keep their value: every `i64` and `u64`, and every finite `f64`. Keys may be any string
+/// without U+0000.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Data(Arc<Map<String, Value>>);
+
+impl Data {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// Puts a value under `key` and returns the one before. Nothing is checked here: the core
+    /// checks what applications store before it reaches a backend.
+    pub fn insert(&mut self, key: impl Into<String>, value: Value) -> Option<Value> {
+        Arc::make_mut(&mut self.0).insert(key.into(), value)
+    }
+
+    /// Takes away what is under `key`.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        // Looked for first, so that a shared map is not copied for nothing.
+        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).remove(key) } else { None }
+    }
+
+    /// Keeps only the entries that `keep` approves of.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        Arc::make_mut(&mut self.0).retain(|key, _| keep(key));
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The map itself.
+    #[must_use]
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The map itself, to keep.
+    #[must_use]
+    pub fn into_map(self) -> Map<String, Value> {
+        Arc::unwrap_or_clone(self.0)
+    }
+
+    /// Reads what a backend stored: one JSON object, nested at most [`MAX_DEPTH`] below each key.
+    ///
+    /// Use this and not `serde_json::from_str`, whose own depth limit reads one level less than it
+    /// writes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidData`] where it is no such object. The error does not repeat the text.
+    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        // The map itself is one level around its values.
+        match parse(text, MAX_DEPTH + 1)? {
+            Value::Object(map) => Ok(Self::from(map)),
+            _ => Err(invalid("session data is a JSON object")),
+        }
+    }
+
+    /// The map as compact JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        to_json(&*self.0)
+    }
+
+    /// The length of [`to_json`](Self::to_json) in UTF-8 bytes, without making it.
+    #[must_use]
+    pub fn json_len(&self) -> usize {
+        json_len(&*self.0)
+    }
+}
+
+impl fmt::Debug for Data {
+    /// Keys only: what an application stores may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl From<Map<String, Value>> for Data {
+    fn from(map: Map<String, Value>) -> Self {
+        Self(Arc::new(map))
+    }
+}
+
+impl FromIterator<(String, Value)> for Data {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        Self::from(entries.into_iter().collect::<Map<_, _>>())
+    }
+}
+
+/// A JSON value as compact text. Values hold only strings as keys and no foreign `Serialize`, so
+/// this cannot fail.
+pub(crate) fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// The length of a value as compact JSON, in UTF-8 bytes.
+pub(crate) fn json_len(value: &(impl Serialize + ?Sized)) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting cannot fail, and neither can a `Value` or a string.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+/// The length of a map as compact JSON, kept up to date entry by entry, so that a write costs what
+/// it writes and not what is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Bytes of all entries, each `"key":value`.
+    entries: usize,
+    count: usize,
+}
+
+impl Size {
+    pub(crate) fn of(data: &Data) -> Self {
+        let mut size = Self::default();
+        for (key, value) in data.iter() {
+            size.add(key, value);
+        }
+        size
+    }
+
+    pub(crate) fn add(&mut self, key: &str, value: &Value) {
+        self.entries += json_len(key) + 1 + json_len(value);
+        self.count += 1;
+    }
+
+    pub(crate) fn subtract(&mut self, key: &str, value: &Value) {
+        self.entries = self.entries.saturating_sub(json_len(key) + 1 + json_len(value));
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// With the braces, and the commas between entries.
+    pub(crate) const fn json_len(self) -> usize {
+        self.entries + self.count.saturating_sub(1) + 2
+    }
+}
+
+/// Reads any JSON value under the rules for session data: nested at most [`MAX_DEPTH`] deep, no
+/// U+0000 in any string or key. For request bodies that are to be stored.
+///
+/// # Errors
+/// [`ErrorKind::InvalidData`], with a sentence that says which rule and does not repeat the text.
+pub fn parse_json(text: &[u8]) -> Result<Value, Error> {
+    let value = parse(text, MAX_DEPTH)?;
+    check_value(&value)?;
+    Ok(value)
+}
+
+fn parse(text: &[u8], max_depth: usize) -> Result<Value, Error> {
+    if nesting(text) > max_depth {
+        return Err(too_deep());
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    // Safe against a stack overflow because the depth was looked at before.
+    deserializer.disable_recursion_limit();
+    let value = Value::deserialize(&mut deserializer);
+    value.and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
+        // Its message names a place and a kind of mistake, never the text.
+        invalid(format!("not valid JSON: {error}"))
+    })
+}
+
+/// The deepest nesting of brackets outside strings. For text that is no JSON the number means
+/// little, but it still bounds what a parser would recurse into.
+fn nesting(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(byte) = bytes.next() {
+                    match byte {
+                        b'\\' => {
+                            bytes.next();
+                        }
+                        b'"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Refuses a key that a backend could not store.
+pub(crate) fn check_key(key: &str) -> Result<(), Error> {
+    if key.contains('\0') { Err(invalid("a key must not contain U+0000")) } else { Ok(()) }
+}
+
+/// Refuses a value that a backend could not store or give back.
+pub(crate) fn check_value(value: &Value) -> Result<(), Error> {
+    check_at(value, 0)
+}
+
+/// Recurses at most [`MAX_DEPTH`] deep.
+fn check_at(value: &Value, depth: usize) -> Result<(), Error> {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            Err(invalid("a value must not contain U+0000"))
+        }
+        Value::Array(_) | Value::Object(_) if depth == MAX_DEPTH => Err(too_deep()),
+        Value::Array(items) => items.iter().try_for_each(|item| check_at(item, depth + 1)),
+        Value::Object(map) => map.iter().try_for_each(|(key, item)| {
+            check_key(key)?;
+            check_at(item, depth + 1)
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
+pub(crate) fn invalid(context: impl Into<String>) -> Error {
+    Error::from_kind(ErrorKind::InvalidData).with_context(context)
+}
+
+fn too_deep() -> Error {
+    invalid(format!("a value must not nest more than {MAX_DEPTH} deep"))
+}
+
+/// A key with the type of its value, to be written once as a constant.
+///
+/// ```
+/// use session_core::Key;
+///
+/// const THEME: Key<String> = Key::new("theme");
+/// assert_eq!(THEME.name(), "theme");
+/// ```
+///
+/// Wherever a [`Session`](crate::Session) takes a key it takes a plain string as well; a typed key
+/// only saves saying the type at each call, and getting it wrong at one of them.
+pub struct Key<T> {
+    name: &'static str,
+    // `fn` because a key owns no `T`: it is `Send` and `Sync` whatever `T` is.
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Key<T> {
+    /// A key of this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, value: PhantomData }
+    }
+
+    /// The name under which the value is stored.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
+
+impl<T> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?})", self.name)
+    }
+}
+
+/// What names a value: a string, or a [`Key`].
+pub trait KeyName {
+    /// The name under which the value is stored.
+    fn key_name(&self) -> &str;
+}
+
+/// What names a value of type `T`: a string, whatever the type, or a [`Key<T>`].
+pub trait KeyFor<T>: KeyName {}
+
+impl<T> KeyName for Key<T> {
+    fn key_name(&self) -> &str {
+        self.name
+    }
+}
+
+impl<T> KeyFor<T> for Key<T> {}
+
+impl KeyName for str {
+    fn key_name(&self) -> &str {
+        self
+    }
+}
+
+impl<T> KeyFor<T> for str {}
+
+impl KeyName for String {
+    fn key_name(&self) -> &str {
+        self
+    }
+}
+
+impl<T> KeyFor<T> for String {}
+
+impl<K: KeyName + ?Sized> KeyName for &K {
+    fn key_name(&self) -> &str {
+        (**self).key_name()
+    }
+}
+
+impl<T, K: KeyFor<T> + ?Sized> KeyFor<T> for &K {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(depth: usize) -> String {
+        "[".repeat(depth) + &"]".repeat(depth)
+    }
+
+    #[test]
+    fn bodies_are_checked() {
+        for (name, text, fine) in [
+            ("a number", "1", true),
+            ("as deep as allowed", &nested(MAX_DEPTH), true),
+            ("one too deep", &nested(MAX_DEPTH + 1), false),
+            ("far too deep", &nested(1_000_000), false),
+            ("never closed", &"[".repeat(1_000_000), false),
+            ("brackets in a string", &format!("\"{}\"", "[".repeat(500)), true),
+            ("brackets behind an escaped quote", &format!("\"\\\"{}\"", "[".repeat(500)), true),
+            ("U+0000 in a value", r#"{"a":"\u0000"}"#, false),
+            ("U+0000 in an inner key", r#"{"\u0000":1}"#, false),
+            ("nothing", "", false),
+            ("two values", "1 2", false),
+            ("a number that no f64 holds", "1e400", false),
+        ] {
+            assert_eq!(parse_json(text.as_bytes()).is_ok(), fine, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_can_be_loaded() {
+        let deepest = parse_json(nested(MAX_DEPTH).as_bytes()).unwrap();
+        let mut data = Data::new();
+        data.insert("k", deepest);
+        assert_eq!(Data::from_json(data.to_json().as_bytes()).unwrap(), data);
+        assert_eq!(data.json_len(), data.to_json().len());
+    }
+
+    #[test]
+    fn size_is_the_length_of_the_json() {
+        let mut data = Data::new();
+        let mut size = Size::of(&data);
+        for (key, value) in [("a", Value::from(1)), ("\"é\n", "\u{1}x".into()), ("a", Value::Null)]
+        {
+            if let Some(before) = data.insert(key, value.clone()) {
+                size.subtract(key, &before);
+            }
+            size.add(key, &value);
+            assert_eq!(size.json_len(), data.to_json().len(), "{key}");
+            assert_eq!(size, Size::of(&data), "{key}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_keys_only() {
+        let data = Data::from_iter([("card".to_owned(), Value::from("4111"))]);
+        assert_eq!(format!("{data:?}"), r#"{"card"}"#);
+    }
+}

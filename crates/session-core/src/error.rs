@@ -1,0 +1,267 @@
+//! Errors: [`Error`] for applications, [`BackendError`] for backends. Both are opaque with a kind,
+//! and the kind says what the caller does next.
+//!
+//! Absent, expired and malformed are all "no session" and never an error; an error means that the
+//! system failed or that the application asked for what cannot be.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+/// What a backend's error means for its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BackendErrorKind {
+    /// The id or the token hash is in use: mint another and try again.
+    Conflict,
+    /// The data would pass the ceiling in bytes; nothing was changed.
+    TooLarge,
+    /// The database cannot be reached, is too slow, or is too busy: try later. The operation may
+    /// or may not have happened.
+    Unavailable,
+    /// What is stored cannot be read: an operator has to look.
+    Corrupt,
+    /// Anything else, such as a missing table or a read-only file: an operator has to look.
+    Other,
+}
+
+impl BackendErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Conflict => "the session's id or token is already in use",
+            Self::TooLarge => "the session's data would be too large",
+            Self::Unavailable => "the session backend is unavailable",
+            Self::Corrupt => "the stored session cannot be read",
+            Self::Other => "the session backend failed",
+        }
+    }
+}
+
+/// What went wrong in a backend: a [kind](BackendErrorKind), and the driver's error as its
+/// [source](StdError::source).
+///
+/// The message is the kind's own sentence or the context given with
+/// [`with_context`](Self::with_context); it never repeats the source. Whoever makes one must not
+/// put a token, a hash or a session's data into it.
+#[derive(Debug)]
+pub struct BackendError {
+    kind: BackendErrorKind,
+    context: Option<Box<str>>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl BackendError {
+    /// An error with the driver's error behind it.
+    pub fn new(kind: BackendErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, context: None, source: Some(source.into()) }
+    }
+
+    /// An error that says all by itself, such as a [`Conflict`](BackendErrorKind::Conflict).
+    #[must_use]
+    pub const fn from_kind(kind: BackendErrorKind) -> Self {
+        Self { kind, context: None, source: None }
+    }
+
+    /// Replaces the kind's general sentence with one that tells an operator what to do: one line,
+    /// lower-case.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into().into_boxed_str());
+        self
+    }
+
+    /// What the caller does next.
+    #[must_use]
+    pub const fn kind(&self) -> BackendErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.context.as_deref().unwrap_or(self.kind.text()))
+    }
+}
+
+impl StdError for BackendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// What an [`Error`] means for the application that got it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nobody is signed in, and the operation needs somebody. 401.
+    Unauthenticated,
+    /// There is no session to rotate or re-authenticate. 401.
+    NoSession,
+    /// The session ended while the request ran, or its token had ended or was refused before:
+    /// nothing was stored. 409.
+    SessionEnded,
+    /// The data would be larger than the configuration allows. 413.
+    TooLarge,
+    /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
+    /// serialisable. 400.
+    InvalidData,
+    /// What is stored under the key is not of the type that was asked for. 500.
+    WrongType,
+    /// The response was already decided, so this write could not reach the session. 500.
+    LateWrite,
+    /// The session was not loaded before it was used. 500.
+    NotLoaded,
+    /// The adapter's layer is missing, or mounted twice around one route. 500.
+    Misconfigured,
+    /// The backend cannot be reached or is too slow. 503.
+    Unavailable,
+    /// The backend failed in a way that waiting does not mend. 503 too: to the visitor it is an
+    /// outage, and it must not look like a sign-out.
+    BackendFailed,
+    /// A compare-and-set lost against another request. The core tries again by itself, so
+    /// applications do not meet it. 409.
+    Conflict,
+    /// The operating system gave no randomness, or something as unlikely. 500.
+    Internal,
+}
+
+impl ErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "nobody is signed in",
+            Self::NoSession => "there is no session",
+            Self::SessionEnded => "the session has ended",
+            Self::TooLarge => "the session's data would be too large",
+            Self::InvalidData => "this cannot be stored in a session",
+            Self::WrongType => "the stored value is not of the type asked for",
+            Self::LateWrite => "the response was already decided",
+            Self::NotLoaded => "the session was not loaded",
+            Self::Misconfigured => "the session layer is not mounted exactly once",
+            Self::Unavailable => "the session backend is unavailable",
+            Self::BackendFailed => "the session backend failed",
+            Self::Conflict => "another request changed the session at the same time",
+            Self::Internal => "the session library failed",
+        }
+    }
+
+    /// A short name in lower case with underscores, such as `session_ended`: for the bodies of
+    /// error answers.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unauthenticated | Self::NoSession => "unauthenticated",
+            Self::SessionEnded => "session_ended",
+            Self::Conflict => "conflict",
+            Self::TooLarge => "data_too_large",
+            Self::InvalidData => "invalid_data",
+            Self::Unavailable | Self::BackendFailed => "unavailable",
+            Self::WrongType
+            | Self::LateWrite
+            | Self::NotLoaded
+            | Self::Misconfigured
+            | Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status that fits.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
+            Self::SessionEnded | Self::Conflict => StatusCode::CONFLICT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::InvalidData => StatusCode::BAD_REQUEST,
+            Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::WrongType
+            | Self::LateWrite
+            | Self::NotLoaded
+            | Self::Misconfigured
+            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// What an application gets: a [kind](ErrorKind) and, where another error caused it, that error as
+/// its [source](StdError::source).
+///
+/// The message is lower-case, one line, and holds nothing secret, so it may be shown.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    context: Option<Box<str>>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind with the kind's own sentence.
+    #[must_use]
+    pub const fn from_kind(kind: ErrorKind) -> Self {
+        Self { kind, context: None, source: None }
+    }
+
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, context: None, source: Some(source.into()) }
+    }
+
+    /// Replaces the kind's general sentence.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into().into_boxed_str());
+        self
+    }
+
+    /// What the application does next.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// A short name for the bodies of error answers: see [`ErrorKind::code`].
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    /// The HTTP status that fits: see [`ErrorKind::status`].
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    pub(crate) fn no_randomness(source: getrandom::Error) -> Self {
+        Self::new(ErrorKind::Internal, source)
+            .with_context("the operating system gave no randomness")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.context.as_deref().unwrap_or(self.kind.text()))
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<BackendError> for Error {
+    fn from(error: BackendError) -> Self {
+        let kind = match error.kind {
+            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
+            BackendErrorKind::Unavailable => ErrorKind::Unavailable,
+            BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
+                ErrorKind::BackendFailed
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<crate::id::InvalidUserId> for Error {
+    fn from(error: crate::id::InvalidUserId) -> Self {
+        Self::from_kind(ErrorKind::InvalidData).with_context(error.to_string())
+    }
+}

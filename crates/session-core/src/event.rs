@@ -1,0 +1,143 @@
+//! What happened to sessions: told to `tracing`, and to the application's own hook.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::fingerprint::MismatchAction;
+use crate::id::{SessionId, UserId};
+use crate::meta::SessionMeta;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A session was made: anonymous, or by the sign-in that is told of next.
+    Created,
+    /// Somebody signed in, which made the session.
+    Authenticated,
+    /// The session's user proved again who he is; its token rotated.
+    Reauthenticated,
+    /// The session's token rotated.
+    Rotated,
+    /// The session was ended from elsewhere: by its user from another session, by an administrator,
+    /// or because its fingerprint did not match.
+    Revoked,
+    /// The session ended because its user has too many.
+    Evicted,
+    /// The session's user signed out, here or everywhere.
+    SignedOut,
+    /// The browser is another than the one that the session began in.
+    FingerprintMismatch(MismatchAction),
+    /// The browser says nothing of itself that could be compared; the session goes on.
+    FingerprintUnrecognised,
+    /// Several cookies of our name stood for several live sessions; none was used.
+    AmbiguousToken,
+    /// Buffered data was dropped because the request switched to another user.
+    DataDroppedOnUserSwitch,
+    /// Buffered data was dropped because the handler answered with a server error.
+    DataDroppedOnServerError,
+    /// A touch failed; the response went out all the same.
+    TouchFailed,
+    /// Expired sessions were deleted: how many.
+    Purged(u64),
+}
+
+impl EventKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Authenticated => "authenticated",
+            Self::Reauthenticated => "reauthenticated",
+            Self::Rotated => "rotated",
+            Self::Revoked => "revoked",
+            Self::Evicted => "evicted",
+            Self::SignedOut => "signed out",
+            Self::FingerprintMismatch(_) => "fingerprint mismatch",
+            Self::FingerprintUnrecognised => "fingerprint unrecognised",
+            Self::AmbiguousToken => "ambiguous token",
+            Self::DataDroppedOnUserSwitch => "data dropped: another user signed in",
+            Self::DataDroppedOnServerError => "data dropped: the handler failed",
+            Self::TouchFailed => "touch failed",
+            Self::Purged(_) => "purged",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        match self {
+            Self::FingerprintMismatch(action) => write!(f, " ({action:?})"),
+            Self::Purged(count) => write!(f, " ({count})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Something that happened, with whom it concerns. Holds nothing secret.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct SessionEvent<'a> {
+    /// What happened.
+    pub kind: EventKind,
+    /// The session's public name, where it is about one.
+    pub id: Option<SessionId>,
+    /// The session's user, where it has one.
+    pub user: Option<&'a UserId>,
+    /// The client whose request caused it, where one did.
+    pub meta: Option<&'a SessionMeta>,
+}
+
+impl<'a> SessionEvent<'a> {
+    pub(crate) const fn new(kind: EventKind) -> Self {
+        Self { kind, id: None, user: None, meta: None }
+    }
+
+    pub(crate) const fn session(mut self, id: SessionId, user: Option<&'a UserId>) -> Self {
+        self.id = Some(id);
+        self.user = user;
+        self
+    }
+
+    pub(crate) const fn caused_by(mut self, meta: Option<&'a SessionMeta>) -> Self {
+        self.meta = meta;
+        self
+    }
+}
+
+/// The application's own ear. Called where the event happens, so it should be quick.
+pub(crate) type Hook = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
+
+/// Tells `tracing` and the hook. What happened has happened, so a hook that panics is caught and
+/// logged: it must not turn a sign-in that committed into an error.
+pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>) {
+    let session = event.id.map(tracing::field::display);
+    let user = event.user.map(|user| tracing::field::display(user.as_str().escape_debug()));
+    let ip = event.meta.and_then(SessionMeta::ip_address).map(tracing::field::display);
+    match event.kind {
+        EventKind::FingerprintMismatch(_)
+        | EventKind::AmbiguousToken
+        | EventKind::DataDroppedOnServerError
+        | EventKind::DataDroppedOnUserSwitch
+        | EventKind::TouchFailed => {
+            tracing::warn!(target: "session", session, user, ip, "{}", event.kind);
+        }
+        EventKind::Created | EventKind::Rotated | EventKind::FingerprintUnrecognised => {
+            tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
+        }
+        EventKind::Authenticated
+        | EventKind::Reauthenticated
+        | EventKind::Revoked
+        | EventKind::Evicted
+        | EventKind::SignedOut
+        | EventKind::Purged(_) => {
+            tracing::info!(target: "session", session, user, ip, "{}", event.kind);
+        }
+    }
+    if let Some(hook) = hook
+        && catch_unwind(AssertUnwindSafe(|| hook(event))).is_err()
+    {
+        tracing::error!(target: "session", "the session event hook panicked at: {}", event.kind);
+    }
+}

@@ -1,0 +1,261 @@
+//! Names that may be seen: [`SessionId`] and [`UserId`].
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use ulid::Ulid;
+
+use crate::clock::Timestamp;
+use crate::error::Error;
+
+/// The public name of a session: a ULID.
+///
+/// Safe in logs, URLs and device lists; it grants nothing. Ids that one process mints are in the
+/// order of their making, also within a millisecond, so that ties between sessions made at one
+/// moment are broken the same way everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(Ulid);
+
+impl SessionId {
+    /// Mints an id for a session made at `now`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) where the operating system gives no
+    /// randomness.
+    pub fn generate(now: Timestamp) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(Error::no_randomness)?;
+        let fresh = Ulid::from_parts(now.as_unix_millis(), u128::from_be_bytes(random));
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = match *last {
+            // A clock that jumped back makes ids of its own; the order goes on from the latest.
+            Some(before) if fresh.timestamp_ms() < before.timestamp_ms() => return Ok(Self(fresh)),
+            // Within one millisecond the next number keeps the order; where a fresh one is already
+            // larger it is taken as it is.
+            Some(before) if before.timestamp_ms() == fresh.timestamp_ms() && fresh <= before => {
+                before.increment().unwrap_or(fresh)
+            }
+            _ => fresh,
+        };
+        *last = Some(id);
+        Ok(Self(id))
+    }
+
+    /// An id as a backend stored it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Ulid::from_bytes(bytes))
+    }
+
+    /// The 16 bytes of the id, which sort as the id does.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_bytes()
+    }
+}
+
+/// The last id that this process minted. Held for a comparison, never across an await.
+static LAST: Mutex<Option<Ulid>> = Mutex::new(None);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({})", self.0)
+    }
+}
+
+/// The text is no ULID: 26 characters of Crockford's base 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidId;
+
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session id is a ULID: 26 characters of Crockford's base 32")
+    }
+}
+
+impl std::error::Error for InvalidId {}
+
+impl FromStr for SessionId {
+    type Err = InvalidId;
+
+    /// Reads a ULID in either case.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ulid::from_string(text).map(Self).map_err(|_| InvalidId)
+    }
+}
+
+impl Serialize for SessionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The application's own user id: an opaque string of 1 to 255 bytes, without U+0000 (which one of
+/// the databases cannot store). Cheap to clone. Compared byte for byte: `Alice` is not `alice`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Arc<str>);
+
+impl UserId {
+    /// The longest user id, in UTF-8 bytes.
+    pub const MAX_BYTES: usize = 255;
+
+    /// Checks and takes a user id.
+    ///
+    /// # Errors
+    /// [`InvalidUserId`] where it is empty, longer than [`MAX_BYTES`](Self::MAX_BYTES), or holds
+    /// U+0000.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidUserId> {
+        let text = text.as_ref();
+        if text.is_empty() {
+            Err(InvalidUserId("a user id must not be empty"))
+        } else if text.len() > Self::MAX_BYTES {
+            Err(InvalidUserId("a user id must not be longer than 255 bytes"))
+        } else if text.contains('\0') {
+            Err(InvalidUserId("a user id must not contain U+0000"))
+        } else {
+            Ok(Self(text.into()))
+        }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for UserId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserId({:?})", &*self.0)
+    }
+}
+
+/// Why a text is no [`UserId`]. It does not repeat the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidUserId(&'static str);
+
+impl fmt::Display for InvalidUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidUserId {}
+
+impl FromStr for UserId {
+    type Err = InvalidUserId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&String> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(text: &String) -> Result<Self, Self::Error> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&UserId> for UserId {
+    type Error = InvalidUserId;
+
+    fn try_from(user: &UserId) -> Result<Self, Self::Error> {
+        Ok(user.clone())
+    }
+}
+
+impl From<std::convert::Infallible> for InvalidUserId {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl Serialize for UserId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::new(text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_millisecond_are_in_order() {
+        let now = Timestamp::from_micros(1_795_305_600_123_456);
+        let ids: Vec<_> = (0..1000).map(|_| SessionId::generate(now).unwrap()).collect();
+        assert!(ids.is_sorted());
+        assert_eq!(ids[0].to_string().parse::<SessionId>().unwrap(), ids[0]);
+        assert_eq!(SessionId::from_bytes(ids[0].to_bytes()), ids[0]);
+    }
+
+    #[test]
+    fn user_ids_are_checked() {
+        let longest = "é".repeat(127) + "x";
+        for (name, text, fine) in [
+            ("empty", "", false),
+            ("one byte", "a", true),
+            ("255 bytes", longest.as_str(), true),
+            ("256 bytes", &"é".repeat(128), false),
+            ("U+0000", "a\0b", false),
+            ("anything else", "../😀'\"\n", true),
+        ] {
+            assert_eq!(UserId::new(text).is_ok(), fine, "{name}");
+            let json = serde_json::to_string(text).unwrap();
+            assert_eq!(serde_json::from_str::<UserId>(&json).is_ok(), fine, "{name}");
+        }
+    }
+}

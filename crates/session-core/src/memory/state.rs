@@ -1,0 +1,423 @@
+//! What the memory backend holds, and every operation on it as a plain function under its lock.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::backend::{
+    Applied, Created, EndedBy, Found, NewSession, Purged, Rotation, SessionChange, SessionRef,
+    TokenState, Updated, tombstone_expiry,
+};
+use crate::clock::Timestamp;
+use crate::data::Data;
+use crate::error::{BackendError, BackendErrorKind};
+use crate::eviction;
+use crate::id::{SessionId, UserId};
+use crate::record::SessionData;
+use crate::token::TokenHash;
+
+/// How many due sessions a full backend looks at before it says that it is full. Bounds what one
+/// `create` may cost.
+const SWEEP: u32 = 64;
+
+#[derive(Default)]
+pub(super) struct State {
+    capacity: usize,
+    anonymous: usize,
+    /// By the hash of the current token, so that the request path is one look-up.
+    sessions: HashMap<TokenHash, Stored>,
+    tokens: HashMap<SessionId, TokenHash>,
+    users: HashMap<UserId, BTreeSet<SessionId>>,
+    /// When each session is looked at by the purge: its expiry when it was made, moved only by the
+    /// purge, so that a touch moves nothing here.
+    due: BTreeSet<(Timestamp, SessionId)>,
+    tombstones: HashMap<TokenHash, Tombstone>,
+    tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
+}
+
+struct Stored {
+    session: Arc<SessionData>,
+    purge_after: Timestamp,
+    /// Earlier tokens that may still be in grace.
+    graces: Vec<TokenHash>,
+}
+
+struct Tombstone {
+    id: SessionId,
+    how: EndedBy,
+    at: Timestamp,
+    grace_until: Option<Timestamp>,
+    expires_at: Timestamp,
+}
+
+const fn live(session: &SessionData, now: Timestamp) -> bool {
+    session.expires_at.as_micros() > now.as_micros()
+}
+
+impl State {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, ..Self::default() }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        new: NewSession,
+        now: Timestamp,
+    ) -> Result<Created, BackendError> {
+        let NewSession { mut record, token, patch, max_bytes, cap, replaces } = new;
+        if self.tokens.contains_key(&record.id) || self.sessions.contains_key(&token) {
+            return Err(BackendError::from_kind(BackendErrorKind::Conflict));
+        }
+        let old = replaces.as_ref().and_then(|replace| {
+            let old = self.live_by_id(&replace.session.id, now)?;
+            Some((replace, old.session.data.clone()))
+        });
+        let replaced = old.is_some();
+        record.data = old.map_or_else(Data::new, |(replace, mut data)| {
+            replace.carry.apply(&mut data);
+            data
+        });
+        patch.apply(&mut record.data);
+        check_size(&record.data, max_bytes)?;
+        if !replaced {
+            self.make_room(&record, now)?;
+        }
+
+        // From here on nothing fails.
+        if let Some(replace) = replaces {
+            self.remove(&replace.session.id, None, EndedBy::Replaced, now);
+        }
+        let evicted = match (&record.user_id, cap) {
+            (Some(user), Some(cap)) => {
+                let others = self.live_of(user, now);
+                let others = others.map(|other| (other.last_active_at, other.id)).collect();
+                eviction::victims(others, cap)
+            }
+            _ => Vec::new(),
+        };
+        for id in &evicted {
+            self.remove(id, None, EndedBy::Evicted, now);
+        }
+        self.insert(token, record.clone());
+        Ok(Created { session: record, evicted, replaced })
+    }
+
+    pub(super) fn find(&self, token: &TokenHash, now: Timestamp) -> Option<Found> {
+        if let Some(stored) = self.sessions.get(token) {
+            return live(&stored.session, now).then(|| Found::Live(stored.session.clone()));
+        }
+        let tombstone = self.tombstones.get(token).filter(|t| t.expires_at > now)?;
+        if let Some(until) = tombstone.grace_until.filter(|until| *until > now)
+            && let Some(stored) = self.live_by_id(&tombstone.id, now)
+        {
+            return Some(Found::Grace { session: stored.session.clone(), until });
+        }
+        Some(Found::Ended { id: tombstone.id, how: tombstone.how, at: tombstone.at })
+    }
+
+    pub(super) fn update(
+        &mut self,
+        target: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let Some(&current) = self.tokens.get(&target.id) else {
+            return Ok(Updated::Missing);
+        };
+        let Some(stored) = self.sessions.get(&current) else {
+            return Ok(Updated::Missing);
+        };
+        if !live(&stored.session, now) {
+            return Ok(Updated::Missing);
+        }
+        if change.if_version.is_some_and(|version| version != stored.session.version) {
+            return Ok(Updated::Conflict);
+        }
+        let presented_is_current = target.token == Some(current);
+        if let Some(rotation) = &change.rotation {
+            let applies = match rotation {
+                Rotation::Graceful { .. } => presented_is_current,
+                Rotation::Immediate { .. } => presented_is_current || self.in_grace(target, now),
+            };
+            if !applies {
+                return Ok(Updated::Superseded);
+            }
+            if self.sessions.contains_key(rotation.token()) {
+                return Err(BackendError::from_kind(BackendErrorKind::Conflict));
+            }
+        }
+        let patched = if change.patch.is_empty() {
+            None
+        } else {
+            let mut data = stored.session.data.clone();
+            change.patch.apply(&mut data);
+            check_size(&data, change.max_bytes)?;
+            Some(data)
+        };
+
+        // From here on nothing fails. `make_mut` copies the record where a request still holds it;
+        // its data is shared and copied only by a patch.
+        let Some(stored) = self.sessions.get_mut(&current) else {
+            return Ok(Updated::Missing);
+        };
+        let touched =
+            change.touch.as_ref().is_some_and(|t| stored.session.last_active_at <= t.due_before);
+        if patched.is_some() || touched || change.reauthentication.is_some() {
+            apply(Arc::make_mut(&mut stored.session), change, patched, touched, now);
+        }
+        let version = stored.session.version;
+        if let Some(rotation) = &change.rotation {
+            self.rotate(current, rotation, now);
+        }
+        let token = if presented_is_current || change.rotation.is_some() {
+            TokenState::Current
+        } else {
+            TokenState::Replaced
+        };
+        Ok(Updated::Applied(Applied { version, token, touched }))
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        id: &SessionId,
+        owner: Option<&UserId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> bool {
+        let is_theirs = self.live_by_id(id, now).is_some_and(|stored| {
+            owner.is_none_or(|owner| stored.session.user_id.as_ref() == Some(owner))
+        });
+        if !is_theirs {
+            return false;
+        }
+        if let Some(token) = self.delete(id) {
+            self.bury(token, *id, how, None, now);
+        }
+        true
+    }
+
+    pub(super) fn remove_user(
+        &mut self,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Vec<SessionId> {
+        let ids: Vec<_> = self.users.get(user).into_iter().flatten().copied().collect();
+        let mut removed = Vec::with_capacity(ids.len());
+        for id in ids.into_iter().filter(|id| Some(id) != except) {
+            if self.remove(&id, None, how, now) {
+                removed.push(id);
+            } else {
+                self.delete(&id);
+            }
+        }
+        removed
+    }
+
+    pub(super) fn list(&self, user: &UserId, now: Timestamp) -> Vec<SessionData> {
+        let mut sessions: Vec<_> = self.live_of(user, now).cloned().collect();
+        sessions.sort_unstable_by_key(|s| std::cmp::Reverse((s.last_active_at, s.id)));
+        sessions
+    }
+
+    pub(super) fn purge_expired(&mut self, now: Timestamp, limit: u32) -> Purged {
+        let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
+        let looked_at = |due: &BTreeSet<(Timestamp, SessionId)>| {
+            due.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect::<Vec<_>>()
+        };
+        let batch = looked_at(&self.due);
+        let mut removed = 0;
+        for (at, id) in &batch {
+            match self.live_by_id(id, now).map(|stored| stored.session.expires_at) {
+                Some(renewed) => {
+                    self.due.remove(&(*at, *id));
+                    self.due.insert((renewed, *id));
+                    if let Some(stored) =
+                        self.tokens.get(id).and_then(|token| self.sessions.get_mut(token))
+                    {
+                        stored.purge_after = renewed;
+                    }
+                }
+                None => {
+                    self.delete(id);
+                    removed += 1;
+                }
+            }
+        }
+        let forgotten = self.forget_tombstones(now, limit);
+        Purged { removed, more: batch.len() == limit || forgotten == limit }
+    }
+
+    pub(super) fn dump(&self) -> String {
+        let mut text = String::new();
+        for (token, stored) in &self.sessions {
+            let json = serde_json::to_string(&*stored.session).unwrap_or_default();
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{:?} {json}", token.as_bytes());
+        }
+        for (token, tombstone) in &self.tombstones {
+            let _ = writeln!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
+        }
+        text
+    }
+
+    fn live_by_id(&self, id: &SessionId, now: Timestamp) -> Option<&Stored> {
+        let stored = self.sessions.get(self.tokens.get(id)?)?;
+        live(&stored.session, now).then_some(stored)
+    }
+
+    fn live_of(&self, user: &UserId, now: Timestamp) -> impl Iterator<Item = &SessionData> {
+        let ids = self.users.get(user).into_iter().flatten();
+        ids.filter_map(move |id| Some(&*self.live_by_id(id, now)?.session))
+    }
+
+    fn in_grace(&self, target: &SessionRef, now: Timestamp) -> bool {
+        target.token.and_then(|token| self.tombstones.get(&token)).is_some_and(|tombstone| {
+            tombstone.id == target.id && tombstone.grace_until.is_some_and(|until| until > now)
+        })
+    }
+
+    fn make_room(&mut self, record: &SessionData, now: Timestamp) -> Result<(), BackendError> {
+        let anonymous = record.user_id.is_none();
+        let full = |state: &Self| {
+            state.sessions.len() >= state.capacity
+                || (anonymous && state.anonymous >= state.capacity - state.capacity / 10)
+        };
+        if full(self) {
+            self.purge_expired(now, SWEEP);
+        }
+        if full(self) {
+            let error = BackendError::from_kind(BackendErrorKind::Unavailable);
+            return Err(error.with_context("the memory backend is full"));
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, token: TokenHash, record: SessionData) {
+        let (id, purge_after) = (record.id, record.expires_at);
+        match &record.user_id {
+            Some(user) => {
+                self.users.entry(user.clone()).or_default().insert(id);
+            }
+            None => self.anonymous += 1,
+        }
+        self.due.insert((purge_after, id));
+        self.tokens.insert(id, token);
+        let stored = Stored { session: Arc::new(record), purge_after, graces: Vec::new() };
+        self.sessions.insert(token, stored);
+    }
+
+    /// Takes a session out of every index, live or not; returns the hash of its token.
+    fn delete(&mut self, id: &SessionId) -> Option<TokenHash> {
+        let token = self.tokens.remove(id)?;
+        let stored = self.sessions.remove(&token)?;
+        self.due.remove(&(stored.purge_after, *id));
+        match &stored.session.user_id {
+            Some(user) => {
+                if let Some(ids) = self.users.get_mut(user) {
+                    ids.remove(id);
+                    if ids.is_empty() {
+                        self.users.remove(user);
+                    }
+                }
+            }
+            None => self.anonymous -= 1,
+        }
+        Some(token)
+    }
+
+    fn rotate(&mut self, current: TokenHash, rotation: &Rotation, now: Timestamp) {
+        let Some(mut stored) = self.sessions.remove(&current) else { return };
+        let id = stored.session.id;
+        match rotation {
+            Rotation::Graceful { .. } => {
+                let tombstones = &self.tombstones;
+                stored.graces.retain(|token| {
+                    let grace = tombstones.get(token).and_then(|t| t.grace_until);
+                    grace.is_some_and(|until| until > now)
+                });
+                stored.graces.push(current);
+            }
+            Rotation::Immediate { .. } => {
+                for token in stored.graces.drain(..) {
+                    if let Some(tombstone) = self.tombstones.get_mut(&token) {
+                        tombstone.grace_until = None;
+                    }
+                }
+            }
+        }
+        self.bury(current, id, EndedBy::Rotated, rotation.grace_until(), now);
+        self.tokens.insert(id, *rotation.token());
+        self.sessions.insert(*rotation.token(), stored);
+    }
+
+    fn bury(
+        &mut self,
+        token: TokenHash,
+        id: SessionId,
+        how: EndedBy,
+        grace_until: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        // Two out for one in: so they stay few where nobody purges.
+        self.forget_tombstones(now, 2);
+        let expires_at = tombstone_expiry(now, grace_until);
+        self.tombstones_due.insert((expires_at, token));
+        self.tombstones.insert(token, Tombstone { id, how, at: now, grace_until, expires_at });
+    }
+
+    fn forget_tombstones(&mut self, now: Timestamp, limit: usize) -> usize {
+        let mut forgotten = 0;
+        while forgotten < limit {
+            match self.tombstones_due.first() {
+                Some(&(at, token)) if at <= now => {
+                    self.tombstones_due.pop_first();
+                    self.tombstones.remove(&token);
+                    forgotten += 1;
+                }
+                _ => break,
+            }
+        }
+        forgotten
+    }
+}
+
+fn apply(
+    session: &mut SessionData,
+    change: &SessionChange,
+    patched: Option<Data>,
+    touched: bool,
+    now: Timestamp,
+) {
+    if let Some(data) = patched {
+        session.data = data;
+        session.version += 1;
+    }
+    if touched && let Some(touch) = &change.touch {
+        session.last_active_at = session.last_active_at.max(now);
+        let bound = session.absolute_expires_at.unwrap_or(Timestamp::MAX);
+        session.expires_at = session.expires_at.max(touch.expires_at).min(bound);
+        session.last_ip_address = touch.ip_address;
+        if let Some(agent) = touch.agent.clone() {
+            session.user_agent = Some(agent.user_agent);
+            session.device_name = agent.device_name;
+            session.device_type = agent.device_type;
+        }
+    }
+    if let Some(again) = &change.reauthentication {
+        session.authenticated_at = Some(now);
+        session.last_active_at = session.last_active_at.max(now);
+        session.expires_at = again.expires_at;
+        session.absolute_expires_at = again.absolute_expires_at;
+        session.last_ip_address = again.ip_address;
+    }
+}
+
+fn check_size(data: &Data, max_bytes: u64) -> Result<(), BackendError> {
+    let bytes = u64::try_from(data.json_len()).unwrap_or(u64::MAX);
+    if bytes > max_bytes {
+        return Err(BackendError::from_kind(BackendErrorKind::TooLarge));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! What one request says about its client: [`SessionMeta`].
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::backend::Agent;
+use crate::client_ip::{Peer, client_ip};
+use crate::config::Settings;
+use crate::device::{self, Device, DeviceType};
+use crate::fingerprint::{self, Fingerprint, FingerprintMode};
+
+/// What one request says about its client.
+///
+/// Cheap to make: the agent is parsed when somebody asks for the device, and its families are hashed
+/// when a session is made, so a request whose agent is the one already known pays for neither.
+#[derive(Debug, Clone, Default)]
+pub struct SessionMeta {
+    ip_address: Option<IpAddr>,
+    user_agent: Option<HeaderValue>,
+    device: OnceLock<Device>,
+    fingerprint: OnceLock<Fingerprint>,
+}
+
+impl SessionMeta {
+    pub(crate) fn new(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Self {
+        let config = &settings.config;
+        let meta = Self {
+            ip_address: client_ip(headers, peer, &settings.trusted, config.forwarded_header),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            ..Self::default()
+        };
+        if config.validate_fingerprint && config.fingerprint_mode == FingerprintMode::Exact {
+            // Needs headers that are not kept, so it is taken now.
+            let _ = meta.fingerprint.set(fingerprint::exact(headers));
+        }
+        meta
+    }
+
+    /// The client's address: the connection's, or what a trusted proxy says it is. `None` where
+    /// nobody knows, as behind a Unix socket without a proxy.
+    #[must_use]
+    pub const fn ip_address(&self) -> Option<IpAddr> {
+        self.ip_address
+    }
+
+    /// The User-Agent header, cut to 512 bytes; `None` where it is missing or empty.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<Cow<'_, str>> {
+        fingerprint::agent_text(self.user_agent.as_ref()?)
+    }
+
+    /// The device for people, such as "Safari on iPhone".
+    #[must_use]
+    pub fn device_name(&self) -> &str {
+        &self.device().name
+    }
+
+    /// What the client runs on.
+    #[must_use]
+    pub fn device_type(&self) -> DeviceType {
+        self.device().kind
+    }
+
+    /// What a session that begins with this request is bound to.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        *self.fingerprint.get_or_init(|| fingerprint::stable(self.user_agent().as_deref()))
+    }
+
+    /// The whole agent, where there is one, to be stored.
+    pub(crate) fn agent(&self) -> Option<Agent> {
+        let user_agent = self.user_agent()?.into_owned();
+        let Device { name, kind } = self.device().clone();
+        Some(Agent { user_agent, device_name: name, device_type: kind })
+    }
+
+    fn device(&self) -> &Device {
+        self.device.get_or_init(|| device::describe(self.user_agent().as_deref().unwrap_or("")))
+    }
+}

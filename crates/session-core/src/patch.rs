@@ -1,0 +1,212 @@
+//! A [`Patch`]: what one request wants changed in a session's data, key by key.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::backend::Carry;
+use crate::data::Data;
+
+/// Changes to a session's data, to be merged by the backend in one step.
+///
+/// A patch names the keys that it changes and says nothing of the others, so patches from parallel
+/// requests commute. First, where [`clears`](Self::clears), everything is taken away; then each key
+/// is set or removed. A value is put in the place of the one before, never merged into it; `null`
+/// is a value.
+#[derive(Clone, Default, PartialEq)]
+pub struct Patch {
+    clear: bool,
+    /// `None` removes. After a clear there is nothing to remove, so only values are kept.
+    changes: BTreeMap<String, Option<Value>>,
+}
+
+impl Patch {
+    /// A patch that changes nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts `value` under `key`.
+    pub fn set(&mut self, key: impl Into<String>, value: Value) {
+        self.changes.insert(key.into(), Some(value));
+    }
+
+    /// Takes away what is under `key`, where there is something.
+    pub fn remove(&mut self, key: impl Into<String>) {
+        let key = key.into();
+        if self.clear {
+            self.changes.remove(&key);
+        } else {
+            self.changes.insert(key, None);
+        }
+    }
+
+    /// Takes everything away, also what this patch was to set.
+    pub fn clear(&mut self) {
+        self.clear = true;
+        self.changes.clear();
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.clear && self.changes.is_empty()
+    }
+
+    /// Whether everything is taken away first.
+    #[must_use]
+    pub const fn clears(&self) -> bool {
+        self.clear
+    }
+
+    /// What this patch says of `key`: `None` nothing, `Some(None)` that it is absent,
+    /// `Some(Some(value))` its value.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Option<&Value>> {
+        match self.changes.get(key) {
+            Some(change) => Some(change.as_ref()),
+            None if self.clear => Some(None),
+            None => None,
+        }
+    }
+
+    /// The keys to set with their values, in the order of the keys.
+    pub fn sets(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.changes.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?)))
+    }
+
+    /// The keys to remove, in their order. Empty where the patch [`clears`](Self::clears).
+    pub fn removals(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str())
+    }
+
+    /// Makes the changes in a map that is at hand. For backends that hold records in memory, and
+    /// inside a transaction; a database that can merge by itself does it in SQL.
+    pub fn apply(&self, data: &mut Data) {
+        if self.clear {
+            *data = Data::new();
+        }
+        for (key, value) in &self.changes {
+            match value {
+                Some(value) => data.insert(key.clone(), value.clone()),
+                None => data.remove(key),
+            };
+        }
+    }
+
+    /// Adds a later patch to this one: the later one wins.
+    pub fn extend(&mut self, later: Self) {
+        if later.clear {
+            *self = later;
+            return;
+        }
+        for (key, value) in later.changes {
+            match value {
+                Some(value) => self.set(key, value),
+                None => self.remove(key),
+            }
+        }
+    }
+
+    /// Leaves only what concerns the keys that are carried.
+    pub(crate) fn carry(&mut self, carry: &Carry) {
+        match carry {
+            Carry::All => {}
+            Carry::Keys(keys) => self.changes.retain(|key, _| keys.contains(key)),
+            Carry::Nothing => *self = Self::new(),
+        }
+    }
+
+    /// Takes out what `saved` holds in the same words: what is left was written after it.
+    pub(crate) fn subtract(&mut self, saved: &Self) {
+        if self.clear && !saved.clear {
+            return;
+        }
+        self.clear = false;
+        self.changes.retain(|key, value| saved.changes.get(key) != Some(value));
+    }
+}
+
+impl fmt::Debug for Patch {
+    /// Keys only: what an application stores may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patch")
+            .field("clear", &self.clear)
+            .field("keys", &self.changes.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(json: &str) -> Data {
+        Data::from_json(json.as_bytes()).unwrap()
+    }
+
+    fn check(name: &str, before: &str, change: impl FnOnce(&mut Patch), after: &str) {
+        let mut patch = Patch::new();
+        change(&mut patch);
+        let mut map = data(before);
+        patch.apply(&mut map);
+        assert_eq!(map, data(after), "{name}");
+    }
+
+    #[test]
+    fn changes_what_it_names() {
+        check("nothing", r#"{"a":1}"#, |_| {}, r#"{"a":1}"#);
+        check("set", r#"{"a":1}"#, |p| p.set("b", 2.into()), r#"{"a":1,"b":2}"#);
+        check("null is a value", "{}", |p| p.set("a", Value::Null), r#"{"a":null}"#);
+        check("remove", r#"{"a":1,"b":2}"#, |p| p.remove("a"), r#"{"b":2}"#);
+        check("remove what is not there", "{}", |p| p.remove("a"), "{}");
+        check(
+            "an object is replaced, not merged",
+            r#"{"a":{"x":1}}"#,
+            |p| p.set("a", serde_json::json!({"y": 2})),
+            r#"{"a":{"y":2}}"#,
+        );
+        check(
+            "clear, then set",
+            r#"{"a":1,"b":2}"#,
+            |p| {
+                p.set("b", 3.into());
+                p.clear();
+                p.set("c", 4.into());
+                p.remove("a");
+            },
+            r#"{"c":4}"#,
+        );
+        check(
+            "a later patch wins",
+            r#"{"a":1}"#,
+            |p| {
+                p.set("a", 2.into());
+                let mut later = Patch::new();
+                later.remove("a");
+                later.set("b", 3.into());
+                p.extend(later);
+            },
+            r#"{"b":3}"#,
+        );
+    }
+
+    #[test]
+    fn subtract_leaves_what_came_later() {
+        let mut saved = Patch::new();
+        saved.set("a", 1.into());
+        saved.set("b", 1.into());
+        let mut now = saved.clone();
+        now.set("b", 2.into());
+        now.subtract(&saved);
+        assert_eq!(now.get("a"), None);
+        assert_eq!(now.get("b"), Some(Some(&2.into())));
+
+        let mut cleared = saved.clone();
+        cleared.clear();
+        cleared.subtract(&saved);
+        assert!(cleared.clears());
+    }
+}

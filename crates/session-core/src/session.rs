@@ -1,0 +1,341 @@
+//! [`Session`]: the per-request handle that handlers read and write.
+//!
+//! What a request knows lies behind one mutex that is held for moments and never across an await.
+//! An operation takes a snapshot, asks the backend, and puts the answer in; so the handle may be
+//! cloned, sent to other tasks and dropped at any time, and cannot deadlock.
+
+mod finish;
+mod identity;
+mod load;
+mod save;
+mod sign_in;
+mod write;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use self::finish::Conclusion;
+use self::load::Request;
+pub use self::sign_in::SignIn;
+use crate::backend::SessionRef;
+use crate::client_ip::Peer;
+use crate::data::{Data, KeyFor, KeyName, Size};
+use crate::error::{Error, ErrorKind};
+use crate::event::{EventKind, SessionEvent};
+use crate::id::{SessionId, UserId};
+use crate::lifecycle::{Absence, Refusal};
+use crate::meta::SessionMeta;
+use crate::patch::Patch;
+use crate::record::SessionData;
+use crate::store::SessionStore;
+use crate::token::{SessionToken, TokenHash};
+
+/// One request's session: signed in, anonymous, or none yet.
+///
+/// **Reading** never awaits, because an adapter gives the handle out loaded. Reads see what this
+/// request has written.
+///
+/// **Writing data** ([`set`](Self::set), [`remove`](Self::remove), [`take`](Self::take),
+/// [`clear`](Self::clear)) is buffered and reaches the backend when the response is decided, in one
+/// statement that also says that the session was used. Requests that run in parallel merge key by
+/// key. Where the buffer cannot be saved, the response becomes an error: 409 `session_ended` where
+/// the session ended meanwhile, 503 where the backend failed. A response with a 5xx status drops the
+/// buffer. Before an effect that cannot be taken back, call [`save`](Self::save).
+///
+/// **Everything else** ([`authenticate`](Self::authenticate), [`logout`](Self::logout), …) awaits the
+/// database and has happened when it returns.
+///
+/// Clones share the request's state. Kept beyond the response, the handle still reads; buffered
+/// writes are then errors, [`save`](Self::save) and [`update`](Self::update) may change the session
+/// but not make one.
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: SessionStore,
+    request: OnceLock<Request>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    loaded: Loaded,
+    /// Shared with operations under way, which take a clone of the pointer; a write meanwhile makes
+    /// a copy of its own.
+    buffer: Arc<Patch>,
+    /// The size of the data with the buffer applied, once a write asked for it.
+    size: Option<Size>,
+    cookie: Cookie,
+    /// Whether a touch by this request moved the session's end.
+    slid: bool,
+    /// Whether the response is decided.
+    decided: bool,
+}
+
+#[derive(Clone, Default)]
+enum Loaded {
+    #[default]
+    Not,
+    Without(Absence),
+    With(Arc<Live>),
+}
+
+/// A session that is there, as this request knows it.
+#[derive(Clone)]
+struct Live {
+    session: Arc<SessionData>,
+    /// The token that stands for it: the one presented, or one that this request issued.
+    token: SessionToken,
+    hash: TokenHash,
+    /// Whether the token is the current one, as far as is known; else it is in grace.
+    current: bool,
+    /// Whether the request's agent is a newer one of the kind that is stored.
+    newer_agent: bool,
+}
+
+impl Live {
+    fn reference(&self) -> SessionRef {
+        SessionRef {
+            id: self.session.id,
+            token: Some(self.hash),
+            user: self.session.user_id.clone(),
+        }
+    }
+}
+
+/// What this request did that its response's cookie must tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Cookie {
+    #[default]
+    Keep,
+    /// A token was issued.
+    Issue,
+    /// The session was ended by this request.
+    Remove,
+}
+
+impl Session {
+    pub(crate) fn new(store: SessionStore) -> Self {
+        let inner = Inner { store, request: OnceLock::new(), state: Mutex::default() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// For adapters: tells the handle of its request. No I/O; the first call counts. After it comes
+    /// [`load`](Self::load), at the latest when a handler asks for the session.
+    pub fn attach(&self, headers: &HeaderMap, peer: Peer) {
+        let settings = self.inner.store.settings();
+        self.inner.request.get_or_init(|| Request::new(headers, peer, settings));
+    }
+
+    /// The store that it belongs to.
+    #[must_use]
+    pub fn store(&self) -> &SessionStore {
+        &self.inner.store
+    }
+
+    /// Whether it was loaded: see [`load`](Self::load).
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        !matches!(self.state().loaded, Loaded::Not)
+    }
+
+    /// The session's public name; `None` where there is no session.
+    #[must_use]
+    pub fn id(&self) -> Option<SessionId> {
+        self.with_current(|session| session.id)
+    }
+
+    /// Who is signed in.
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        self.with_current(|session| session.user_id.clone()).flatten()
+    }
+
+    /// Whether somebody is signed in.
+    #[must_use]
+    pub fn is_authenticated(&self) -> bool {
+        self.with_current(SessionData::is_authenticated).unwrap_or(false)
+    }
+
+    /// The session's record as it was loaded, or as this request last saved it. What is buffered is
+    /// not in it: see [`data`](Self::data).
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<SessionData>> {
+        match &self.state().loaded {
+            Loaded::With(live) => Some(live.session.clone()),
+            Loaded::Not | Loaded::Without(_) => None,
+        }
+    }
+
+    /// What this request says about its client.
+    ///
+    /// Empty where no adapter attached a request.
+    #[must_use]
+    pub fn meta(&self) -> &SessionMeta {
+        static NOTHING: OnceLock<SessionMeta> = OnceLock::new();
+        let attached = self.inner.request.get().map(Request::meta);
+        attached.unwrap_or_else(|| NOTHING.get_or_init(SessionMeta::default))
+    }
+
+    /// Whether its user signed in, or proved again who he is, within the last `duration`. `false`
+    /// for an anonymous session.
+    #[must_use]
+    pub fn authenticated_within(&self, duration: Duration) -> bool {
+        let now = self.inner.store.now();
+        self.with_current(|session| session.authenticated_within(duration, now)).unwrap_or(false)
+    }
+
+    /// The value under `key`, as this request sees it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`WrongType`](ErrorKind::WrongType) where what is there is no `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: impl KeyFor<T>) -> Result<Option<T>, Error> {
+        // Read outside the lock: a `Deserialize` is the application's code.
+        let (data, buffer) = self.view();
+        let key = key.key_name();
+        match buffer.get(key) {
+            Some(buffered) => buffered.map(|value| read(key, value)).transpose(),
+            None => data.get(key).map(|value| read(key, value)).transpose(),
+        }
+    }
+
+    /// Whether there is a value under `key`, `null` included.
+    #[must_use]
+    pub fn contains(&self, key: impl KeyName) -> bool {
+        let (data, buffer) = self.view();
+        let key = key.key_name();
+        buffer.get(key).map_or_else(|| data.get(key).is_some(), |buffered| buffered.is_some())
+    }
+
+    /// The keys there are, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.data().iter().map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// The whole map, as this request sees it. Cheap where nothing is buffered.
+    #[must_use]
+    pub fn data(&self) -> Data {
+        let (mut data, buffer) = self.view();
+        buffer.apply(&mut data);
+        data
+    }
+
+    /// The lock is held for moments, and what is done under it does not panic; should it have been
+    /// poisoned all the same, the state is whole.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Data and buffer, by pointer.
+    fn view(&self) -> (Data, Arc<Patch>) {
+        let state = self.state();
+        (state.stored(), state.buffer.clone())
+    }
+
+    fn with_current<T>(&self, read: impl FnOnce(&SessionData) -> T) -> Option<T> {
+        match &self.state().loaded {
+            Loaded::With(live) => Some(read(&live.session)),
+            Loaded::Not | Loaded::Without(_) => None,
+        }
+    }
+
+    /// The session that is there, for an operation that needs one.
+    fn live(&self) -> Result<Option<Arc<Live>>, Error> {
+        match &self.state().loaded {
+            Loaded::Not => Err(Error::from_kind(ErrorKind::NotLoaded)),
+            Loaded::Without(_) => Ok(None),
+            Loaded::With(live) => Ok(Some(live.clone())),
+        }
+    }
+
+    /// The session that is there, with its user, for an operation that needs somebody signed in.
+    fn signed_in(&self) -> Result<(Arc<Live>, UserId), Error> {
+        let live = self.live()?;
+        let user = live.as_ref().and_then(|live| live.session.user_id.clone());
+        live.zip(user).ok_or(Error::from_kind(ErrorKind::Unauthenticated))
+    }
+
+    fn emit(&self, kind: EventKind, id: SessionId, user: Option<&UserId>) {
+        let meta = self.inner.request.get().map(Request::meta);
+        let event = SessionEvent::new(kind).session(id, user).caused_by(meta);
+        self.inner.store.emit(&event);
+    }
+
+    /// The session turned out to have ended: the request is now one whose token was refused. The
+    /// buffer stays, so that the response reports what could not be stored.
+    fn ended_meanwhile(&self, live: &Arc<Live>) -> Error {
+        let mut state = self.state();
+        // Unless another operation on this handle has put another session in its place.
+        if state.holds(live) {
+            state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
+        }
+        Error::from_kind(ErrorKind::SessionEnded)
+    }
+}
+
+impl State {
+    fn stored(&self) -> Data {
+        match &self.loaded {
+            Loaded::With(live) => live.session.data.clone(),
+            Loaded::Not | Loaded::Without(_) => Data::new(),
+        }
+    }
+
+    fn signed_in(&self) -> bool {
+        matches!(&self.loaded, Loaded::With(live) if live.session.is_authenticated())
+    }
+
+    /// Whether the session is still the one that an operation began with.
+    fn holds(&self, live: &Arc<Live>) -> bool {
+        matches!(&self.loaded, Loaded::With(now) if now.session.id == live.session.id)
+    }
+
+    fn forget_buffer(&mut self) {
+        self.buffer = Arc::default();
+        self.size = None;
+    }
+
+    /// Takes out of the buffer what was saved; what was written meanwhile stays.
+    fn saved(&mut self, saved: &Arc<Patch>) {
+        if Arc::ptr_eq(&self.buffer, saved) {
+            self.buffer = Arc::default();
+        } else {
+            Arc::make_mut(&mut self.buffer).subtract(saved);
+        }
+        self.size = None;
+    }
+
+    fn replace(&mut self, live: Live) {
+        self.loaded = Loaded::With(Arc::new(live));
+        self.size = None;
+    }
+}
+
+fn read<T: DeserializeOwned>(key: &str, value: &Value) -> Result<T, Error> {
+    T::deserialize(value).map_err(|_| {
+        // Serde's message may repeat the value, so it is not passed on.
+        Error::from_kind(ErrorKind::WrongType).with_context(format!(
+            "the value under {key:?} is not a {}",
+            std::any::type_name::<T>()
+        ))
+    })
+}
+
+impl fmt::Debug for Session {
+    /// Without data and without anything secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("loaded", &self.is_loaded())
+            .field("id", &self.id())
+            .field("user_id", &self.user_id())
+            .finish_non_exhaustive()
+    }
+}

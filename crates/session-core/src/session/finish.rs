@@ -1,0 +1,267 @@
+//! The end of a request: what to save, and which headers the response gets.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::{Cookie, Loaded, Session};
+use crate::cookie::CookieRules;
+use crate::error::Error;
+use crate::event::{EventKind, SessionEvent};
+use crate::expiry;
+use crate::lifecycle::{self, Absence, Plan};
+use crate::patch::Patch;
+
+impl Session {
+    /// For adapters: the response is decided. Saves what is buffered, touches the session where that
+    /// is due, and says which headers the response gets, and whether it must become an error.
+    ///
+    /// A request that never used its session costs nothing here. Afterwards, buffered writes through
+    /// clones of the handle are errors.
+    ///
+    /// # Cancellation
+    /// A dropped call may have saved, or not; the client whose connection ended is not told.
+    pub async fn finish(&self, status: StatusCode) -> Conclusion {
+        let (loaded, buffer) = {
+            let mut state = self.state();
+            state.decided = true;
+            if matches!(state.loaded, Loaded::Not) {
+                return Conclusion::default();
+            }
+            (state.loaded.clone(), state.buffer.clone())
+        };
+        let failed = status.is_server_error();
+        let buffer = if failed && !buffer.is_empty() {
+            self.drop_buffer();
+            Arc::default()
+        } else {
+            buffer
+        };
+        let saved = match loaded {
+            Loaded::Not => Ok(()),
+            Loaded::Without(absence) => {
+                let settings = self.inner.store.settings();
+                match lifecycle::without_session(settings, absence, &buffer) {
+                    // `save_unchanged` gives no session to a request that went wrong.
+                    Plan::Create if failed => Ok(()),
+                    plan => self.carry_out_without(plan, &buffer).await,
+                }
+            }
+            Loaded::With(live) => {
+                let now = self.inner.store.now();
+                match self.plan(&live, &buffer, now) {
+                    Plan::Update(touch) => {
+                        let change = self.change(Patch::clone(&buffer), touch, None);
+                        let saved = self.apply_change(&live, change, &buffer, now).await;
+                        if buffer.is_empty() { self.touched(saved) } else { saved }
+                    }
+                    Plan::Nothing | Plan::Create | Plan::Refuse(_) => Ok(()),
+                }
+            }
+        };
+        let error = saved.err();
+        Conclusion { cookie: self.cookie(error.is_some()), error, used: true, name: self.rules() }
+    }
+
+    /// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
+    /// found the session ended says nothing either: the request was answered in good faith.
+    fn touched(&self, touch: Result<(), Error>) -> Result<(), Error> {
+        if let Err(error) = touch
+            && error.kind() != crate::ErrorKind::SessionEnded
+        {
+            let event = SessionEvent::new(EventKind::TouchFailed).caused_by(Some(self.meta()));
+            self.inner.store.emit(&event);
+            tracing::debug!(
+                target: "session",
+                error = &error as &dyn std::error::Error,
+                "touching the session failed"
+            );
+        }
+        Ok(())
+    }
+
+    fn drop_buffer(&self) {
+        let mut state = self.state();
+        state.forget_buffer();
+        let session = match &state.loaded {
+            Loaded::With(live) => Some(live.session.clone()),
+            Loaded::Not | Loaded::Without(_) => None,
+        };
+        // The hook is the application's code; it runs without the lock.
+        drop(state);
+        let mut event =
+            SessionEvent::new(EventKind::DataDroppedOnServerError).caused_by(Some(self.meta()));
+        if let Some(session) = &session {
+            event = event.session(session.id, session.user_id.as_ref());
+        }
+        self.inner.store.emit(&event);
+    }
+
+    /// The one cookie of the response. Where something failed, only what this request had committed
+    /// before is told (law `outage_clears_nothing`).
+    fn cookie(&self, failed: bool) -> Option<HeaderValue> {
+        let settings = self.inner.store.settings();
+        let state = self.state();
+        match &state.loaded {
+            Loaded::With(live) => {
+                let session = &live.session;
+                let persistent =
+                    session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
+                let issued = state.cookie == Cookie::Issue;
+                // Only a cookie with a Max-Age has something to slide.
+                let slid = state.slid && live.current && persistent && !failed;
+                if !issued && !slid {
+                    return None;
+                }
+                let now = self.inner.store.now();
+                let left = persistent.then(|| expiry::end(settings, session).since(now));
+                Some(settings.cookie.set(&live.token.expose(), left))
+            }
+            Loaded::Without(_) if state.cookie == Cookie::Remove => Some(settings.cookie.removal()),
+            Loaded::Without(Absence::Stale) if !failed => {
+                let navigates =
+                    self.inner.request.get().is_some_and(super::load::Request::navigates);
+                navigates.then(|| settings.cookie.removal())
+            }
+            Loaded::Without(_) | Loaded::Not => None,
+        }
+    }
+
+    fn rules(&self) -> Option<CookieRules> {
+        Some(self.inner.store.settings().cookie.clone())
+    }
+}
+
+/// What the end of a request means for its response.
+#[derive(Debug, Default)]
+#[must_use = "the response must be told"]
+pub struct Conclusion {
+    error: Option<Error>,
+    cookie: Option<HeaderValue>,
+    used: bool,
+    name: Option<CookieRules>,
+}
+
+impl Conclusion {
+    /// Where what was buffered could not be saved: the error that the response must become (law
+    /// `failed_save_is_reported`). Ask this first, then [`apply`](Self::apply) to whichever response
+    /// goes out.
+    pub fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    /// Puts the headers onto the response.
+    ///
+    /// - `Vary: Cookie` where the session was used.
+    /// - At most one `Set-Cookie` of the session's name: one that the handler or the framework's own
+    ///   jar wrote makes way for it.
+    /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
+    ///   (RFC 9111, section 7.3).
+    pub fn apply(self, headers: &mut HeaderMap) {
+        if self.used {
+            vary_on_cookie(headers);
+        }
+        if let (Some(cookie), Some(rules)) = (self.cookie, &self.name) {
+            one_cookie(headers, rules, cookie);
+            forbid_storing(headers);
+        }
+    }
+}
+
+fn vary_on_cookie(headers: &mut HeaderMap) {
+    let names = |value: &HeaderValue| {
+        let text = value.as_bytes();
+        text.split(|byte| *byte == b',')
+            .map(<[u8]>::trim_ascii)
+            .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
+    };
+    if !headers.get_all(header::VARY).iter().any(names) {
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+}
+
+fn one_cookie(headers: &mut HeaderMap, rules: &CookieRules, cookie: HeaderValue) {
+    if headers.get_all(header::SET_COOKIE).iter().any(|other| rules.set_cookie_matches(other)) {
+        tracing::warn!(target: "session", "dropped another Set-Cookie of the session's name");
+        if let header::Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) {
+            let (name, others) = entry.remove_entry_mult();
+            let kept: Vec<_> = others.filter(|other| !rules.set_cookie_matches(other)).collect();
+            for other in kept {
+                headers.append(name.clone(), other);
+            }
+        }
+    }
+    headers.append(header::SET_COOKIE, cookie);
+}
+
+fn forbid_storing(headers: &mut HeaderMap) {
+    let keeps_out = |value: &HeaderValue| {
+        let text = value.as_bytes();
+        text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|directive| {
+            directive.eq_ignore_ascii_case(b"no-store")
+                || directive.eq_ignore_ascii_case(b"private")
+        })
+    };
+    if !headers.get_all(header::CACHE_CONTROL).iter().any(keeps_out) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
+        let to_map = |pairs: &[(&str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
+                headers.append(name, value.parse().unwrap());
+            }
+            headers
+        };
+        let rules = CookieRules::new("_session", &crate::cookie::CookieConfig::default()).unwrap();
+        let conclusion = Conclusion {
+            error: None,
+            cookie: Some(HeaderValue::from_static("_session=new")),
+            used: true,
+            name: Some(rules),
+        };
+        let mut headers = to_map(before);
+        conclusion.apply(&mut headers);
+        assert_eq!(headers, to_map(after), "{name}");
+    }
+
+    #[test]
+    fn headers() {
+        let ours = ("set-cookie", "_session=new");
+        let (vary, no_store) = (("vary", "Cookie"), ("cache-control", "no-store"));
+        check("nothing there", &[], &[vary, ours, no_store]);
+        check(
+            "vary says so already",
+            &[("vary", "accept, COOKIE")],
+            &[("vary", "accept, COOKIE"), ours, no_store],
+        );
+        check("vary says everything", &[("vary", "*")], &[("vary", "*"), ours, no_store]);
+        check(
+            "vary says something else",
+            &[("vary", "accept")],
+            &[("vary", "accept"), vary, ours, no_store],
+        );
+        check(
+            "a public answer",
+            &[("cache-control", "public, max-age=60")],
+            &[vary, ours, no_store],
+        );
+        check(
+            "a private answer",
+            &[("cache-control", "max-age=60, private")],
+            &[("cache-control", "max-age=60, private"), vary, ours],
+        );
+        check(
+            "a second cookie of our name",
+            &[("set-cookie", "a=1"), ("set-cookie", "_session=old"), ("set-cookie", "_session2=x")],
+            &[("set-cookie", "a=1"), ("set-cookie", "_session2=x"), ours, vary, no_store],
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! Loading: from the cookie to a session, or to the reason why there is none.
+
+use http::HeaderMap;
+
+use super::{Live, Loaded, Session};
+use crate::backend::{EndedBy, Found, SessionRef};
+use crate::client_ip::Peer;
+use crate::config::{OnBackendError, Settings};
+use crate::error::{Error, ErrorKind};
+use crate::event::EventKind;
+use crate::expiry;
+use crate::fingerprint::{self, MismatchAction, Verdict};
+use crate::lifecycle::{Absence, Refusal};
+use crate::meta::SessionMeta;
+use crate::record::SessionData;
+use crate::token::SessionToken;
+
+/// What is kept of a request: no more than is needed after its headers are gone.
+pub(super) struct Request {
+    tokens: Vec<SessionToken>,
+    meta: SessionMeta,
+    /// Whether the request may be a navigation: one that says that it is none must not sign out the
+    /// tab beside it (Fetch Metadata, `Sec-Fetch-Mode`).
+    navigates: bool,
+}
+
+impl Request {
+    pub(super) fn new(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Self {
+        let candidates = settings.cookie.candidates(headers);
+        let mode = headers.get("sec-fetch-mode");
+        Self {
+            tokens: candidates.iter().filter_map(|value| SessionToken::parse(value)).collect(),
+            meta: SessionMeta::new(headers, peer, settings),
+            navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
+        }
+    }
+
+    pub(super) const fn meta(&self) -> &SessionMeta {
+        &self.meta
+    }
+
+    pub(super) const fn navigates(&self) -> bool {
+        self.navigates
+    }
+}
+
+impl Session {
+    /// Loads the session: for adapters, and for layers that want it before a handler does. One read
+    /// where the request brings a token, none where it does not; a second call does nothing.
+    ///
+    /// Where the browser is another than the one that the session began in, it may also end the
+    /// session: see [`MismatchAction`].
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`BackendFailed`](ErrorKind::BackendFailed) where
+    /// the backend failed: nothing is known then, and the next call tries again. With
+    /// [`OnBackendError::Anonymous`] the request goes on as a visitor's instead.
+    /// [`Misconfigured`](ErrorKind::Misconfigured) where no adapter attached a request.
+    ///
+    /// # Cancellation
+    /// Leaves the handle as it was, or loaded.
+    pub async fn load(&self) -> Result<(), Error> {
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let request = self.inner.request.get().ok_or_else(|| {
+            Error::from_kind(ErrorKind::Misconfigured)
+                .with_context("the session was used before an adapter attached its request")
+        })?;
+        let loaded = match self.look_up(request).await {
+            Ok(loaded) => loaded,
+            Err(error)
+                if self.inner.store.config().on_backend_error == OnBackendError::Anonymous =>
+            {
+                tracing::warn!(
+                    target: "session",
+                    error = &error as &dyn std::error::Error,
+                    "the session could not be loaded; going on as a visitor"
+                );
+                Loaded::Without(Absence::Refused(Refusal::BackendFailed))
+            }
+            Err(error) => return Err(error),
+        };
+        let mut state = self.state();
+        if matches!(state.loaded, Loaded::Not) {
+            state.loaded = loaded;
+        }
+        Ok(())
+    }
+
+    async fn look_up(&self, request: &Request) -> Result<Loaded, Error> {
+        let store = &self.inner.store;
+        let mut live: Option<Live> = None;
+        let mut ended = false;
+        for token in &request.tokens {
+            let now = store.now();
+            let hash = token.hash();
+            let (session, current) = match store.call(store.backend().find(&hash, now)).await? {
+                Some(Found::Live(session)) => (session, true),
+                Some(Found::Grace { session, .. }) => (session, false),
+                Some(Found::Ended { .. }) => {
+                    ended = true;
+                    continue;
+                }
+                None => continue,
+            };
+            // Tightened lifetimes hold at once, whatever the record says.
+            if expiry::end(store.settings(), &session) <= now {
+                continue;
+            }
+            match &mut live {
+                Some(other) if other.session.id != session.id => {
+                    self.emit(EventKind::AmbiguousToken, session.id, session.user_id.as_ref());
+                    return Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)));
+                }
+                // Two tokens of one session: the current one counts.
+                Some(other) if other.current || !current => {}
+                _ => {
+                    let token = token.clone();
+                    live = Some(Live { session, token, hash, current, newer_agent: false });
+                }
+            }
+        }
+        match live {
+            Some(live) => self.check_fingerprint(live, request).await,
+            None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
+            None if request.tokens.is_empty() => Ok(Loaded::Without(Absence::Visitor)),
+            None => Ok(Loaded::Without(Absence::Stale)),
+        }
+    }
+
+    async fn check_fingerprint(&self, mut live: Live, request: &Request) -> Result<Loaded, Error> {
+        let store = &self.inner.store;
+        let config = store.config();
+        if !config.validate_fingerprint {
+            return Ok(Loaded::With(live.into()));
+        }
+        let session: &SessionData = &live.session;
+        let agent = request.meta.user_agent();
+        let known = session.user_agent.as_deref();
+        let verdict = fingerprint::check(
+            config.fingerprint_mode,
+            session.fingerprint.as_ref(),
+            known,
+            agent.as_deref(),
+            || request.meta.fingerprint(),
+        );
+        let (id, user) = (session.id, session.user_id.as_ref());
+        match verdict {
+            Verdict::Match => live.newer_agent = known != agent.as_deref(),
+            Verdict::Unrecognised => self.emit(EventKind::FingerprintUnrecognised, id, user),
+            Verdict::Mismatch => {
+                let action = config.on_fingerprint_mismatch;
+                self.emit(EventKind::FingerprintMismatch(action), id, user);
+                match action {
+                    MismatchAction::Report => {}
+                    MismatchAction::Reject => {
+                        return Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)));
+                    }
+                    MismatchAction::Revoke => return self.revoke_mismatched(&live).await,
+                }
+            }
+        }
+        Ok(Loaded::With(live.into()))
+    }
+
+    async fn revoke_mismatched(&self, live: &Live) -> Result<Loaded, Error> {
+        let store = &self.inner.store;
+        let target: SessionRef = live.reference();
+        let removal = store.backend().remove(&target, None, EndedBy::Revoked, store.now());
+        // Where another request did it first, that one clears the cookie: a sign-in that replaced
+        // the session may have set a new one meanwhile.
+        if store.call(removal).await? {
+            self.emit(EventKind::Revoked, live.session.id, live.session.user_id.as_ref());
+            self.state().cookie = super::Cookie::Remove;
+        }
+        Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)))
+    }
+}

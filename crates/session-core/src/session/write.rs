@@ -1,0 +1,134 @@
+//! Buffered writes.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Loaded, Session, State};
+use crate::data::{KeyFor, KeyName, Size, check_key, check_value, invalid};
+use crate::error::{Error, ErrorKind};
+
+impl Session {
+    /// Puts a value under `key`. Buffered; the last one for a key counts.
+    ///
+    /// A visitor without a session gets one with the response, if there is then something to store.
+    ///
+    /// # Errors
+    /// - [`InvalidData`](ErrorKind::InvalidData): the value cannot be written as JSON, nests more
+    ///   than [128](crate::MAX_DEPTH) deep, or holds U+0000, as may the key.
+    /// - [`TooLarge`](ErrorKind::TooLarge): the data would be larger than `max_data_bytes`, or
+    ///   `anonymous_max_data_bytes`. What makes it smaller is never refused.
+    /// - [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    pub fn set<T: Serialize>(&self, key: impl KeyFor<T>, value: T) -> Result<(), Error> {
+        let key = key.key_name();
+        check_key(key)?;
+        // Outside the lock: a `Serialize` is the application's code.
+        let value = serde_json::to_value(value).map_err(|_| {
+            // Its message may hold what the application wrote into it.
+            invalid(format!("the value for {key:?} cannot be written as JSON"))
+        })?;
+        check_value(&value)?;
+        let max_data = |signed_in| self.inner.store.settings().max_data(signed_in);
+
+        let mut state = self.writable()?;
+        let before = state.size();
+        let mut after = before;
+        state.subtract(&mut after, key);
+        after.add(key, &value);
+        let limit = max_data(state.signed_in());
+        if after.json_len() > limit && after.json_len() > before.json_len() {
+            let error = Error::from_kind(ErrorKind::TooLarge);
+            return Err(error.with_context(format!(
+                "the session's data would be {} bytes, and {limit} are allowed",
+                after.json_len()
+            )));
+        }
+        state.size = Some(after);
+        Arc::make_mut(&mut state.buffer).set(key, value);
+        Ok(())
+    }
+
+    /// Takes away what is under `key`, where there is something. Buffered.
+    ///
+    /// # Errors
+    /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    pub fn remove(&self, key: impl KeyName) -> Result<(), Error> {
+        self.writable()?.remove(key.key_name());
+        Ok(())
+    }
+
+    /// Takes the value under `key` away and returns it. Buffered, so two requests that run in
+    /// parallel may both get it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and then the value stays; and as [`remove`](Self::remove).
+    pub fn take<T: DeserializeOwned>(&self, key: impl KeyFor<T>) -> Result<Option<T>, Error> {
+        let name = key.key_name();
+        let value = self.get::<T>(&key)?;
+        let mut state = self.writable()?;
+        if value.is_some() {
+            state.remove(name);
+        }
+        Ok(value)
+    }
+
+    /// Takes everything away; the session stays. Buffered.
+    ///
+    /// # Errors
+    /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    pub fn clear(&self) -> Result<(), Error> {
+        let mut state = self.writable()?;
+        Arc::make_mut(&mut state.buffer).clear();
+        state.size = Some(Size::default());
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {
+        let state = self.state();
+        if state.decided {
+            return Err(Error::from_kind(ErrorKind::LateWrite));
+        }
+        if matches!(state.loaded, Loaded::Not) {
+            return Err(Error::from_kind(ErrorKind::NotLoaded));
+        }
+        Ok(state)
+    }
+}
+
+impl State {
+    fn remove(&mut self, key: &str) {
+        if let Some(mut size) = self.size {
+            self.subtract(&mut size, key);
+            self.size = Some(size);
+        }
+        Arc::make_mut(&mut self.buffer).remove(key);
+    }
+
+    /// Counted once, at the first write.
+    pub(super) fn size(&mut self) -> Size {
+        if let Some(size) = self.size {
+            return size;
+        }
+        let mut data = self.stored();
+        self.buffer.apply(&mut data);
+        let size = Size::of(&data);
+        self.size = Some(size);
+        size
+    }
+
+    /// Takes out of `size` what is under `key`.
+    fn subtract(&self, size: &mut Size, key: &str) {
+        match self.buffer.get(key) {
+            Some(Some(buffered)) => size.subtract(key, buffered),
+            Some(None) => {}
+            None => {
+                if let Loaded::With(live) = &self.loaded
+                    && let Some(stored) = live.session.data.get(key)
+                {
+                    size.subtract(key, stored);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! [`SessionStore`]: the application-wide handle. Backend, configuration, clock and event hook in
+//! one value that is cheap to clone.
+
+use std::sync::Arc;
+
+use crate::backend::{EndedBy, SessionBackend, SessionRef};
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::config::{InvalidConfig, SessionConfig, Settings};
+use crate::error::{BackendError, Error};
+use crate::event::{self, EventKind, Hook, SessionEvent};
+use crate::id::{SessionId, UserId};
+use crate::record::SessionData;
+use crate::session::Session;
+
+/// How many due sessions one batch of a purge looks at. Small enough that a batch holds a
+/// database's write lock for milliseconds.
+pub(crate) const PURGE_BATCH: u32 = 1000;
+
+/// The application-wide handle: for adapters, for background jobs, and for administration.
+///
+/// Cheap to clone; clones share everything.
+///
+/// ```
+/// use session_core::{MemoryBackend, SessionConfig, SessionStore};
+///
+/// let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?
+///     .on_event(|event| println!("{}", event.kind));
+/// # Ok::<(), session_core::InvalidConfig>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    backend: Arc<dyn SessionBackend>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    hook: Option<Hook>,
+}
+
+impl SessionStore {
+    /// A store over this backend, on the machine's own clock.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] names the key whose value cannot be meant.
+    pub fn new(backend: impl SessionBackend, config: SessionConfig) -> Result<Self, InvalidConfig> {
+        Self::shared(Arc::new(backend), config)
+    }
+
+    /// The same over a backend that others hold too, or whose type was chosen at run time.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] names the key whose value cannot be meant.
+    pub fn shared(
+        backend: Arc<dyn SessionBackend>,
+        config: SessionConfig,
+    ) -> Result<Self, InvalidConfig> {
+        let settings = Settings::new(config)?;
+        let clock = Arc::new(SystemClock);
+        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook: None }) })
+    }
+
+    /// Takes the time from `clock`. Clones made before keep theirs.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        Arc::make_mut(&mut self.inner).clock = Arc::new(clock);
+        self
+    }
+
+    /// Calls `hook` with everything that happens to sessions, besides telling `tracing` (target
+    /// `session`). The last one given counts; clones made before keep theirs.
+    ///
+    /// It is called where the event happens, in the middle of a request, so it should hand on what
+    /// takes time. One that panics is logged, and the request goes on.
+    #[must_use]
+    pub fn on_event(mut self, hook: impl Fn(&SessionEvent<'_>) + Send + Sync + 'static) -> Self {
+        Arc::make_mut(&mut self.inner).hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &SessionConfig {
+        &self.inner.settings.config
+    }
+
+    /// The present moment by the store's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The handle of one request, for adapters: see [`Session::attach`] for what comes next. Costs an
+    /// allocation and no I/O.
+    #[must_use]
+    pub fn begin(&self) -> Session {
+        Session::new(self.clone())
+    }
+
+    /// The live sessions of a user, most recently active first.
+    ///
+    /// # Errors
+    /// Only where the backend fails.
+    pub async fn list(&self, user: &UserId) -> Result<Vec<SessionData>, Error> {
+        self.call(self.backend().list(user, self.now())).await
+    }
+
+    /// Ends a session, whoever's it is; `true` where it was live.
+    ///
+    /// # Errors
+    /// Only where the backend fails. It may then have ended all the same; ending it again is no
+    /// error.
+    pub async fn revoke(&self, id: &SessionId) -> Result<bool, Error> {
+        let target = SessionRef::by_id(*id);
+        let ended =
+            self.call(self.backend().remove(&target, None, EndedBy::Revoked, self.now())).await?;
+        if ended {
+            self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, None));
+        }
+        Ok(ended)
+    }
+
+    /// Ends every session of a user, as when an account is locked or its password was reset; returns
+    /// the ids of those that were live.
+    ///
+    /// # Errors
+    /// Only where the backend fails; all may then have ended, or none.
+    pub async fn revoke_all(&self, user: &UserId) -> Result<Vec<SessionId>, Error> {
+        let ended =
+            self.call(self.backend().remove_user(user, None, EndedBy::Revoked, self.now())).await?;
+        for id in &ended {
+            self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, Some(user)));
+        }
+        Ok(ended)
+    }
+
+    /// Deletes what has expired, batch by batch, until nothing is due; returns how many sessions
+    /// went. For a background task, use the cleanup job.
+    ///
+    /// # Errors
+    /// Only where the backend fails; batches before that are done.
+    pub async fn purge(&self) -> Result<u64, Error> {
+        let mut removed = 0;
+        loop {
+            let batch = self.purge_batch().await?;
+            removed += batch.removed;
+            if !batch.more {
+                return Ok(removed);
+            }
+        }
+    }
+
+    /// One batch of a purge.
+    pub(crate) async fn purge_batch(&self) -> Result<crate::Purged, Error> {
+        let batch = self.call(self.backend().purge_expired(self.now(), PURGE_BATCH)).await?;
+        if batch.removed > 0 {
+            self.emit(&SessionEvent::new(EventKind::Purged(batch.removed)));
+        }
+        Ok(batch)
+    }
+
+    /// Whether the backend answers: for health checks.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.call(self.backend().ping()).await
+    }
+
+    pub(crate) fn backend(&self) -> &dyn SessionBackend {
+        &*self.inner.backend
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn emit(&self, event: &SessionEvent<'_>) {
+        event::emit(self.inner.hook.as_ref(), event);
+    }
+
+    /// Runs a call to the backend within the configured time.
+    pub(crate) async fn call<T>(
+        &self,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, Error> {
+        Ok(self.call_raw(call).await?)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn call_raw<T>(
+        &self,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        use crate::error::BackendErrorKind;
+        let limit = self.inner.settings.backend_timeout();
+        tokio::time::timeout(limit, call).await.unwrap_or_else(|_elapsed| {
+            let late = BackendError::from_kind(BackendErrorKind::Unavailable);
+            Err(late.with_context("the session backend took longer than backend_timeout_ms"))
+        })
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    pub(crate) async fn call_raw<T>(
+        &self,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        call.await
+    }
+}
+
+impl std::fmt::Debug for SessionStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionStore").field("config", self.config()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,206 @@
+//! The secret in the cookie, and the hash of it that a backend keeps.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+use crate::error::Error;
+
+/// Bytes of randomness in a token. OWASP asks for 64 bits of entropy at least; this is 256.
+const TOKEN_BYTES: usize = 32;
+
+/// Length of a token on the wire: 64 lower-case hexadecimal characters.
+pub const TOKEN_TEXT_LEN: usize = TOKEN_BYTES * 2;
+
+/// The secret that a browser keeps in its cookie: whoever has it has the session.
+///
+/// 32 random bytes; on the wire 64 lower-case hexadecimal characters and nothing else. `Debug` and
+/// `Display` print `[redacted]`, memory is wiped on drop, and only [`expose`](Self::expose) gives
+/// the text away. It serialises as its text, because it is meant to reach the client; never
+/// serialise it to a place that is not the client.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionToken([u8; TOKEN_BYTES]);
+
+impl SessionToken {
+    /// A new token from the operating system's random source.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) where the operating system gives no
+    /// randomness.
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = [0; TOKEN_BYTES];
+        getrandom::fill(&mut bytes).map_err(Error::no_randomness)?;
+        Ok(Self(bytes))
+    }
+
+    /// Reads the 64 characters of a cookie. Anything else, capitals included, is `None`: a token
+    /// has one spelling.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text: &[u8; TOKEN_TEXT_LEN] = text.try_into().ok()?;
+        let mut bytes = [0; TOKEN_BYTES];
+        for (byte, pair) in bytes.iter_mut().zip(text.as_chunks::<2>().0) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The text that goes into the cookie. Whoever reads it can sign in with it.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(TOKEN_TEXT_LEN);
+        for byte in self.0 {
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        text
+    }
+
+    /// The form in which a backend knows this token.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0).into())
+    }
+}
+
+impl Drop for SessionToken {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+const fn nibble(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl FromStr for SessionToken {
+    type Err = MalformedToken;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.as_bytes()).ok_or(MalformedToken)
+    }
+}
+
+/// The text is not 64 lower-case hexadecimal characters. It does not repeat the text, which may
+/// hold most of a real token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedToken;
+
+impl fmt::Display for MalformedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a session token is {TOKEN_TEXT_LEN} lower-case hexadecimal characters")
+    }
+}
+
+impl std::error::Error for MalformedToken {}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionToken([redacted])")
+    }
+}
+
+impl fmt::Display for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Serialize for SessionToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = self.expose();
+        let done = serializer.serialize_str(&text);
+        text.zeroize();
+        done
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut text = String::deserialize(deserializer)?;
+        let token = Self::parse(text.as_bytes()).ok_or_else(|| de::Error::custom(MalformedToken));
+        text.zeroize();
+        token
+    }
+}
+
+/// SHA-256 of a token's 32 bytes: the only form of it that a backend ever sees.
+///
+/// The token has 256 bits of entropy, so a plain hash cannot be searched. Still not for logs:
+/// `Debug` is redacted, because a log that names hashes can be matched with a stolen database.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// A hash as a backend stored it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store and to look up by.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling_only() {
+        let token = SessionToken::generate().unwrap();
+        let text = token.expose();
+        assert_eq!(text.len(), TOKEN_TEXT_LEN);
+        assert!(text.parse::<SessionToken>().unwrap() == token);
+        let longer = format!("{text}0");
+        let capital = format!("A{}", &text[1..]);
+        let not_hex = format!("g{}", &text[1..]);
+        let wide = format!("é{}", &text[2..]);
+        let sixty_three = &text[1..];
+        for (name, text) in [
+            ("empty", ""),
+            ("a character short", sixty_three),
+            ("a character long", &longer),
+            ("a capital", &capital),
+            ("not hexadecimal", &not_hex),
+            ("not ASCII", &wide),
+            ("a space before", &format!(" {sixty_three}")),
+        ] {
+            assert!(text.parse::<SessionToken>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_the_secret() {
+        let token = SessionToken::parse(&[b'a'; 64]).unwrap();
+        let hash = token.hash();
+        let printed = format!("{token} {token:?} {:?} {hash:?} {hash:#?}", Some(&token));
+        assert!(!printed.contains("aaaa"), "{printed}");
+        assert_eq!(printed.matches("[redacted]").count(), 5);
+    }
+
+    #[test]
+    fn hash_is_sha256_of_the_bytes() {
+        // printf '\0%.0s' {1..32} | sha256sum
+        let zeros = SessionToken::parse(&[b'0'; 64]).unwrap();
+        let hex: String = zeros.hash().as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+    }
+}
