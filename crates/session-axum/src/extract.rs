@@ -1,0 +1,120 @@
+//! The extractors, and the look that does not load.
+
+use std::fmt;
+use std::ops::Deref;
+
+use axum_core::extract::FromRequestParts;
+use http::Extensions;
+use http::request::Parts;
+use session_core::{Error, ErrorKind, Peer, UserId};
+
+use crate::answer::SessionError;
+
+/// The handle that the layer put into a request.
+#[derive(Clone)]
+pub(crate) struct Mounted(pub(crate) session_core::Session);
+
+/// The request's session, loaded: signed in, anonymous, or none yet.
+///
+/// Everything it can do is in [`session_core::Session`], to which it dereferences.
+///
+/// Rejects with 503 where the backend failed, and with 500 (and the reason in the log) where the
+/// layer is missing.
+#[derive(Clone, Debug)]
+pub struct Session(pub session_core::Session);
+
+impl Deref for Session {
+    type Target = session_core::Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl From<Session> for session_core::Session {
+    fn from(session: Session) -> Self {
+        session.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let Some(Mounted(session)) = parts.extensions.get::<Mounted>().cloned() else {
+            let error = Error::from_kind(ErrorKind::Misconfigured).with_context(
+                "the session layer is missing: mount session_axum::layer(store) around this route",
+            );
+            return Err(error.into());
+        };
+        if !session.is_loaded() {
+            session.attach(&parts.headers, peer(&parts.extensions));
+            session.load().await?;
+        }
+        Ok(Self(session))
+    }
+}
+
+/// The user who is signed in. Rejects with 401 where nobody is, and as [`Session`] does.
+///
+/// ```
+/// use session_axum::RequireUser;
+///
+/// async fn me(RequireUser(user): RequireUser) -> String {
+///     format!("signed in as {user}")
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequireUser(pub UserId);
+
+impl<S: Sync> FromRequestParts<S> for RequireUser {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let session = Session::from_request_parts(parts, state).await?;
+        session.user_id().map(Self).ok_or_else(|| ErrorKind::Unauthenticated.into())
+    }
+}
+
+/// Nobody has loaded the session yet, or there is no session layer, so it is not known who is signed
+/// in. Not the same as "nobody".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotLoaded;
+
+impl fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the session was not loaded; mount the session layer with `.eager()`")
+    }
+}
+
+impl std::error::Error for NotLoaded {}
+
+/// Who is signed in, as far as is known without asking the database: for tower layers inside the
+/// session layer. `Ok(None)` is a visitor.
+///
+/// # Errors
+/// [`NotLoaded`] where the session was not loaded: mount the layer with
+/// [`eager`](crate::SessionLayer::eager), or look after something extracted the session.
+pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>, NotLoaded> {
+    match extensions.get::<Mounted>() {
+        Some(Mounted(session)) if session.is_loaded() => Ok(session.user_id()),
+        _ => Err(NotLoaded),
+    }
+}
+
+/// Who is at the other end: a [`Peer`] that some layer put in, or axum's `ConnectInfo`.
+pub(crate) fn peer(extensions: &Extensions) -> Peer {
+    if let Some(peer) = extensions.get::<Peer>() {
+        return *peer;
+    }
+    #[cfg(feature = "connect-info")]
+    {
+        use std::net::SocketAddr;
+
+        use axum::extract::ConnectInfo;
+        if let Some(ConnectInfo(address)) = extensions.get::<ConnectInfo<SocketAddr>>() {
+            return Peer::Ip(address.ip());
+        }
+    }
+    Peer::Unknown
+}

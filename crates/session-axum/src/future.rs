@@ -1,0 +1,120 @@
+//! [`SessionFuture`]: the response on its way out.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use session_core::Session;
+
+use crate::answer::{answer, reshape};
+use crate::body::SessionBody;
+use crate::layer::OnError;
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pin_project! {
+    /// The future of a response that goes through the layer.
+    ///
+    /// 1. It waits for the inner service. A panic in there passes through, and what was buffered is
+    ///    dropped with the request.
+    /// 2. A session that nobody asked for costs nothing more.
+    /// 3. Otherwise the session is concluded: saved, and its headers put onto the response, which
+    ///    becomes an error where saving failed.
+    ///
+    /// Dropped before it is done, it leaves the session wholly saved or not at all.
+    pub struct SessionFuture<F, R, E> {
+        #[pin]
+        step: Step<F, R, E>,
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<F, R, E> {
+        Calling { #[pin] future: F, session: Option<Session>, on_error: Option<OnError> },
+        // Boxed, so that a request which never uses its session does not carry room for it.
+        Concluding { future: BoxFuture<Result<Response<SessionBody<R>>, E>> },
+        Answered { response: Option<Response<SessionBody<R>>> },
+    }
+}
+
+impl<F, R, E> SessionFuture<F, R, E> {
+    pub(crate) const fn calling(future: F, session: Session, on_error: Option<OnError>) -> Self {
+        Self { step: Step::Calling { future, session: Some(session), on_error } }
+    }
+
+    pub(crate) fn boxed(future: BoxFuture<Result<Response<SessionBody<R>>, E>>) -> Self {
+        Self { step: Step::Concluding { future } }
+    }
+
+    pub(crate) fn answered(response: axum_core::response::Response) -> Self {
+        Self { step: Step::Answered { response: Some(SessionBody::ours(response)) } }
+    }
+}
+
+impl<F, R, E> Future for SessionFuture<F, R, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Send + 'static,
+{
+    type Output = Result<Response<SessionBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepProjection::Calling { future, session, on_error } => {
+                    let response = ready!(future.poll(context))?;
+                    let on_error = on_error.take();
+                    let step = match session.take().filter(Session::is_loaded) {
+                        Some(session) => Step::Concluding {
+                            future: Box::pin(async move {
+                                Ok(conclude(session, response, on_error).await)
+                            }),
+                        },
+                        None => Step::Answered { response: Some(shaped(response, on_error)) },
+                    };
+                    this.step.set(step);
+                }
+                StepProjection::Concluding { future } => return future.as_mut().poll(context),
+                StepProjection::Answered { response } => {
+                    return match response.take() {
+                        Some(response) => Poll::Ready(Ok(response)),
+                        // Polled again after it was ready, which the contract of `Future` forbids.
+                        None => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// An answer of ours that an extractor or a handler gave takes the application's shape.
+fn shaped<R>(mut response: Response<R>, on_error: Option<OnError>) -> Response<SessionBody<R>> {
+    match on_error.and_then(|shape| reshape(&mut response, &shape)) {
+        Some(ours) => SessionBody::ours(ours),
+        None => response.map(SessionBody::inner),
+    }
+}
+
+pub(crate) async fn conclude<R>(
+    session: Session,
+    response: Response<R>,
+    on_error: Option<OnError>,
+) -> Response<SessionBody<R>> {
+    let mut response = shaped(response, on_error.clone());
+    let mut conclusion = session.finish(response.status()).await;
+    if let Some(error) = conclusion.take_error() {
+        response = SessionBody::ours(answer(&error, on_error.as_ref()));
+    }
+    conclusion.apply(response.headers_mut());
+    response
+}
+
+impl<F, R, E> fmt::Debug for SessionFuture<F, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFuture").finish_non_exhaustive()
+    }
+}

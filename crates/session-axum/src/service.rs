@@ -1,0 +1,97 @@
+//! [`SessionService`]: the handle goes in with the request.
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use session_core::{Error, ErrorKind, SessionStore};
+use tower_service::Service;
+
+use crate::answer::answer;
+use crate::body::SessionBody;
+use crate::extract::{Mounted, peer};
+use crate::future::{SessionFuture, conclude};
+use crate::layer::OnError;
+
+/// Gives requests their session. Made by [`SessionLayer`](crate::SessionLayer).
+///
+/// 1. A request that went through another one before is an error 500: the inner of two layers would
+///    hide the outer one's session.
+/// 2. The handle goes into the request's extensions; its headers are looked at when somebody asks.
+/// 3. An eager layer loads first, and answers itself where that fails.
+/// 4. See [`SessionFuture`] for what happens to the response.
+#[derive(Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    store: SessionStore,
+    eager: bool,
+    on_error: Option<OnError>,
+}
+
+impl<S> SessionService<S> {
+    pub(crate) const fn new(
+        inner: S,
+        store: SessionStore,
+        eager: bool,
+        on_error: Option<OnError>,
+    ) -> Self {
+        Self { inner, store, eager, on_error }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for SessionService<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+    R: Send + 'static,
+{
+    type Response = Response<SessionBody<R>>;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future, R, S::Error>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if request.extensions().get::<Mounted>().is_some() {
+            let error = Error::from_kind(ErrorKind::Misconfigured)
+                .with_context("two session layers are mounted around one route");
+            return SessionFuture::answered(answer(&error, self.on_error.as_ref()));
+        }
+        let session = self.store.begin();
+        if !self.eager {
+            request.extensions_mut().insert(Mounted(session.clone()));
+            return SessionFuture::calling(
+                self.inner.call(request),
+                session,
+                self.on_error.clone(),
+            );
+        }
+
+        session.attach(request.headers(), peer(request.extensions()));
+        request.extensions_mut().insert(Mounted(session.clone()));
+        let on_error = self.on_error.clone();
+        // The service that was asked whether it is ready is the one to call; the clone waits its
+        // turn.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        SessionFuture::boxed(Box::pin(async move {
+            if let Err(error) = session.load().await {
+                return Ok(SessionBody::ours(answer(&error, on_error.as_ref())));
+            }
+            let response = inner.call(request).await?;
+            Ok(conclude(session, response, on_error).await)
+        }))
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for SessionService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService")
+            .field("inner", &self.inner)
+            .field("eager", &self.eager)
+            .finish_non_exhaustive()
+    }
+}
