@@ -7,21 +7,20 @@
 //! The laws named here are tests of the crate `session-conformance`; a backend is one when it
 //! passes them. `docs/custom-backends.md` walks through a complete one.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::str::FromStr;
-use std::sync::Arc;
+mod answer;
+mod request;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
+pub use self::answer::{Applied, Created, EndedBy, Found, Purged, TokenState, UnknownEnd, Updated};
+pub use self::request::{
+    Agent, Carry, NewSession, Reauthentication, Replace, Rotation, SessionChange, SessionRef, Touch,
+};
 use crate::clock::Timestamp;
-use crate::device::DeviceType;
 use crate::error::BackendError;
 use crate::id::{SessionId, UserId};
-use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::TokenHash;
 
@@ -51,6 +50,12 @@ use crate::token::TokenHash;
 /// - [`Other`](crate::BackendErrorKind::Other) for the rest.
 ///
 /// `Conflict` and `TooLarge` come only from the methods that say so.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session backend",
+    label = "sessions cannot be stored in this",
+    note = "use a backend such as `MemoryBackend` or `session_sqlite::SqliteBackend`, or implement `SessionBackend`",
+    note = "a backend behind an `Arc` goes to `SessionStore::shared`"
+)]
 #[async_trait]
 pub trait SessionBackend: Send + Sync + 'static {
     /// Makes a session, with everything that belongs to making it, in one step.
@@ -186,340 +191,4 @@ pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(300);
 #[must_use]
 pub fn tombstone_expiry(now: Timestamp, grace_until: Option<Timestamp>) -> Timestamp {
     grace_until.map_or(now, |until| until.max(now)).plus(TOMBSTONE_LIFETIME)
-}
-
-/// What [`SessionBackend::create`] is to make.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct NewSession {
-    /// Every field of the new record but its data, which is empty here: the backend puts in what is
-    /// carried, with the patch applied.
-    pub record: SessionData,
-    /// The hash of the new session's token.
-    pub token: TokenHash,
-    /// What changes in the data that is carried.
-    pub patch: Patch,
-    /// The ceiling for the data in bytes of the backend's own encoding: four times what the
-    /// configuration allows, so that no honest write meets it and no race passes it far.
-    pub max_bytes: u64,
-    /// How many live sessions the record's user may have, this one counted. `None` evicts nothing;
-    /// so does a record without a user.
-    pub cap: Option<NonZeroU32>,
-    /// The session that this one takes the place of.
-    pub replaces: Option<Replace>,
-}
-
-impl NewSession {
-    /// A session to make, that replaces nothing, evicts nothing, and has no data.
-    #[must_use]
-    pub fn new(record: SessionData, token: TokenHash) -> Self {
-        Self { record, token, patch: Patch::new(), max_bytes: u64::MAX, cap: None, replaces: None }
-    }
-}
-
-/// The session that a new one takes the place of.
-#[derive(Debug, Clone)]
-pub struct Replace {
-    /// Which.
-    pub session: SessionRef,
-    /// What of its data goes into the new one.
-    pub carry: Carry,
-}
-
-/// What of a session's data goes into the one that takes its place.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Carry {
-    /// Everything.
-    #[default]
-    All,
-    /// These keys, where they exist.
-    Keys(Vec<String>),
-    /// Nothing.
-    Nothing,
-}
-
-impl Carry {
-    /// Leaves in `data` what is carried. For backends that hold the old session's data at hand.
-    pub fn apply(&self, data: &mut crate::Data) {
-        match self {
-            Self::All => {}
-            Self::Keys(keys) => data.retain(|key| keys.iter().any(|wanted| wanted == key)),
-            Self::Nothing => *data = crate::Data::new(),
-        }
-    }
-}
-
-/// What [`SessionBackend::create`] made.
-#[derive(Debug, Clone)]
-pub struct Created {
-    /// The record as it is stored, data included.
-    pub session: SessionData,
-    /// The sessions that were evicted for it, also where a lowered cap makes them many.
-    pub evicted: Vec<SessionId>,
-    /// Whether the session to replace was live, and ended in this step.
-    pub replaced: bool,
-}
-
-/// What a token stands for.
-#[derive(Debug, Clone)]
-pub enum Found {
-    /// A live session, of which this is the current token.
-    Live(Arc<SessionData>),
-    /// A live session, of which this was the token before a plain rotation. It still works until
-    /// the moment given.
-    Grace {
-        /// The session.
-        session: Arc<SessionData>,
-        /// When the token stops working.
-        until: Timestamp,
-    },
-    /// Nothing any more: the token was once good.
-    Ended {
-        /// The session that it belonged to. With [`EndedBy::Rotated`] it may be live under another
-        /// token.
-        id: SessionId,
-        /// What ended the token.
-        how: EndedBy,
-        /// When.
-        at: Timestamp,
-    },
-}
-
-/// What ended a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EndedBy {
-    /// The session got another token and goes on.
-    Rotated,
-    /// A sign-in made another session in its place.
-    Replaced,
-    /// Its user signed out: here, or everywhere.
-    SignedOut,
-    /// It was ended from elsewhere: by its user, an administrator, or a fingerprint mismatch.
-    Revoked,
-    /// It was the least recently active when its user reached the cap.
-    Evicted,
-}
-
-impl EndedBy {
-    /// The name under which a backend stores it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rotated => "rotated",
-            Self::Replaced => "replaced",
-            Self::SignedOut => "signed_out",
-            Self::Revoked => "revoked",
-            Self::Evicted => "evicted",
-        }
-    }
-}
-
-impl fmt::Display for EndedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The text names no [`EndedBy`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownEnd;
-
-impl fmt::Display for UnknownEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a way for a session token to end")
-    }
-}
-
-impl std::error::Error for UnknownEnd {}
-
-impl FromStr for EndedBy {
-    type Err = UnknownEnd;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Rotated, Self::Replaced, Self::SignedOut, Self::Revoked, Self::Evicted]
-            .into_iter()
-            .find(|how| how.as_str() == text)
-            .ok_or(UnknownEnd)
-    }
-}
-
-/// Which session a call is about. The id alone names it; hash and user are there so that a backend
-/// that spreads sessions over several places knows where to look.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionRef {
-    /// The session's public name.
-    pub id: SessionId,
-    /// The hash of the token that was presented, where one was.
-    pub token: Option<TokenHash>,
-    /// The session's user, where known.
-    pub user: Option<UserId>,
-}
-
-impl SessionRef {
-    /// A session known by its name only.
-    #[must_use]
-    pub const fn by_id(id: SessionId) -> Self {
-        Self { id, token: None, user: None }
-    }
-}
-
-/// What [`SessionBackend::update`] is to change.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SessionChange {
-    /// What changes in the data. Empty: the data and its version stay.
-    pub patch: Patch,
-    /// Change only where the stored version is this one.
-    pub if_version: Option<u64>,
-    /// The ceiling for the data, as in [`NewSession::max_bytes`]. Looked at only where the patch is
-    /// not empty.
-    pub max_bytes: u64,
-    /// That the session was used.
-    pub touch: Option<Touch>,
-    /// A new token.
-    pub rotation: Option<Rotation>,
-    /// That the user proved again who he is.
-    pub reauthentication: Option<Reauthentication>,
-}
-
-impl Default for SessionChange {
-    /// Changes nothing.
-    fn default() -> Self {
-        Self {
-            patch: Patch::new(),
-            if_version: None,
-            max_bytes: u64::MAX,
-            touch: None,
-            rotation: None,
-            reauthentication: None,
-        }
-    }
-}
-
-/// That a session was used.
-///
-/// Applies only where the stored `last_active_at <= due_before`, so that of many parallel requests
-/// one writes. Then `last_active_at` becomes the later of `now` and what is stored, and
-/// `expires_at` the later of [`expires_at`](Self::expires_at) and what is stored, but never beyond
-/// the stored `absolute_expires_at`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Touch {
-    /// Apply only where the session was last active at this moment or before. Never later than the
-    /// call's `now`.
-    pub due_before: Timestamp,
-    /// The new end of the session's life.
-    pub expires_at: Timestamp,
-    /// The client's present address; becomes `last_ip_address`.
-    pub ip_address: Option<IpAddr>,
-    /// The client's present agent, where it is a newer one of the same kind. `None` leaves what is
-    /// stored.
-    pub agent: Option<Agent>,
-}
-
-/// What a client says it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agent {
-    /// The User-Agent, cut to 512 bytes.
-    pub user_agent: String,
-    /// For people.
-    pub device_name: String,
-    /// What it runs on.
-    pub device_type: DeviceType,
-}
-
-/// A new token for a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rotation {
-    /// A plain rotation. Applies only where the hash that was presented is the current one: of any
-    /// number that race from one token exactly one applies. The token before gets a tombstone
-    /// [`EndedBy::Rotated`] with grace.
-    Graceful {
-        /// The hash of the new token.
-        token: TokenHash,
-        /// Until when the token before still works.
-        grace_until: Timestamp,
-    },
-    /// The rotation of a re-authentication. Applies where the hash that was presented is the current
-    /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`] without grace,
-    /// and whatever grace the session's earlier tokens had is over.
-    Immediate {
-        /// The hash of the new token.
-        token: TokenHash,
-    },
-}
-
-impl Rotation {
-    /// The hash of the new token.
-    #[must_use]
-    pub const fn token(&self) -> &TokenHash {
-        match self {
-            Self::Graceful { token, .. } | Self::Immediate { token } => token,
-        }
-    }
-
-    /// Until when the token before still works, where it does.
-    #[must_use]
-    pub const fn grace_until(&self) -> Option<Timestamp> {
-        match self {
-            Self::Graceful { grace_until, .. } => Some(*grace_until),
-            Self::Immediate { .. } => None,
-        }
-    }
-}
-
-/// That the user proved again who he is: `authenticated_at` becomes `now`, `last_active_at` the
-/// later of `now` and what is stored, and the lifetime is set anew, also where that shortens it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reauthentication {
-    /// The new end of the session's life.
-    pub expires_at: Timestamp,
-    /// The new bound of it.
-    pub absolute_expires_at: Option<Timestamp>,
-    /// The client's present address; becomes `last_ip_address`.
-    pub ip_address: Option<IpAddr>,
-}
-
-/// What [`SessionBackend::update`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Updated {
-    /// The change applied.
-    Applied(Applied),
-    /// There is no such live session; nothing was left behind.
-    Missing,
-    /// The session is at another version; nothing was changed.
-    Conflict,
-    /// The session goes on under a token that is not the one to rotate from; nothing was changed.
-    Superseded,
-}
-
-/// How a change applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
-    /// The data's version now.
-    pub version: u64,
-    /// What became of the token that was presented, as it was when the change applied. After a
-    /// rotation [`Current`](TokenState::Current): the new one.
-    pub token: TokenState,
-    /// Whether the touch was due, and so happened.
-    pub touched: bool,
-}
-
-/// Whether a token is its session's current one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenState {
-    /// It is.
-    Current,
-    /// The session goes on under another one (or none was presented).
-    Replaced,
-}
-
-/// What one batch of [`SessionBackend::purge_expired`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Purged {
-    /// How many expired sessions were deleted. Tombstones are not counted.
-    pub removed: u64,
-    /// Whether more may be due, sessions or tombstones.
-    pub more: bool,
 }

@@ -325,6 +325,11 @@ pub trait KeyName {
     fn key_name(&self) -> &str;
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a session value of type `{T}`",
+    label = "not a key for a `{T}`",
+    note = "keys are strings, or typed constants: `const CART: Key<Cart> = Key::new(\"cart\")`"
+)]
 /// What names a value of type `T`: a string, whatever the type, or a [`Key<T>`].
 pub trait KeyFor<T>: KeyName {}
 

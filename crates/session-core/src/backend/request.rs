@@ -1,0 +1,208 @@
+//! What the core asks of a backend.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use crate::clock::Timestamp;
+use crate::device::DeviceType;
+use crate::id::{SessionId, UserId};
+use crate::patch::Patch;
+use crate::record::SessionData;
+use crate::token::TokenHash;
+
+/// What [`SessionBackend::create`] is to make.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NewSession {
+    /// Every field of the new record but its data, which is empty here: the backend puts in what is
+    /// carried, with the patch applied.
+    pub record: SessionData,
+    /// The hash of the new session's token.
+    pub token: TokenHash,
+    /// What changes in the data that is carried.
+    pub patch: Patch,
+    /// The ceiling for the data in bytes of the backend's own encoding: four times what the
+    /// configuration allows, so that no honest write meets it and no race passes it far.
+    pub max_bytes: u64,
+    /// How many live sessions the record's user may have, this one counted. `None` evicts nothing;
+    /// so does a record without a user.
+    pub cap: Option<NonZeroU32>,
+    /// The session that this one takes the place of.
+    pub replaces: Option<Replace>,
+}
+
+impl NewSession {
+    /// A session to make, that replaces nothing, evicts nothing, and has no data.
+    #[must_use]
+    pub fn new(record: SessionData, token: TokenHash) -> Self {
+        Self { record, token, patch: Patch::new(), max_bytes: u64::MAX, cap: None, replaces: None }
+    }
+}
+
+/// The session that a new one takes the place of.
+#[derive(Debug, Clone)]
+pub struct Replace {
+    /// Which.
+    pub session: SessionRef,
+    /// What of its data goes into the new one.
+    pub carry: Carry,
+}
+
+/// What of a session's data goes into the one that takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Carry {
+    /// Everything.
+    #[default]
+    All,
+    /// These keys, where they exist.
+    Keys(Vec<String>),
+    /// Nothing.
+    Nothing,
+}
+
+impl Carry {
+    /// Leaves in `data` what is carried. For backends that hold the old session's data at hand.
+    pub fn apply(&self, data: &mut crate::Data) {
+        match self {
+            Self::All => {}
+            Self::Keys(keys) => data.retain(|key| keys.iter().any(|wanted| wanted == key)),
+            Self::Nothing => *data = crate::Data::new(),
+        }
+    }
+}
+
+/// Which session a call is about. The id alone names it; hash and user are there so that a backend
+/// that spreads sessions over several places knows where to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRef {
+    /// The session's public name.
+    pub id: SessionId,
+    /// The hash of the token that was presented, where one was.
+    pub token: Option<TokenHash>,
+    /// The session's user, where known.
+    pub user: Option<UserId>,
+}
+
+impl SessionRef {
+    /// A session known by its name only.
+    #[must_use]
+    pub const fn by_id(id: SessionId) -> Self {
+        Self { id, token: None, user: None }
+    }
+}
+
+/// What [`SessionBackend::update`] is to change.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionChange {
+    /// What changes in the data. Empty: the data and its version stay.
+    pub patch: Patch,
+    /// Change only where the stored version is this one.
+    pub if_version: Option<u64>,
+    /// The ceiling for the data, as in [`NewSession::max_bytes`]. Looked at only where the patch is
+    /// not empty.
+    pub max_bytes: u64,
+    /// That the session was used.
+    pub touch: Option<Touch>,
+    /// A new token.
+    pub rotation: Option<Rotation>,
+    /// That the user proved again who he is.
+    pub reauthentication: Option<Reauthentication>,
+}
+
+impl Default for SessionChange {
+    /// Changes nothing.
+    fn default() -> Self {
+        Self {
+            patch: Patch::new(),
+            if_version: None,
+            max_bytes: u64::MAX,
+            touch: None,
+            rotation: None,
+            reauthentication: None,
+        }
+    }
+}
+
+/// That a session was used.
+///
+/// Applies only where the stored `last_active_at <= due_before`, so that of many parallel requests
+/// one writes. Then `last_active_at` becomes the later of `now` and what is stored, and
+/// `expires_at` the later of [`expires_at`](Self::expires_at) and what is stored, but never beyond
+/// the stored `absolute_expires_at`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Touch {
+    /// Apply only where the session was last active at this moment or before. Never later than the
+    /// call's `now`.
+    pub due_before: Timestamp,
+    /// The new end of the session's life.
+    pub expires_at: Timestamp,
+    /// The client's present address; becomes `last_ip_address`.
+    pub ip_address: Option<IpAddr>,
+    /// The client's present agent, where it is a newer one of the same kind. `None` leaves what is
+    /// stored.
+    pub agent: Option<Agent>,
+}
+
+/// What a client says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The User-Agent, cut to 512 bytes.
+    pub user_agent: String,
+    /// For people.
+    pub device_name: String,
+    /// What it runs on.
+    pub device_type: DeviceType,
+}
+
+/// A new token for a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// A plain rotation. Applies only where the hash that was presented is the current one: of any
+    /// number that race from one token exactly one applies. The token before gets a tombstone
+    /// [`EndedBy::Rotated`] with grace.
+    Graceful {
+        /// The hash of the new token.
+        token: TokenHash,
+        /// Until when the token before still works.
+        grace_until: Timestamp,
+    },
+    /// The rotation of a re-authentication. Applies where the hash that was presented is the current
+    /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`] without grace,
+    /// and whatever grace the session's earlier tokens had is over.
+    Immediate {
+        /// The hash of the new token.
+        token: TokenHash,
+    },
+}
+
+impl Rotation {
+    /// The hash of the new token.
+    #[must_use]
+    pub const fn token(&self) -> &TokenHash {
+        match self {
+            Self::Graceful { token, .. } | Self::Immediate { token } => token,
+        }
+    }
+
+    /// Until when the token before still works, where it does.
+    #[must_use]
+    pub const fn grace_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Graceful { grace_until, .. } => Some(*grace_until),
+            Self::Immediate { .. } => None,
+        }
+    }
+}
+
+/// That the user proved again who he is: `authenticated_at` becomes `now`, `last_active_at` the
+/// later of `now` and what is stored, and the lifetime is set anew, also where that shortens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reauthentication {
+    /// The new end of the session's life.
+    pub expires_at: Timestamp,
+    /// The new bound of it.
+    pub absolute_expires_at: Option<Timestamp>,
+    /// The client's present address; becomes `last_ip_address`.
+    pub ip_address: Option<IpAddr>,
+}
