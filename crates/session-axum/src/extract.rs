@@ -19,7 +19,14 @@ pub(crate) struct Mounted(pub(crate) session_core::Session);
 /// Everything it can do is in [`session_core::Session`], to which it dereferences.
 ///
 /// Rejects with 503 where the backend failed, and with 500 (and the reason in the log) where the
-/// layer is missing.
+/// layer is missing. It cannot be optional, because an outage must not look like a visitor:
+///
+/// ```compile_fail,E0277
+/// use axum::{Router, routing::get};
+/// use session_axum::Session;
+///
+/// let app: Router = Router::new().route("/", get(|_: Option<Session>| async {}));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session(pub session_core::Session);
 

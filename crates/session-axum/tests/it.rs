@@ -1,0 +1,15 @@
+//! Tests of the axum adapter.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "it/answers.rs"]
+mod answers;
+#[path = "it/http_laws.rs"]
+mod http_laws;
+#[path = "it/look.rs"]
+mod look;
+#[path = "it/server.rs"]
+mod server;
+#[path = "it/stack.rs"]
+mod stack;
+#[path = "it/support.rs"]
+mod support;

@@ -1,0 +1,115 @@
+//! The answers that the library itself gives, plain and shaped.
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
+use axum::routing::get;
+use session_axum::{RequireUser, Session, SessionError, SessionLayer, layer};
+
+use crate::support::{call, cookie, request, request_with_cookie, store, store_that_is_down, text};
+
+fn app(layer: SessionLayer) -> Router {
+    Router::new()
+        .route("/me", get(|RequireUser(user): RequireUser| async move { user.to_string() }))
+        .route("/anybody", get(|_: Session| async { "hello" }))
+        .route(
+            "/sign-in",
+            get(|session: Session| async move {
+                session.authenticate("alice").await?;
+                Ok::<_, SessionError>("signed in")
+            }),
+        )
+        .route(
+            "/too-much",
+            get(|session: Session| async move {
+                session.set("k", "x".repeat(100_000))?;
+                Ok::<_, SessionError>("stored")
+            }),
+        )
+        .layer(layer)
+}
+
+fn shaped(layer: SessionLayer) -> SessionLayer {
+    layer.on_error(|error| (error.status(), format!("<{}>", error.code())))
+}
+
+#[tokio::test]
+async fn errors_are_answered() {
+    let token = format!("_session={}", "a".repeat(64));
+    for (name, down, path, cookie, status, plain, shape) in [
+        (
+            "nobody is signed in",
+            false,
+            "/me",
+            "",
+            401,
+            "nobody is signed in\n",
+            "<unauthenticated>",
+        ),
+        (
+            "the database is down",
+            true,
+            "/anybody",
+            token.as_str(),
+            503,
+            "the session backend is unavailable\n",
+            "<unavailable>",
+        ),
+        ("a database that nobody asks is not missed", true, "/anybody", "", 200, "hello", "hello"),
+        (
+            "too much data",
+            false,
+            "/too-much",
+            "",
+            413,
+            "the session's data would be 100008 bytes, and 8192 are allowed\n",
+            "<data_too_large>",
+        ),
+    ] {
+        let store = || if down { store_that_is_down() } else { store() };
+        for (app, expected) in [(app(layer(store())), plain), (app(shaped(layer(store()))), shape)]
+        {
+            let response = call(&app, request_with_cookie(path, cookie)).await;
+            assert!(!response.headers().contains_key(SET_COOKIE), "{name}");
+            let retry = response.headers().contains_key(RETRY_AFTER);
+            assert_eq!(retry, status == 503, "{name}");
+            if status >= 400 {
+                assert_eq!(response.headers()[CACHE_CONTROL], "no-store", "{name}");
+            }
+            assert_eq!(
+                text(response).await,
+                (status.try_into().unwrap(), expected.to_owned()),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_layer_is_a_500_that_says_nothing_to_the_visitor() {
+    let app = Router::new().route("/", get(|_: Session| async { "hello" }));
+    let (status, body) = text(call(&app, request("/")).await).await;
+    assert_eq!((status.as_u16(), body.as_str()), (500, "internal error\n"));
+}
+
+#[tokio::test]
+async fn two_layers_are_a_500_shaped_by_the_inner_one() {
+    let app = app(shaped(layer(store()))).layer(layer(store()));
+    let (status, body) = text(call(&app, request("/anybody")).await).await;
+    assert_eq!((status.as_u16(), body.as_str()), (500, "<internal>"));
+}
+
+#[tokio::test]
+async fn require_user_lets_users_in() {
+    let app = app(layer(store()));
+    let signed_in = cookie(&call(&app, request("/sign-in")).await);
+    let answer = text(call(&app, request_with_cookie("/me", &signed_in)).await).await;
+    assert_eq!((answer.0.as_u16(), answer.1.as_str()), (200, "alice"));
+}
+
+#[tokio::test]
+async fn an_eager_layer_answers_for_a_database_that_is_down() {
+    let app = app(shaped(layer(store_that_is_down()).eager()));
+    let token = format!("_session={}", "a".repeat(64));
+    let response = call(&app, request_with_cookie("/nowhere", &token)).await;
+    assert_eq!(text(response).await.1, "<unavailable>");
+}

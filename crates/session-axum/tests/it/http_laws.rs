@@ -1,0 +1,1 @@
+//! The request laws, over every backend at hand.

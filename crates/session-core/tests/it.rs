@@ -1,0 +1,14 @@
+//! Tests of the core from outside: what an application can do with it, and what the compiler says
+//! to what it cannot. What adapters and backends must do is in `session-conformance`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[cfg(feature = "cleanup-job")]
+#[path = "it/cleanup.rs"]
+mod cleanup;
+#[path = "it/compile.rs"]
+mod compile;
+#[path = "it/config.rs"]
+mod config;
+#[cfg(feature = "tokio")]
+#[path = "it/handle.rs"]
+mod handle;

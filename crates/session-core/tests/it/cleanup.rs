@@ -1,0 +1,170 @@
+//! The cleanup job, on tokio's paused clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use session_core::{
+    BackendError, BackendErrorKind, Created, EndedBy, EventKind, Found, NewSession, Purged,
+    SessionBackend, SessionChange, SessionConfig, SessionData, SessionId, SessionRef, SessionStore,
+    Timestamp, TokenHash, Updated, UserId,
+};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A backend that only purges: fails as often as it is told to, then has so many batches.
+#[derive(Default)]
+struct Purges {
+    calls: AtomicU32,
+    failures: AtomicU32,
+    batches: AtomicU32,
+    called: Notify,
+    /// Where set, a batch waits for it before it is done.
+    slow: Option<Notify>,
+    done: AtomicU32,
+}
+
+fn count_down(counter: &AtomicU32) -> bool {
+    counter.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).is_ok()
+}
+
+struct Shared(Arc<Purges>);
+
+#[async_trait]
+impl SessionBackend for Shared {
+    async fn purge_expired(&self, _: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+        self.0.calls.fetch_add(1, SeqCst);
+        self.0.called.notify_one();
+        if count_down(&self.0.failures) {
+            return Err(BackendError::from_kind(BackendErrorKind::Unavailable));
+        }
+        if let Some(slow) = &self.0.slow {
+            slow.notified().await;
+        }
+        self.0.done.fetch_add(1, SeqCst);
+        let removed = if count_down(&self.0.batches) { u64::from(limit) } else { 0 };
+        Ok(Purged { removed, more: removed > 0 })
+    }
+
+    async fn create(&self, _: NewSession, _: Timestamp) -> Result<Created, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn find(&self, _: &TokenHash, _: Timestamp) -> Result<Option<Found>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn update(
+        &self,
+        _: &SessionRef,
+        _: &SessionChange,
+        _: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn remove(
+        &self,
+        _: &SessionRef,
+        _: Option<&UserId>,
+        _: EndedBy,
+        _: Timestamp,
+    ) -> Result<bool, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn remove_user(
+        &self,
+        _: &UserId,
+        _: Option<&SessionId>,
+        _: EndedBy,
+        _: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn list(&self, _: &UserId, _: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn ping(&self) -> Result<(), BackendError> {
+        unreachable!("the job only purges")
+    }
+}
+
+fn store(purges: &Arc<Purges>) -> (SessionStore, Arc<AtomicU64>) {
+    let purged = Arc::new(AtomicU64::new(0));
+    let told = purged.clone();
+    let config = SessionConfig { backend_timeout_ms: 3_600_000, ..SessionConfig::default() };
+    let store = SessionStore::shared(Arc::new(Shared(purges.clone())), config).unwrap().on_event(
+        move |event| {
+            if let EventKind::Purged(count) = event.kind {
+                told.fetch_add(count, SeqCst);
+            }
+        },
+    );
+    (store, purged)
+}
+
+async fn calls(purges: &Purges, wanted: u32) {
+    while purges.calls.load(SeqCst) < wanted {
+        purges.called.notified().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn purges_in_batches_and_then_every_quarter_of_an_hour() {
+    let purges = Arc::new(Purges { batches: 3.into(), ..Purges::default() });
+    let (store, purged) = store(&purges);
+    let start = Instant::now();
+    let job = store.cleanup_job().spawn();
+    calls(&purges, 4).await;
+    assert!(start.elapsed() <= Duration::from_secs(61), "the first purge comes soon");
+    assert_eq!(purged.load(SeqCst), 3000);
+
+    let first = Instant::now();
+    calls(&purges, 5).await;
+    let waited = first.elapsed().as_secs();
+    assert!((13 * 60 + 29..=16 * 60 + 31).contains(&waited), "{waited} s");
+    job.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn survives_errors_with_growing_waits() {
+    let purges = Arc::new(Purges { failures: 20.into(), ..Purges::default() });
+    let (store, _) = store(&purges);
+    let job = store.cleanup_job().spawn();
+    calls(&purges, 1).await;
+    for (call, expected) in [(2, 1), (3, 2), (4, 4), (5, 8), (6, 16)] {
+        let before = Instant::now();
+        calls(&purges, call).await;
+        assert_eq!(before.elapsed().as_secs(), expected, "before call {call}");
+    }
+    calls(&purges, 15).await;
+    let before = Instant::now();
+    calls(&purges, 16).await;
+    assert_eq!(before.elapsed().as_secs(), 15 * 60, "no longer than the interval");
+    calls(&purges, 21).await;
+    assert_eq!(purges.done.load(SeqCst), 1, "it goes on once the backend answers");
+    job.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn finishes_its_batch_when_told_to_stop() {
+    let purges =
+        Arc::new(Purges { batches: 5.into(), slow: Some(Notify::new()), ..Purges::default() });
+    let (store, _) = store(&purges);
+    let job = store.cleanup_job().spawn();
+    calls(&purges, 1).await;
+    let stopping = job.stop();
+    let slow = purges.slow.as_ref().unwrap();
+    let ((), ()) = tokio::join!(stopping, async { slow.notify_one() });
+    assert_eq!(purges.done.load(SeqCst), 1, "the batch under way was finished");
+    assert_eq!(purges.calls.load(SeqCst), 1, "and no other was begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stops_while_it_waits() {
+    let purges = Arc::new(Purges::default());
+    let (store, _) = store(&purges);
+    let job = store.cleanup_job().every(Duration::from_secs(3600)).spawn();
+    calls(&purges, 1).await;
+    let before = Instant::now();
+    job.stop().await;
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}

@@ -1,0 +1,253 @@
+//! The per-request handle without any adapter: what is true whatever the framework.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use session_core::{
+    Carry, Error, ErrorKind, EventKind, Key, ManualClock, MemoryBackend, Peer, Session,
+    SessionConfig, SessionStore, SignIn, Timestamp, UserId,
+};
+
+const CART: Key<Vec<String>> = Key::new("cart");
+
+fn store() -> SessionStore {
+    SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap()
+}
+
+/// A request with these cookies, loaded.
+async fn request(store: &SessionStore, cookie: &str) -> Session {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::COOKIE, cookie.parse().unwrap());
+    let session = store.begin();
+    session.attach(&headers, Peer::Ip([127, 0, 0, 1].into()));
+    session.load().await.unwrap();
+    session
+}
+
+/// Ends a request; the cookie pair that its response sets.
+async fn finish(session: &Session) -> Result<String, Error> {
+    let mut conclusion = session.finish(StatusCode::OK).await;
+    let error = conclusion.take_error();
+    let mut headers = HeaderMap::new();
+    conclusion.apply(&mut headers);
+    let cookie = headers.get(header::SET_COOKIE).map_or("", |value| value.to_str().unwrap());
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    error.map_or(Ok(pair), Err)
+}
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+#[tokio::test]
+async fn reads_see_what_was_written() {
+    let store = store();
+    let session = request(&store, "").await;
+    session.set(CART, vec!["tea".to_owned()]).unwrap();
+    session.set("n", u64::MAX).unwrap();
+    assert_eq!(session.get(CART).unwrap().unwrap(), ["tea"]);
+    assert_eq!(session.get::<u64>("n").unwrap(), Some(u64::MAX));
+    assert_eq!(session.get::<u64>("absent").unwrap(), None);
+    assert_eq!(kind(session.get::<bool>("n")), Some(ErrorKind::WrongType));
+    assert_eq!(session.keys(), ["cart", "n"]);
+    assert_eq!(session.take::<u64>("n").unwrap(), Some(u64::MAX));
+    assert!(!session.contains("n") && session.contains(CART));
+    let cookie = finish(&session).await.unwrap();
+
+    let session = request(&store, &cookie).await;
+    assert_eq!(session.get(CART).unwrap().unwrap(), ["tea"]);
+    session.clear().unwrap();
+    session.set("locale", "de").unwrap();
+    assert_eq!(session.keys(), ["locale"]);
+    finish(&session).await.unwrap();
+    assert_eq!(request(&store, &cookie).await.keys(), ["locale"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_is_refused_at_once() {
+    let store = store();
+    let session = request(&store, "").await;
+    let deep = (0..129).fold(serde_json::json!(1), |value, _| serde_json::json!([value]));
+    for (name, result, expected) in [
+        ("U+0000 in a key", session.set("a\0", 1), ErrorKind::InvalidData),
+        ("U+0000 in a value", session.set("a", "\0"), ErrorKind::InvalidData),
+        ("too deep", session.set("a", deep), ErrorKind::InvalidData),
+        (
+            "a map whose keys are no strings",
+            session.set("a", std::collections::BTreeMap::from([((1, 2), 3)])),
+            ErrorKind::InvalidData,
+        ),
+        ("too large", session.set("a", "x".repeat(9000)), ErrorKind::TooLarge),
+    ] {
+        assert_eq!(kind(result), Some(expected), "{name}");
+    }
+    session.set("", "the empty key is a key").unwrap();
+    assert_eq!(session.keys(), [""]);
+    // What makes it smaller is never refused, and what is there counts once.
+    session.set("a", "x".repeat(8000)).unwrap();
+    session.set("a", "y".repeat(8000)).unwrap();
+    assert_eq!(kind(session.set("b", "x".repeat(200))), Some(ErrorKind::TooLarge));
+    session.remove("a").unwrap();
+    session.set("b", "x".repeat(200)).unwrap();
+}
+
+#[tokio::test]
+async fn a_handle_that_was_never_loaded_says_so() {
+    let session = store().begin();
+    assert_eq!(kind(session.set("a", 1)), Some(ErrorKind::NotLoaded));
+    assert_eq!(kind(session.save().await), Some(ErrorKind::NotLoaded));
+    assert_eq!(kind(session.logout().await), Some(ErrorKind::NotLoaded));
+    assert_eq!(kind(session.load().await), Some(ErrorKind::Misconfigured));
+    assert!(session.id().is_none() && session.user_id().is_none());
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in() {
+    let session = request(&store(), "").await;
+    for (name, result) in [
+        ("reauthenticate", kind(session.reauthenticate().await)),
+        ("logout_all", kind(session.logout_all().await)),
+        ("logout_others", kind(session.logout_others().await)),
+        ("list", kind(session.list().await)),
+    ] {
+        assert_eq!(result, Some(ErrorKind::Unauthenticated), "{name}");
+    }
+    assert_eq!(kind(session.rotate().await), Some(ErrorKind::NoSession));
+    assert!(!session.logout().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_sign_in_carries_what_it_says() {
+    for (name, carry, expected) in [
+        ("everything", Carry::All, &["cart", "mine", "theme"][..]),
+        ("one key", Carry::Keys(vec!["cart".to_owned()]), &["cart", "theme"]),
+        ("nothing", Carry::Nothing, &["theme"]),
+    ] {
+        let store = store();
+        let visitor = request(&store, "").await;
+        visitor.set("cart", 1).unwrap();
+        let cookie = finish(&visitor).await.unwrap();
+
+        let session = request(&store, &cookie).await;
+        session.set("mine", 2).unwrap();
+        let user = UserId::new("alice").unwrap();
+        let sign_in = SignIn::new(user).carry(carry).data("theme", "dark").unwrap();
+        session.authenticate_with(sign_in).await.unwrap();
+        assert_eq!(session.keys(), expected, "{name}");
+        let cookie = finish(&session).await.unwrap();
+        assert_eq!(request(&store, &cookie).await.keys(), expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn another_user_gets_nothing_of_the_one_before() {
+    let dropped = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = dropped.clone();
+    let store = store().on_event(move |event| {
+        if event.kind == EventKind::DataDroppedOnUserSwitch {
+            told.lock().unwrap().push(event.user.cloned());
+        }
+    });
+    let session = request(&store, "").await;
+    session.authenticate("alice").await.unwrap();
+    session.set("secret", 1).unwrap();
+    session.save().await.unwrap();
+    session.set("another", 2).unwrap();
+    session.authenticate("bob").await.unwrap();
+    assert_eq!(session.user_id().unwrap().as_str(), "bob");
+    assert!(session.keys().is_empty());
+    assert_eq!(*dropped.lock().unwrap(), [Some(UserId::new("alice").unwrap())]);
+}
+
+#[tokio::test]
+async fn remember_me_is_the_sessions_own() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
+    let store = store().with_clock(clock.clone());
+    let session = request(&store, "").await;
+    let day = Duration::from_secs(86_400);
+    let user = UserId::new("alice").unwrap();
+    session.authenticate_with(SignIn::new(user).lifetime(90 * day)).await.unwrap();
+    let cookie = finish(&session).await.unwrap();
+    clock.advance(60 * day);
+    finish(&request(&store, &cookie).await).await.unwrap();
+    clock.advance(60 * day);
+    assert!(request(&store, &cookie).await.is_authenticated(), "it slid by its own lifetime");
+    clock.advance(90 * day);
+    assert!(!request(&store, &cookie).await.is_authenticated());
+}
+
+#[tokio::test]
+async fn updates_of_one_key_add_up() {
+    let store = store();
+    let session = request(&store, "").await;
+    let first = session.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await.unwrap();
+    assert_eq!(first, 1);
+    let cookie = finish(&session).await.unwrap();
+    let mut requests = Vec::new();
+    for _ in 0..50 {
+        requests.push(request(&store, &cookie).await);
+    }
+    // Each has loaded the same number; only the first one's compare-and-set holds at once.
+    for session in &requests {
+        session.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await.unwrap();
+        finish(session).await.unwrap();
+    }
+    assert_eq!(request(&store, &cookie).await.get::<u64>("n").unwrap(), Some(51));
+
+    let session = request(&store, &cookie).await;
+    let refused = session.try_update("n", |_: Option<u64>| Err::<u64, _>("no")).await.unwrap();
+    assert_eq!(refused, Err("no"));
+    assert_eq!(session.get::<u64>("n").unwrap(), Some(51));
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_changes_nothing() {
+    let store = store().on_event(|_| panic!("the application's own"));
+    let session = request(&store, "").await;
+    session.authenticate("alice").await.unwrap();
+    let cookie = finish(&session).await.unwrap();
+    assert!(request(&store, &cookie).await.is_authenticated());
+}
+
+#[tokio::test]
+async fn operations_of_one_handle_at_once_do_not_deadlock() {
+    let store = store();
+    let session = request(&store, "").await;
+    session.authenticate("alice").await.unwrap();
+    let (signed_in, rotated, saved, out) = tokio::join!(
+        session.authenticate("alice"),
+        session.rotate(),
+        session.save(),
+        session.logout(),
+    );
+    // In which order they happen is not promised; that each ends, and that the handle tells the
+    // truth afterwards, is.
+    let _ = (signed_in, rotated, saved, out);
+    let told = session.id();
+    let live = store.list(&UserId::new("alice").unwrap()).await.unwrap();
+    assert!(told.is_none() || live.iter().any(|s| Some(s.id) == told));
+}
+
+#[tokio::test]
+async fn administration_ends_sessions() {
+    let store = store();
+    let user = UserId::new("alice").unwrap();
+    let mut cookies = Vec::new();
+    for _ in 0..3 {
+        let session = request(&store, "").await;
+        session.authenticate(&user).await.unwrap();
+        cookies.push(finish(&session).await.unwrap());
+    }
+    let sessions = store.list(&user).await.unwrap();
+    assert_eq!(sessions.len(), 3);
+    assert!(store.revoke(&sessions[0].id).await.unwrap());
+    assert!(!store.revoke(&sessions[0].id).await.unwrap());
+    assert_eq!(store.revoke_all(&user).await.unwrap().len(), 2);
+    for cookie in &cookies {
+        let session = request(&store, cookie).await;
+        assert!(session.id().is_none());
+        session.set("a", 1).unwrap();
+        assert_eq!(kind(finish(&session).await), Some(ErrorKind::SessionEnded));
+    }
+}
