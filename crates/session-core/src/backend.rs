@@ -95,7 +95,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// It only reads.
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError>;
 
-    /// Changes a live session: data, touch, rotation, re-authentication, in one statement.
+    /// Changes a live session: data, touch, rotation, re-authentication, in one step.
     ///
     /// The session is found by [`SessionRef::id`]; the hash that was presented decides only what
     /// the answer's [`token`](Applied::token) says and whether a rotation applies. Conditions are

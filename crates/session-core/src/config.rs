@@ -62,7 +62,7 @@ pub struct SessionConfig {
     /// 30; at most 3,600; 0 is none.
     pub rotation_grace_secs: u64,
     /// The addresses (`10.0.0.0/8`, or a single one) of the reverse proxies whose forwarded header
-    /// is believed. Left out: loopback and private addresses, where proxies live. `[]` believes
+    /// is believed. Left out: loopback, private and link-local addresses, where proxies live. `[]` believes
     /// nobody, `["0.0.0.0/0", "::/0"]` everybody. A malformed range is refused.
     pub trusted_proxies: Option<Vec<String>>,
     /// The one forwarded header that is believed. Default `x-forwarded-for`. One only, because a
@@ -241,8 +241,8 @@ impl Settings {
     }
 
     /// What a backend refuses in its own encoding, whatever raced: law `size_is_bounded`.
-    pub(crate) fn ceiling(&self) -> u64 {
-        u64::from(self.config.max_data_bytes) * 4
+    pub(crate) fn ceiling(&self, signed_in: bool) -> u64 {
+        u64::try_from(self.max_data(signed_in)).unwrap_or(u64::MAX).saturating_mul(4)
     }
 
     pub(crate) fn rotation_grace(&self) -> Duration {

@@ -1,4 +1,44 @@
 //! Database-backed HTTP sessions: the framework-agnostic core.
+//!
+//! An application picks this crate, a backend (`session-sqlite`, or [`MemoryBackend`] from here) and
+//! an adapter for its framework (`session-axum`):
+//!
+//! ```
+//! use session_core::{MemoryBackend, Session, SessionConfig, SessionStore};
+//!
+//! # fn main() -> Result<(), session_core::InvalidConfig> {
+//! // Once per application; the adapter's layer takes it.
+//! let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+//! # Ok(()) }
+//!
+//! // In a handler, which gets the session from the adapter:
+//! async fn add_to_cart(session: &Session, item: String) -> Result<(), session_core::Error> {
+//!     let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+//!     cart.push(item);
+//!     session.set("cart", cart)
+//! }
+//!
+//! async fn sign_in(session: &Session) -> Result<(), session_core::Error> {
+//!     // … check the password …
+//!     session.authenticate("alice").await
+//! }
+//! ```
+//!
+//! - [`Session`] is what handlers work with, [`SessionStore`] what administration and background
+//!   jobs do, [`SessionConfig`] everything that can be tuned.
+//! - [`SessionBackend`] is what a database implements; `session-conformance` holds it to its laws.
+//! - An adapter calls [`SessionStore::begin`], [`Session::attach`], [`Session::load`] and
+//!   [`Session::finish`]; the rest is its framework's.
+//!
+//! The promises behind this, each with a test that every backend and every adapter passes, are in
+//! `docs/laws.md`.
+//!
+//! # Features
+//!
+//! - `cleanup-job` (default): `SessionStore::cleanup_job`, which purges expired sessions every 15
+//!   minutes. Enables `tokio`.
+//! - `tokio` (default, through `cleanup-job`): a timeout around each call to the backend,
+//!   [`SessionConfig::backend_timeout_ms`]. Needs a tokio runtime with its timer enabled.
 
 mod backend;
 #[cfg(feature = "cleanup-job")]

@@ -8,6 +8,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::{InvalidConfig, SessionConfig, Settings};
 use crate::error::{BackendError, Error};
 use crate::event::{self, EventKind, Hook, SessionEvent};
+use crate::expiry;
 use crate::id::{SessionId, UserId};
 use crate::record::SessionData;
 use crate::session::Session;
@@ -104,7 +105,11 @@ impl SessionStore {
     /// # Errors
     /// Only where the backend fails.
     pub async fn list(&self, user: &UserId) -> Result<Vec<SessionData>, Error> {
-        self.call(self.backend().list(user, self.now())).await
+        let now = self.now();
+        let mut sessions = self.call(self.backend().list(user, now)).await?;
+        // Tightened lifetimes hold at once, whatever the records say.
+        sessions.retain(|session| expiry::end(self.settings(), session) > now);
+        Ok(sessions)
     }
 
     /// Ends a session, whoever's it is; `true` where it was live.

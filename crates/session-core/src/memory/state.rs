@@ -65,7 +65,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Created, BackendError> {
         let NewSession { mut record, token, patch, max_bytes, cap, replaces } = new;
-        if self.tokens.contains_key(&record.id) || self.sessions.contains_key(&token) {
+        if self.tokens.contains_key(&record.id) || self.in_use(&token) {
             return Err(BackendError::from_kind(BackendErrorKind::Conflict));
         }
         let old = replaces.as_ref().and_then(|replace| {
@@ -142,7 +142,7 @@ impl State {
             if !applies {
                 return Ok(Updated::Superseded);
             }
-            if self.sessions.contains_key(rotation.token()) {
+            if self.in_use(rotation.token()) {
                 return Err(BackendError::from_kind(BackendErrorKind::Conflict));
             }
         }
@@ -270,6 +270,10 @@ impl State {
     fn live_of(&self, user: &UserId, now: Timestamp) -> impl Iterator<Item = &SessionData> {
         let ids = self.users.get(user).into_iter().flatten();
         ids.filter_map(move |id| Some(&*self.live_by_id(id, now)?.session))
+    }
+
+    fn in_use(&self, token: &TokenHash) -> bool {
+        self.sessions.contains_key(token) || self.tombstones.contains_key(token)
     }
 
     fn in_grace(&self, target: &SessionRef, now: Timestamp) -> bool {

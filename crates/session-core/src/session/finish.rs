@@ -51,7 +51,7 @@ impl Session {
                 let now = self.inner.store.now();
                 match self.plan(&live, &buffer, now) {
                     Plan::Update(touch) => {
-                        let change = self.change(Patch::clone(&buffer), touch, None);
+                        let change = self.change(&live, Patch::clone(&buffer), touch, None);
                         let saved = self.apply_change(&live, change, &buffer, now).await;
                         if buffer.is_empty() { self.touched(saved) } else { saved }
                     }

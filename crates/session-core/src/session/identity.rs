@@ -180,13 +180,19 @@ impl Session {
     /// into a fresh anonymous session.
     ///
     /// # Errors
-    /// The backend's. The session may then have ended; the cookie is left alone.
+    /// The backend's, also where it failed when the session was loaded. The session may have ended
+    /// all the same; the cookie is left alone.
     ///
     /// # Cancellation
     /// A dropped call may have ended the session.
     pub async fn logout(&self) -> Result<bool, Error> {
         let Some(live) = self.live()? else {
-            self.state().forget_buffer();
+            let mut state = self.state();
+            // Not known to be signed out, so not to be told so.
+            if let Loaded::Without(Absence::Refused(Refusal::BackendFailed)) = state.loaded {
+                return Err(Error::from_kind(ErrorKind::Unavailable));
+            }
+            state.forget_buffer();
             return Ok(false);
         };
         let ended = self.end(&live, None, EndedBy::SignedOut).await?;
@@ -306,7 +312,7 @@ impl Session {
         let now = record.created_at;
         let mut new = NewSession::new(record, SessionToken::generate()?.hash());
         new.cap = new.record.user_id.as_ref().map(|_| store.settings().cap);
-        new.max_bytes = store.settings().ceiling();
+        new.max_bytes = store.settings().ceiling(new.record.is_authenticated());
         new.patch = patch;
         new.replaces = replaces;
         let mut tries = 1;

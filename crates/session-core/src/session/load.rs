@@ -18,6 +18,8 @@ use crate::token::SessionToken;
 /// What is kept of a request: no more than is needed after its headers are gone.
 pub(super) struct Request {
     tokens: Vec<SessionToken>,
+    /// Whether more tokens were sent than are looked up.
+    more: bool,
     meta: SessionMeta,
     /// Whether the request may be a navigation: one that says that it is none must not sign out the
     /// tab beside it (Fetch Metadata, `Sec-Fetch-Mode`).
@@ -30,6 +32,7 @@ impl Request {
         let mode = headers.get("sec-fetch-mode");
         Self {
             tokens: candidates.iter().filter_map(|value| SessionToken::parse(value)).collect(),
+            more: candidates.truncated(),
             meta: SessionMeta::new(headers, peer, settings),
             navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
         }
@@ -124,6 +127,8 @@ impl Session {
         match live {
             Some(live) => self.check_fingerprint(live, request).await,
             None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
+            // A good one may be among those that were not looked at, so the cookie is left alone.
+            None if request.more => Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous))),
             None if request.tokens.is_empty() => Ok(Loaded::Without(Absence::Visitor)),
             None => Ok(Loaded::Without(Absence::Stale)),
         }

@@ -47,7 +47,7 @@ impl Session {
                 match self.plan(&live, &buffer, now) {
                     Plan::Update(touch) => {
                         let patch = Patch::clone(&buffer);
-                        let change = self.change(patch, touch, None);
+                        let change = self.change(&live, patch, touch, None);
                         self.apply_change(&live, change, &buffer, now).await
                     }
                     Plan::Nothing | Plan::Create | Plan::Refuse(_) => Ok(()),
@@ -142,7 +142,7 @@ impl Session {
                 Plan::Update(touch) => touch,
                 Plan::Nothing | Plan::Create | Plan::Refuse(_) => None,
             };
-            let change = self.change(patch, touch, Some(live.session.version));
+            let change = self.change(&live, patch, touch, Some(live.session.version));
             match self.apply_change(&live, change, &buffer, now).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => self.reload(&live).await?,
                 done => return done.map(|()| Ok(value)),
@@ -205,11 +205,12 @@ impl Session {
 
     pub(super) fn change(
         &self,
+        live: &Live,
         patch: Patch,
         touch: Option<Touch>,
         if_version: Option<u64>,
     ) -> SessionChange {
-        let max_bytes = self.inner.store.settings().ceiling();
+        let max_bytes = self.inner.store.settings().ceiling(live.session.is_authenticated());
         SessionChange { patch, touch, if_version, max_bytes, ..SessionChange::default() }
     }
 

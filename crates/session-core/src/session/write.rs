@@ -54,7 +54,9 @@ impl Session {
     /// # Errors
     /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
     pub fn remove(&self, key: impl KeyName) -> Result<(), Error> {
-        self.writable()?.remove(key.key_name());
+        // Named outside the lock: a `KeyName` may be the application's code.
+        let key = key.key_name();
+        self.writable()?.remove(key);
         Ok(())
     }
 

@@ -1,0 +1,76 @@
+//! What a session costs on the request path, in instructions: a program to be counted by
+//! callgrind.
+//!
+//! ```text
+//! cargo build --release -p session-axum --example instructions
+//! for n in 1000 3000; do
+//!   valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+//!     target/release/examples/instructions me $n
+//! done
+//! ```
+//!
+//! The difference of the two totals, divided by 2,000, is one request. Routes: `bare` and `bare-me`
+//! without a layer, `untouched` and `me` with one over the memory backend.
+
+use std::hint::black_box;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, header};
+use axum::routing::get;
+use session_axum::{RequireUser, Session, SessionError, layer};
+use session_core::{MemoryBackend, SessionConfig, SessionStore};
+use tower::Service;
+
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let route = arguments.next().ok_or("a route: bare, bare-me, untouched or me")?;
+    let requests: u32 = arguments.next().ok_or("how many requests")?.parse()?;
+
+    let routes = Router::new()
+        .route("/untouched", get(|| async { "hello" }))
+        .route("/bare-me", get(|| async { "alice".to_owned() }))
+        .route("/me", get(|RequireUser(user): RequireUser| async move { user.to_string() }))
+        .route(
+            "/sign-in",
+            get(|session: Session| async move {
+                session.authenticate("alice").await?;
+                Ok::<_, SessionError>(())
+            }),
+        );
+    let path = match route.as_str() {
+        "bare" => "/untouched",
+        "bare-me" => "/bare-me",
+        "untouched" => "/untouched",
+        "me" => "/me",
+        _ => return Err("no such route".into()),
+    };
+    let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+    let mut app = if route.starts_with("bare") { routes } else { routes.layer(layer(store)) };
+
+    let request = |path: &str, cookie: &str| {
+        Request::get(path)
+            .header(header::HOST, "localhost")
+            .header(header::USER_AGENT, AGENT)
+            .header(header::ACCEPT, "*/*")
+            .header(header::COOKIE, cookie)
+            .body(Body::empty())
+    };
+    let mut cookie = String::from("a=b");
+    if !route.starts_with("bare") {
+        let signed_in = app.as_service::<Body>().call(request("/sign-in", "a=b")?).await?;
+        let set = signed_in.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
+        cookie = set.split(';').next().unwrap_or_default().to_owned();
+    }
+    for _ in 0..requests {
+        let response = app.as_service::<Body>().call(request(path, &cookie)?).await?;
+        if !response.status().is_success() {
+            return Err(response.status().to_string().into());
+        }
+        black_box(response);
+    }
+    Ok(())
+}
