@@ -1,0 +1,114 @@
+//! What every backend for database-backed HTTP sessions promises, as a test suite.
+//!
+//! Each promise is a *law*: a name, a sentence, and a plain async function that tries to break it.
+//! [`backend_laws!`] makes one test of each in your own crate, so a failure names the promise that
+//! is broken. The laws of `session-core`'s own backends are these, and no others.
+//!
+//! # Holding a backend to the laws
+//!
+//! Say how a fresh database is made, and where the tests go:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use session_conformance::{Cut, Failure, TestBackend, async_trait};
+//! use session_core::{MemoryBackend, SessionBackend};
+//!
+//! struct Memory(Arc<MemoryBackend>);
+//!
+//! #[async_trait]
+//! impl TestBackend for Memory {
+//!     fn backend(&self) -> Arc<dyn SessionBackend> {
+//!         self.0.clone()
+//!     }
+//!     async fn reopen(&self) -> Arc<dyn SessionBackend> {
+//!         self.0.clone()
+//!     }
+//!     async fn dump(&self) -> Vec<u8> {
+//!         self.0.dangerous_dump().into_bytes()
+//!     }
+//!     async fn cut(&self, _: Failure) -> Cut {
+//!         Cut::CannotFail { reason: "it is this process's own memory" }
+//!     }
+//! }
+//!
+//! async fn make() -> impl TestBackend {
+//!     Memory(Arc::new(MemoryBackend::new()))
+//! }
+//!
+//! // Test names then read `backend_laws::memory::cap_is_exact`.
+//! mod backend_laws {
+//!     mod memory {
+//!         session_conformance::backend_laws!(crate::make);
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Nothing else is needed: the tests start a runtime (tokio's, with four threads) of their own.
+//! Laws that race take a modest number of rounds; the environment variable `SESSION_LAW_ROUNDS`
+//! multiplies it. The whole suite takes seconds on an embedded database.
+//!
+//! # What the suite looks at
+//!
+//! - Every call is made in turns through two clients of one database ([`TestBackend::backend`] and
+//!   [`TestBackend::reopen`]), because the promises hold across processes.
+//! - Time is an argument: no law waits for a clock.
+//! - [`TestBackend::dump`] and [`TestBackend::cut`] let it see what is at rest, and make the
+//!   database fail. A database that cannot fail says so, and the law repeats it on standard error.
+//!
+//! [`BACKEND_LAWS`] and [`REQUEST_LAWS`] list all laws with their promises; `docs/laws.md` is made
+//! from them. [`broken_backend_laws`] runs the suite as a function: the suite's own tests hold a
+//! deliberately faulty backend for every law against it, which must break that law and no other.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "laws are assertions: panicking with what they saw is how they speak"
+)]
+
+pub mod laws;
+
+mod db;
+mod race;
+mod registry;
+mod run;
+mod subject;
+
+/// For `impl TestBackend`, so that a test crate needs no dependency of its own for it.
+pub use async_trait::async_trait;
+pub use registry::{BACKEND_LAWS, Law, LawKind, REQUEST_LAWS, laws_markdown};
+#[doc(hidden)]
+pub use run::hold;
+pub use run::{LawFn, ROUNDS_VARIABLE, Running, broken_backend_laws};
+pub use subject::{Cut, Failure, Fresh, TestBackend};
+
+/// Makes one test of every backend law, named like the law, in the module where it stands.
+///
+/// The argument is an `async fn` without arguments (or a closure that returns a future) that makes
+/// a fresh [`TestBackend`]; the crate's documentation has a whole example. Put it into
+/// `mod backend_laws { mod <name of the backend> { … } }`, so that tests of several backends are
+/// told apart by their paths, as `cargo xtask test` does.
+#[macro_export]
+macro_rules! backend_laws {
+    ($make:expr $(,)?) => {
+        $crate::__each_backend_law! { [$crate::__backend_law_tests] [$make] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __backend_law_tests {
+    ([$make:expr] $($law:ident $promise:literal)+) => {
+        $(
+            #[doc = $promise]
+            #[test]
+            fn $law() {
+                let law: $crate::LawFn = |fresh| ::std::boxed::Box::pin($crate::laws::$law(fresh));
+                $crate::hold(stringify!($law), law, &$crate::Fresh::new($make));
+            }
+        )+
+    };
+}

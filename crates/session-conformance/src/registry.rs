@@ -1,0 +1,238 @@
+//! The laws by name: one list for the tests that the macros make, the registry and docs/laws.md.
+
+use std::fmt::Write as _;
+
+use crate::run::LawFn;
+
+/// One promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Law {
+    /// The name of its function and of its test.
+    pub name: &'static str,
+    /// Who keeps it.
+    pub kind: LawKind,
+    /// What is promised, in a paragraph of Markdown.
+    pub promise: &'static str,
+}
+
+/// Who keeps a law.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LawKind {
+    /// Every backend, under any interleaving, from any number of processes.
+    Backend,
+    /// Every adapter, over every backend.
+    Request,
+}
+
+impl LawKind {
+    /// `backend` or `request`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backend => "backend",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// Calls `callback! { [argument] name "promise" … }` with every backend law.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_backend_law {
+    ([$($callback:tt)+] $argument:tt) => {
+        $($callback)+! { $argument
+            create_then_find
+            "What was created is found by its token hash, every field equal, timestamps to the microsecond."
+            create_never_overwrites
+            "An id or a hash already in use is `Conflict`; the old session is untouched, and nothing else that the call would have done has happened."
+            create_replaces_atomically
+            "`create` with `replaces` ends the old session in the same step: never are both live, and neither is only where the call returned an error."
+            sign_in_carries_every_write
+            "The backend copies the old session's data as it is in the step that makes the new one, so a write that was acknowledged before is in the new session. A session to replace that is already gone is no error and carries nothing: of racing sign-ins from one session all succeed and one carries."
+            expired_is_absent
+            "`find` and `list` never return a session with `expires_at <= now`, purged or not, and `update` treats it as `Missing`."
+            patches_commute
+            "Patches to different keys from parallel requests all survive; on one key the last to commit wins."
+            patch_is_exact
+            "Under any key (dots, quotes, `$`, empty, emoji, 1 kB) strings, booleans, nulls, structure, every `i64` and every `u64` come back equal; every finite `f64` is bit-equal when read as `f64` (-0.0 may return as 0.0, a whole number of 1e16 or more as an integer). Null is a value, absent is not; a nested object is replaced, not merged; a value nests at most 128 deep, and what was accepted can always be loaded."
+            size_is_bounded
+            "A patch whose result would pass a hard ceiling (four times the configured bytes, in the backend's own encoding) is refused in the same statement, whatever raced."
+            compare_and_set
+            "An update that names a version applies only at that version, else nothing changes. Data writes move the version; touches and rotations do not."
+            update_never_creates
+            "Any change to a missing session is `Missing` and leaves nothing behind: a sign-out wins."
+            touch_is_monotonic
+            "Racing touches never move `last_active_at` or `expires_at` backwards; re-authentication may shorten the lifetime."
+            rotation_has_one_winner
+            "Of any number of racing rotations from one token exactly one applies."
+            ended_token_is_known
+            "For at least 60 s the token of a session that was rotated, replaced, signed out, revoked or evicted is found as `Grace` or `Ended`, with how and when. A token that was never issued is absent."
+            cap_is_exact
+            "After any number of racing creates a user has at most `cap` live sessions, and exactly `cap` where more were made."
+            evicts_least_recently_active
+            "The victims are the least recently active (among equals the oldest id) at the moment of eviction, touches that just committed included, and never the newcomer. Expired sessions do not count. All ids are returned, also where a lowered cap makes them many."
+            remove_is_scoped
+            "`remove` with an owner never removes another user's session, in one step. Removing a missing one is not an error."
+            remove_user_is_complete
+            "When it returns, every session of that user whose create had returned before the call is gone; a racing create falls wholly before or wholly after. It returns the ids; `except` keeps one."
+            list_is_ordered
+            "Live sessions of the user only, most recently active first, the newest id first among equals."
+            purge_is_bounded
+            "It looks at no more than `limit` due sessions per call and never removes one that was renewed meanwhile. It says how many went and whether more may be due. Several servers may purge at once."
+            failure_is_an_error
+            "An unreachable, slow or broken database is an error with a kind, within the configured time, and never `None`."
+            cancel_is_safe
+            "Dropping any call's future at any point leaves the session wholly changed or wholly unchanged, and the pool usable."
+            hash_only_at_rest
+            "A dump of everything the backend stores contains no token."
+        }
+    };
+}
+
+/// Calls `callback! { [argument] name "promise" … }` with every request law.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_request_law {
+    ([$($callback:tt)+] $argument:tt) => {
+        $($callback)+! { $argument
+            untouched_costs_nothing
+            "A request that never uses its session makes no backend call and gets no header."
+            one_read_one_write
+            "Beyond the calls that the handler itself awaits, a request that uses its session costs one read, and at most one write however many keys changed: data and touch share it."
+            no_empty_sessions
+            "Visitors who store nothing get no row and no cookie."
+            unknown_token_never_adopted
+            "A token that this server did not issue never becomes a session."
+            sign_in_rotates
+            "Signing in, re-authenticating and switching user always issue a new token, in a grace period too, and the one before is dead at once, without grace. Signing in makes a new session id and carries over the data of an anonymous session or of the same user's, never another user's; re-authenticating keeps the id."
+            rotation_has_grace
+            "After a plain rotation the token before works for the grace period; a request that presents it gets no sliding cookie."
+            refused_token_makes_no_session
+            "A request whose token was refused (ended, rejected or revoked by its fingerprint, ambiguous, or unreadable because the backend failed) never makes a session or a cookie by itself: what it wants to store is 409 `session_ended` (503 when the backend failed). An explicit sign-in works."
+            late_response_never_clobbers
+            "A parallel request that began with a token that has just ended never clears or overwrites the new cookie. A sliding cookie is sent only when the touch applied and the token presented was still the current one."
+            sign_out_wins
+            "After sign-out returns, no request that was in flight can bring the session back; its buffered data is refused with 409 `session_ended` and no Set-Cookie, and a cookie still on its way is dead."
+            outage_clears_nothing
+            "When the backend fails, the answer is 503 with Retry-After (or anonymous, where so configured), and no Set-Cookie except for a token change that this request had already committed. An outage never reads as \"not signed in\"."
+            failed_save_is_reported
+            "A response whose buffered data could not be saved is replaced (503, or 409 for a session that ended meanwhile) and never a success. A touch that fails is an event, not an error."
+            server_error_discards_data
+            "A 5xx from the handler discards buffered data, never token or cookie changes."
+            late_write_is_refused
+            "Once the response is decided (streams, WebSockets), buffered setters return an error. `save` and `update` may change an existing session, and never create one or a cookie."
+            cookie_follows_expiry
+            "When the expiry slides, the cookie's Max-Age is sent anew: both ends agree."
+            removal_matches
+            "A removal cookie repeats name, Path, Domain, Secure, HttpOnly, SameSite, Partitioned and the rules of the name's prefix."
+            one_cookie_per_response
+            "At most one Set-Cookie for the name, the framework's own jar included, and never over 4096 bytes."
+            every_cookie_header_read
+            "Several Cookie headers, names that begin alike, and other cookies with bytes above 0x7F are read right."
+            tossed_cookie_loses
+            "Of several different well-formed values (at most 4 are looked up) the only live one counts. Several live ones are ambiguous: refused, and an event."
+            caches_are_told
+            "`Vary: Cookie` when the session was used; with every Set-Cookie `Cache-Control: no-store`, unless the handler's own says `no-store` or `private`."
+            fingerprint_survives_update
+            "A newer version of the same browser, a changed language or encoding list, and \"request desktop site\" keep the session; another known browser family or system family does not. An agent that is missing or unknown (media and download helpers) is reported, not punished."
+            proxies_are_not_believed
+            "One forwarded header, the configured one, counts, only from trusted peers, walked right to left. A malformed hop ends the walk at the last good one; where all are trusted the leftmost counts; an unknown peer is never trusted, and a Unix socket counts as loopback."
+            handler_panic_is_contained
+            "A panic passes through, its buffered data is dropped, no lock stays, the session lives on. Two nested layers and a missing layer are clear errors (500 with the reason in the log), not second panics."
+        }
+    };
+}
+
+macro_rules! register {
+    ([$laws:ident, $kind:ident] $($name:ident $promise:literal)+) => {
+        /// Every law of this kind, in the order in which docs/laws.md has them.
+        pub const $laws: &[Law] =
+            &[$(Law { name: stringify!($name), kind: LawKind::$kind, promise: $promise }),+];
+    };
+}
+
+macro_rules! register_functions {
+    ([] $($name:ident $promise:literal)+) => {
+        pub(crate) const BACKEND_LAW_FNS: &[(&str, LawFn)] =
+            &[$((stringify!($name), |fresh| Box::pin(crate::laws::$name(fresh)))),+];
+    };
+}
+
+crate::__each_backend_law! { [register] [BACKEND_LAWS, Backend] }
+crate::__each_request_law! { [register] [REQUEST_LAWS, Request] }
+crate::__each_backend_law! { [register_functions] [] }
+
+/// The text of docs/laws.md.
+#[must_use]
+pub fn laws_markdown() -> String {
+    let mut page = String::from(
+        "# The laws\n\n\
+         Written by `cargo xtask laws` from the suite in `crates/session-conformance`; change it there.\n\n\
+         Every promise that this library makes has a name, and every name is a test: a failure says \
+         which promise is broken. The suite is public, so a backend or an adapter of your own is held \
+         to the same promises as ours, and it tests itself: for every backend law there is a \
+         deliberately faulty backend that breaks this law and no other.\n",
+    );
+    let kinds = [
+        (
+            "Backend laws",
+            "Every backend keeps these under any interleaving of calls, from any number of \
+             processes. Each is a function in `session_conformance::laws`, and \
+             `session_conformance::backend_laws!(make)` makes a test of each in the backend's own \
+             crate, `backend_laws::<backend>::<law>`. How to write a backend and hold it to them: \
+             [custom-backends.md](custom-backends.md).",
+            BACKEND_LAWS,
+        ),
+        (
+            "Request laws",
+            "Every adapter keeps these over every backend, looked at from outside as HTTP requests \
+             and responses. `session_conformance::http_laws!(harness)` makes a test of each in the \
+             adapter's crate, `http_laws::<adapter>_over_<backend>::<law>`.",
+            REQUEST_LAWS,
+        ),
+    ];
+    // Writing to a string cannot fail.
+    for (title, introduction, laws) in kinds {
+        let _ =
+            write!(page, "\n## {title}\n\n{introduction}\n\n| Law | Promise |\n| --- | --- |\n");
+        for law in laws {
+            let _ = writeln!(page, "| `{}` | {} |", law.name, law.promise.replace('|', "\\|"));
+        }
+    }
+    page.push_str(
+        "\n## Running them\n\n\
+         - All of them: `cargo xtask test`, which also says which law held on which backend and adapter.\n\
+         - One law on every backend at hand: `cargo nextest run cap_is_exact` (or `cargo test cap_is_exact`).\n\
+         - The laws that race take modest rounds on every run; `SESSION_LAW_ROUNDS=100` makes them a \
+         hundred times as many.\n",
+    );
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_law_has_a_name_and_a_promise_of_its_own() {
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (22, 22));
+        let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 44);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 44);
+        for law in laws() {
+            let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
+            assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_law() {
+        let page = laws_markdown();
+        for law in BACKEND_LAWS.iter().chain(REQUEST_LAWS) {
+            assert!(page.contains(&format!("\n| `{}` | ", law.name)), "{}", law.name);
+        }
+        assert!(page.ends_with('\n') && !page.ends_with("\n\n"));
+    }
+}

@@ -1,0 +1,335 @@
+//! For every backend law a backend with one fault, which breaks this law and no other.
+//!
+//! Each is a [`Fault`]: a sound backend, and what it does differently. Where the fault is a race,
+//! it yields between its look and its leap, so that it loses on every run.
+
+mod changing;
+mod ending;
+mod making;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use session_conformance::{Cut, Failure, TestBackend, async_trait, broken_backend_laws};
+use session_core::{
+    BackendError, BackendErrorKind, Created, EndedBy, Found, MemoryBackend, NewSession, Purged,
+    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
+    Updated, UserId,
+};
+
+macro_rules! tests {
+    ([] $($law:ident $promise:literal)+) => {
+        $(
+            #[test]
+            fn $law() {
+                let law = stringify!($law);
+                let make = move || async move { Subject::new(fault_against(law)) };
+                assert_eq!(broken_backend_laws(make), [law], "the laws that this fault breaks");
+            }
+        )+
+    };
+}
+
+session_conformance::__each_backend_law! { [tests] [] }
+
+/// Without a fault the frame is sound.
+#[test]
+fn none() {
+    let broken = broken_backend_laws(async || Subject::new(Arc::new(Sound)));
+    assert!(broken.is_empty(), "broken without a fault: {broken:?}");
+}
+
+fn fault_against(law: &str) -> Arc<dyn Fault> {
+    match law {
+        "create_then_find" => Arc::new(making::KeepsMilliseconds),
+        "create_never_overwrites" => Arc::new(making::OverwritesByHash),
+        "create_replaces_atomically" => Arc::new(making::EndsTheOldOneLater::default()),
+        "sign_in_carries_every_write" => Arc::new(making::CarriesWhatItRead),
+        "cap_is_exact" => Arc::new(making::CountsBeforeItLocks),
+        "evicts_least_recently_active" => Arc::new(making::EvictsTheOldest),
+        "patches_commute" => Arc::new(changing::ReadsModifiesWrites),
+        "patch_is_exact" => Arc::new(changing::DropsNulls),
+        "size_is_bounded" => Arc::new(changing::MeasuresThePatch),
+        "compare_and_set" => Arc::new(changing::ComparesThenSets),
+        "update_never_creates" => Arc::new(changing::Upserts::default()),
+        "touch_is_monotonic" => Arc::new(changing::TakesAnyEnd::default()),
+        "rotation_has_one_winner" => Arc::new(changing::RotatesAgain),
+        "cancel_is_safe" => Arc::new(ending::EndsOneByOne),
+        "remove_is_scoped" => Arc::new(ending::AsksNoOwner),
+        "remove_user_is_complete" => Arc::new(ending::EndsOnePage),
+        "ended_token_is_known" => Arc::new(ending::BuriesNoVictims),
+        "expired_is_absent" => Arc::new(ending::ListsTheLastMicrosecond),
+        "list_is_ordered" => Arc::new(ending::ListsOldestFirst),
+        "purge_is_bounded" => Arc::new(ending::PurgesTheRenewed::default()),
+        "failure_is_an_error" => Arc::new(ending::TakesAnOutageForNothing),
+        "hash_only_at_rest" => Arc::new(ending::KeepsTokens::default()),
+        other => panic!("no fault against the law {other}"),
+    }
+}
+
+/// What a backend does differently; by default nothing.
+#[async_trait]
+trait Fault: Send + Sync + 'static {
+    async fn create(
+        &self,
+        db: &Db,
+        new: NewSession,
+        now: Timestamp,
+    ) -> Result<Created, BackendError> {
+        db.create(new, now).await
+    }
+
+    async fn find(
+        &self,
+        db: &Db,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Found>, BackendError> {
+        db.find(token, now).await
+    }
+
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        db.update(session, change, now).await
+    }
+
+    async fn remove(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        owner: Option<&UserId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<bool, BackendError> {
+        db.remove(session, owner, how, now).await
+    }
+
+    async fn remove_user(
+        &self,
+        db: &Db,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        db.remove_user(user, except, how, now).await
+    }
+
+    async fn list(
+        &self,
+        db: &Db,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Vec<SessionData>, BackendError> {
+        db.list(user, now).await
+    }
+
+    async fn purge_expired(
+        &self,
+        db: &Db,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Purged, BackendError> {
+        db.purge_expired(now, limit).await
+    }
+
+    fn dump(&self, db: &Db) -> String {
+        db.memory.dangerous_dump()
+    }
+}
+
+struct Sound;
+
+impl Fault for Sound {}
+
+/// Gives racing calls the time that a round trip to a database would.
+async fn round_trip() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The sound backend: sessions in memory, that can be made to fail.
+struct Db {
+    memory: MemoryBackend,
+    failing: Mutex<Option<Failure>>,
+    /// The current token of each session, so that a fault can look at one by its id.
+    tokens: Mutex<HashMap<SessionId, TokenHash>>,
+}
+
+impl Db {
+    fn check(&self) -> Result<(), BackendError> {
+        match *self.failing.lock().unwrap() {
+            None => Ok(()),
+            Some(Failure::Unreachable | Failure::Slow) => {
+                Err(BackendError::from_kind(BackendErrorKind::Unavailable))
+            }
+            Some(Failure::Broken) => Err(BackendError::from_kind(BackendErrorKind::Corrupt)),
+        }
+    }
+
+    /// The live session of this id.
+    async fn peek(&self, id: &SessionId, now: Timestamp) -> Option<Arc<SessionData>> {
+        let token = self.token(id)?;
+        match self.memory.find(&token, now).await {
+            Ok(Some(Found::Live(session))) => Some(session),
+            _ => None,
+        }
+    }
+
+    fn token(&self, id: &SessionId) -> Option<TokenHash> {
+        self.tokens.lock().unwrap().get(id).copied()
+    }
+
+    async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
+        self.check()?;
+        let (id, token) = (new.record.id, new.token);
+        let created = self.memory.create(new, now).await?;
+        self.tokens.lock().unwrap().insert(id, token);
+        Ok(created)
+    }
+
+    async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
+        self.check()?;
+        self.memory.find(token, now).await
+    }
+
+    async fn update(
+        &self,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        self.check()?;
+        let updated = self.memory.update(session, change, now).await?;
+        if let (Updated::Applied(_), Some(rotation)) = (&updated, &change.rotation) {
+            self.tokens.lock().unwrap().insert(session.id, *rotation.token());
+        }
+        Ok(updated)
+    }
+
+    async fn remove(
+        &self,
+        session: &SessionRef,
+        owner: Option<&UserId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<bool, BackendError> {
+        self.check()?;
+        self.memory.remove(session, owner, how, now).await
+    }
+
+    async fn remove_user(
+        &self,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.check()?;
+        self.memory.remove_user(user, except, how, now).await
+    }
+
+    async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        self.check()?;
+        self.memory.list(user, now).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+        self.check()?;
+        self.memory.purge_expired(now, limit).await
+    }
+}
+
+struct Faulty {
+    db: Db,
+    fault: Arc<dyn Fault>,
+}
+
+#[async_trait]
+impl SessionBackend for Faulty {
+    async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
+        self.fault.create(&self.db, new, now).await
+    }
+
+    async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
+        self.fault.find(&self.db, token, now).await
+    }
+
+    async fn update(
+        &self,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        self.fault.update(&self.db, session, change, now).await
+    }
+
+    async fn remove(
+        &self,
+        session: &SessionRef,
+        owner: Option<&UserId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<bool, BackendError> {
+        self.fault.remove(&self.db, session, owner, how, now).await
+    }
+
+    async fn remove_user(
+        &self,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.fault.remove_user(&self.db, user, except, how, now).await
+    }
+
+    async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        self.fault.list(&self.db, user, now).await
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+        self.fault.purge_expired(&self.db, now, limit).await
+    }
+
+    async fn ping(&self) -> Result<(), BackendError> {
+        self.db.check()
+    }
+}
+
+struct Subject(Arc<Faulty>);
+
+impl Subject {
+    fn new(fault: Arc<dyn Fault>) -> Self {
+        let (failing, tokens) = (Mutex::new(None), Mutex::new(HashMap::new()));
+        let db = Db { memory: MemoryBackend::new(), failing, tokens };
+        Self(Arc::new(Faulty { db, fault }))
+    }
+}
+
+#[async_trait]
+impl TestBackend for Subject {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        self.0.clone()
+    }
+
+    async fn reopen(&self) -> Arc<dyn SessionBackend> {
+        self.0.clone()
+    }
+
+    async fn dump(&self) -> Vec<u8> {
+        self.0.fault.dump(&self.0.db).into_bytes()
+    }
+
+    async fn cut(&self, how: Failure) -> Cut {
+        *self.0.db.failing.lock().unwrap() = Some(how);
+        Cut::Done { within: Duration::from_secs(1) }
+    }
+}

@@ -1,0 +1,14 @@
+//! The suite's own tests: sound backends keep every law, and each faulty one breaks exactly one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests assert as the tests themselves do"
+)]
+
+mod backend_laws;
+mod custom_backend;
+mod docs;
+mod faulty;
+mod subjects;
