@@ -68,15 +68,17 @@ where
                 StepProjection::Calling { future, session, on_error } => {
                     let response = ready!(future.poll(context))?;
                     let on_error = on_error.take();
-                    let step = match session.take().filter(Session::is_loaded) {
-                        Some(session) => Step::Concluding {
-                            future: Box::pin(async move {
-                                Ok(conclude(session, response, on_error).await)
-                            }),
-                        },
-                        None => Step::Answered { response: Some(shaped(response, on_error)) },
+                    let mut response = shaped(response, on_error.as_ref());
+                    let Some(session) = session.take() else {
+                        return Poll::Ready(Ok(response));
                     };
-                    this.step.set(step);
+                    if let Some(conclusion) = session.finish_without_io(response.status()) {
+                        conclusion.apply(response.headers_mut());
+                        return Poll::Ready(Ok(response));
+                    }
+                    let future =
+                        Box::pin(async move { Ok(conclude(session, response, on_error).await) });
+                    this.step.set(Step::Concluding { future });
                 }
                 StepProjection::Concluding { future } => return future.as_mut().poll(context),
                 StepProjection::Answered { response } => {
@@ -92,8 +94,11 @@ where
 }
 
 /// An answer of ours that an extractor or a handler gave takes the application's shape.
-fn shaped<R>(mut response: Response<R>, on_error: Option<OnError>) -> Response<SessionBody<R>> {
-    match on_error.and_then(|shape| reshape(&mut response, &shape)) {
+pub(crate) fn shaped<R>(
+    mut response: Response<R>,
+    on_error: Option<&OnError>,
+) -> Response<SessionBody<R>> {
+    match on_error.and_then(|shape| reshape(&mut response, shape)) {
         Some(ours) => SessionBody::ours(ours),
         None => response.map(SessionBody::inner),
     }
@@ -101,10 +106,9 @@ fn shaped<R>(mut response: Response<R>, on_error: Option<OnError>) -> Response<S
 
 pub(crate) async fn conclude<R>(
     session: Session,
-    response: Response<R>,
+    mut response: Response<SessionBody<R>>,
     on_error: Option<OnError>,
 ) -> Response<SessionBody<R>> {
-    let mut response = shaped(response, on_error.clone());
     let mut conclusion = session.finish(response.status()).await;
     if let Some(error) = conclusion.take_error() {
         response = SessionBody::ours(answer(&error, on_error.as_ref()));

@@ -10,7 +10,7 @@ use tower_service::Service;
 use crate::answer::answer;
 use crate::body::SessionBody;
 use crate::extract::{Mounted, peer};
-use crate::future::{SessionFuture, conclude};
+use crate::future::{SessionFuture, conclude, shaped};
 use crate::layer::OnError;
 
 /// Gives requests their session. Made by [`SessionLayer`](crate::SessionLayer).
@@ -81,7 +81,7 @@ where
             if let Err(error) = session.load().await {
                 return Ok(SessionBody::ours(answer(&error, on_error.as_ref())));
             }
-            let response = inner.call(request).await?;
+            let response = shaped(inner.call(request).await?, on_error.as_ref());
             Ok(conclude(session, response, on_error).await)
         }))
     }

@@ -12,6 +12,8 @@ use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::token::is_lower_hex;
+
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").
 pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
@@ -324,10 +326,13 @@ impl CookieRules {
         let mut found =
             Candidates { values: [None; MAX_CANDIDATES], named: false, truncated: false };
         for line in headers.get_all(header::COOKIE) {
-            for pair in line.as_bytes().split(|byte| *byte == b';') {
-                if let Some(value) = self.value(pair) {
+            let line = line.as_bytes();
+            let mut start = 0;
+            for end in memchr::memchr_iter(b';', line).chain([line.len()]) {
+                if let Some(value) = self.value(&line[start..end]) {
                     found.add(value);
                 }
+                start = end + 1;
             }
         }
         found
@@ -387,7 +392,7 @@ impl<'h> Candidates<'h> {
         let Ok(value) = <&[u8; 64]>::try_from(value) else {
             return;
         };
-        if !value.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        if !is_lower_hex(value) {
             return;
         }
         for slot in &mut self.values {

@@ -24,8 +24,8 @@ pub struct Patch {
 impl Patch {
     /// A patch that changes nothing.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { clear: false, changes: BTreeMap::new() }
     }
 
     /// Puts `value` under `key`.

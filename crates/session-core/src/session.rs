@@ -4,6 +4,7 @@
 //! An operation takes a snapshot, asks the backend, and puts the answer in; so the handle may be
 //! cloned, sent to other tasks and dropped at any time, and cannot deadlock.
 
+mod buffer;
 mod finish;
 mod identity;
 mod load;
@@ -19,6 +20,7 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::buffer::Buffer;
 pub use self::finish::Conclusion;
 use self::load::Request;
 pub use self::sign_in::SignIn;
@@ -30,7 +32,6 @@ use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
-use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::store::SessionStore;
 use crate::token::{SessionToken, TokenHash};
@@ -60,7 +61,8 @@ pub struct Session {
 
 struct Inner {
     store: SessionStore,
-    request: OnceLock<Request>,
+    /// Boxed, so that a request which never uses its session does not carry room for it.
+    request: OnceLock<Box<Request>>,
     state: Mutex<State>,
 }
 
@@ -69,7 +71,7 @@ struct State {
     loaded: Loaded,
     /// Shared with operations under way, which take a clone of the pointer; a write meanwhile makes
     /// a copy of its own.
-    buffer: Arc<Patch>,
+    buffer: Buffer,
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
@@ -91,8 +93,7 @@ enum Loaded {
 #[derive(Clone)]
 struct Live {
     session: Arc<SessionData>,
-    /// The token that stands for it: the one presented, or one that this request issued.
-    token: SessionToken,
+    token: Token,
     hash: TokenHash,
     /// Whether the token is the current one, as far as is known; else it is in grace.
     current: bool,
@@ -108,6 +109,15 @@ impl Live {
             user: self.session.user_id.clone(),
         }
     }
+}
+
+/// The token that stands for a session.
+#[derive(Clone)]
+enum Token {
+    /// One that the request presented: which of them. Not copied, for it is seldom needed.
+    Presented(usize),
+    /// One that this request issued.
+    Issued(SessionToken),
 }
 
 /// What this request did that its response's cookie must tell.
@@ -131,7 +141,7 @@ impl Session {
     /// [`load`](Self::load), at the latest when a handler asks for the session.
     pub fn attach(&self, headers: &HeaderMap, peer: Peer) {
         let settings = self.inner.store.settings();
-        self.inner.request.get_or_init(|| Request::new(headers, peer, settings));
+        self.inner.request.get_or_init(|| Box::new(Request::new(headers, peer, settings)));
     }
 
     /// The store that it belongs to.
@@ -180,7 +190,7 @@ impl Session {
     #[must_use]
     pub fn meta(&self) -> &SessionMeta {
         static NOTHING: OnceLock<SessionMeta> = OnceLock::new();
-        let attached = self.inner.request.get().map(Request::meta);
+        let attached = self.request().map(Request::meta);
         attached.unwrap_or_else(|| NOTHING.get_or_init(SessionMeta::default))
     }
 
@@ -228,6 +238,10 @@ impl Session {
         data
     }
 
+    fn request(&self) -> Option<&Request> {
+        self.inner.request.get().map(|request| &**request)
+    }
+
     /// The lock is held for moments, and what is done under it does not panic; should it have been
     /// poisoned all the same, the state is whole.
     fn state(&self) -> MutexGuard<'_, State> {
@@ -235,7 +249,7 @@ impl Session {
     }
 
     /// Data and buffer, by pointer.
-    fn view(&self) -> (Data, Arc<Patch>) {
+    fn view(&self) -> (Data, Buffer) {
         let state = self.state();
         (state.stored(), state.buffer.clone())
     }
@@ -264,7 +278,7 @@ impl Session {
     }
 
     fn emit(&self, kind: EventKind, id: SessionId, user: Option<&UserId>) {
-        let meta = self.inner.request.get().map(Request::meta);
+        let meta = self.request().map(Request::meta);
         let event = SessionEvent::new(kind).session(id, user).caused_by(meta);
         self.inner.store.emit(&event);
     }
@@ -299,17 +313,13 @@ impl State {
     }
 
     fn forget_buffer(&mut self) {
-        self.buffer = Arc::default();
+        self.buffer = Buffer::default();
         self.size = None;
     }
 
     /// Takes out of the buffer what was saved; what was written meanwhile stays.
-    fn saved(&mut self, saved: &Arc<Patch>) {
-        if Arc::ptr_eq(&self.buffer, saved) {
-            self.buffer = Arc::default();
-        } else {
-            Arc::make_mut(&mut self.buffer).subtract(saved);
-        }
+    fn saved(&mut self, saved: &Buffer) {
+        self.buffer.subtract(saved);
         self.size = None;
     }
 

@@ -4,13 +4,22 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Cookie, Loaded, Session};
+use super::{Buffer, Cookie, Live, Loaded, Session, Token};
+use crate::backend::Touch;
+use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
 use crate::error::Error;
 use crate::event::{EventKind, SessionEvent};
 use crate::expiry;
 use crate::lifecycle::{self, Absence, Plan};
 use crate::patch::Patch;
+use crate::store::SessionStore;
+
+/// What is left to ask of the backend when the response is decided.
+enum Work {
+    Without(Plan, Buffer),
+    With { live: Arc<Live>, touch: Option<Touch>, buffer: Buffer, now: Timestamp },
+}
 
 impl Session {
     /// For adapters: the response is decided. Saves what is buffered, touches the session where that
@@ -22,45 +31,65 @@ impl Session {
     /// # Cancellation
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
     pub async fn finish(&self, status: StatusCode) -> Conclusion {
+        let done = match self.decide(status) {
+            Ok(conclusion) => return conclusion,
+            Err(Work::Without(plan, buffer)) => self.carry_out_without(plan, &buffer).await,
+            Err(Work::With { live, touch, buffer, now }) => {
+                let change = self.change(&live, Patch::clone(&buffer), touch, None);
+                let saved = self.apply_change(&live, change, &buffer, now).await;
+                if buffer.is_empty() { self.touched(saved) } else { saved }
+            }
+        };
+        self.conclusion(done.err())
+    }
+
+    /// [`finish`](Self::finish) where the backend need not be asked, which is so for most requests
+    /// that only read: saves an adapter the future. `None`: call `finish`.
+    #[must_use]
+    pub fn finish_without_io(&self, status: StatusCode) -> Option<Conclusion> {
+        self.decide(status).ok()
+    }
+
+    /// Closes the handle for buffered writes; the conclusion, or what has to be done for it.
+    fn decide(&self, status: StatusCode) -> Result<Conclusion, Work> {
         let (loaded, buffer) = {
             let mut state = self.state();
             state.decided = true;
             if matches!(state.loaded, Loaded::Not) {
-                return Conclusion::default();
+                return Ok(Conclusion::default());
             }
             (state.loaded.clone(), state.buffer.clone())
         };
         let failed = status.is_server_error();
         let buffer = if failed && !buffer.is_empty() {
             self.drop_buffer();
-            Arc::default()
+            Buffer::default()
         } else {
             buffer
         };
-        let saved = match loaded {
-            Loaded::Not => Ok(()),
+        match loaded {
+            Loaded::Not => {}
             Loaded::Without(absence) => {
-                let settings = self.inner.store.settings();
-                match lifecycle::without_session(settings, absence, &buffer) {
+                match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
+                    Plan::Nothing => {}
                     // `save_unchanged` gives no session to a request that went wrong.
-                    Plan::Create if failed => Ok(()),
-                    plan => self.carry_out_without(plan, &buffer).await,
+                    Plan::Create if failed => {}
+                    plan => return Err(Work::Without(plan, buffer)),
                 }
             }
             Loaded::With(live) => {
                 let now = self.inner.store.now();
-                match self.plan(&live, &buffer, now) {
-                    Plan::Update(touch) => {
-                        let change = self.change(&live, Patch::clone(&buffer), touch, None);
-                        let saved = self.apply_change(&live, change, &buffer, now).await;
-                        if buffer.is_empty() { self.touched(saved) } else { saved }
-                    }
-                    Plan::Nothing | Plan::Create | Plan::Refuse(_) => Ok(()),
+                if let Plan::Update(touch) = self.plan(&live, &buffer, now) {
+                    return Err(Work::With { live, touch, buffer, now });
                 }
             }
-        };
-        let error = saved.err();
-        Conclusion { cookie: self.cookie(error.is_some()), error, used: true, name: self.rules() }
+        }
+        Ok(self.conclusion(None))
+    }
+
+    fn conclusion(&self, error: Option<Error>) -> Conclusion {
+        let cookie = self.cookie(error.is_some());
+        Conclusion { cookie, error, used_by: Some(self.inner.store.clone()) }
     }
 
     /// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
@@ -115,20 +144,19 @@ impl Session {
                 }
                 let now = self.inner.store.now();
                 let left = persistent.then(|| expiry::end(settings, session).since(now));
-                Some(settings.cookie.set(&live.token.expose(), left))
+                let token = match &live.token {
+                    Token::Issued(token) => token,
+                    Token::Presented(position) => self.request()?.token(*position)?,
+                };
+                Some(settings.cookie.set(&token.expose(), left))
             }
             Loaded::Without(_) if state.cookie == Cookie::Remove => Some(settings.cookie.removal()),
             Loaded::Without(Absence::Stale) if !failed => {
-                let navigates =
-                    self.inner.request.get().is_some_and(super::load::Request::navigates);
+                let navigates = self.request().is_some_and(super::load::Request::navigates);
                 navigates.then(|| settings.cookie.removal())
             }
             Loaded::Without(_) | Loaded::Not => None,
         }
-    }
-
-    fn rules(&self) -> Option<CookieRules> {
-        Some(self.inner.store.settings().cookie.clone())
     }
 }
 
@@ -138,8 +166,8 @@ impl Session {
 pub struct Conclusion {
     error: Option<Error>,
     cookie: Option<HeaderValue>,
-    used: bool,
-    name: Option<CookieRules>,
+    /// The store, where its session was used.
+    used_by: Option<SessionStore>,
 }
 
 impl Conclusion {
@@ -153,16 +181,19 @@ impl Conclusion {
     /// Puts the headers onto the response.
     ///
     /// - `Vary: Cookie` where the session was used.
-    /// - At most one `Set-Cookie` of the session's name: one that the handler or the framework's own
-    ///   jar wrote makes way for it.
+    /// - At most one `Set-Cookie` of the session's name, ours: one that the handler or the framework's
+    ///   own jar wrote is dropped, also where there is none of ours, because it would end the session
+    ///   in the browser (law `one_cookie_per_response`).
     /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
     ///   (RFC 9111, section 7.3).
     pub fn apply(self, headers: &mut HeaderMap) {
-        if self.used {
-            vary_on_cookie(headers);
+        let Some(store) = self.used_by else { return };
+        vary_on_cookie(headers);
+        if headers.contains_key(header::SET_COOKIE) {
+            drop_foreign_cookies(headers, &store.settings().cookie);
         }
-        if let (Some(cookie), Some(rules)) = (self.cookie, &self.name) {
-            one_cookie(headers, rules, cookie);
+        if let Some(cookie) = self.cookie {
+            headers.append(header::SET_COOKIE, cookie);
             forbid_storing(headers);
         }
     }
@@ -175,12 +206,16 @@ fn vary_on_cookie(headers: &mut HeaderMap) {
             .map(<[u8]>::trim_ascii)
             .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
     };
-    if !headers.get_all(header::VARY).iter().any(names) {
-        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    match headers.entry(header::VARY) {
+        header::Entry::Vacant(entry) => {
+            entry.insert(HeaderValue::from_static("Cookie"));
+        }
+        header::Entry::Occupied(entry) if entry.iter().any(names) => {}
+        header::Entry::Occupied(mut entry) => entry.append(HeaderValue::from_static("Cookie")),
     }
 }
 
-fn one_cookie(headers: &mut HeaderMap, rules: &CookieRules, cookie: HeaderValue) {
+fn drop_foreign_cookies(headers: &mut HeaderMap, rules: &CookieRules) {
     if headers.get_all(header::SET_COOKIE).iter().any(|other| rules.set_cookie_matches(other)) {
         tracing::warn!(target: "session", "dropped another Set-Cookie of the session's name");
         if let header::Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) {
@@ -191,7 +226,6 @@ fn one_cookie(headers: &mut HeaderMap, rules: &CookieRules, cookie: HeaderValue)
             }
         }
     }
-    headers.append(header::SET_COOKIE, cookie);
 }
 
 fn forbid_storing(headers: &mut HeaderMap) {
@@ -210,6 +244,7 @@ fn forbid_storing(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{MemoryBackend, SessionConfig};
 
     fn check(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
         let to_map = |pairs: &[(&str, &str)]| {
@@ -220,13 +255,9 @@ mod tests {
             }
             headers
         };
-        let rules = CookieRules::new("_session", &crate::cookie::CookieConfig::default()).unwrap();
-        let conclusion = Conclusion {
-            error: None,
-            cookie: Some(HeaderValue::from_static("_session=new")),
-            used: true,
-            name: Some(rules),
-        };
+        let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
+        let cookie = Some(HeaderValue::from_static("_session=new"));
+        let conclusion = Conclusion { error: None, cookie, used_by: Some(store) };
         let mut headers = to_map(before);
         conclusion.apply(&mut headers);
         assert_eq!(headers, to_map(after), "{name}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cookie, Live, Loaded, Session};
+use super::{Buffer, Cookie, Live, Loaded, Session, Token};
 use crate::backend::{
     Carry, Created, EndedBy, NewSession, Reauthentication, Replace, Rotation, SessionChange,
     Updated,
@@ -334,17 +334,18 @@ impl Session {
 
     /// Puts a session that this request made in the place of what it had; says whether the response
     /// was decided meanwhile.
-    pub(super) fn issued(
-        &self,
-        session: SessionData,
-        token: SessionToken,
-        saved: &Arc<Patch>,
-    ) -> bool {
+    pub(super) fn issued(&self, session: SessionData, token: SessionToken, saved: &Buffer) -> bool {
         let hash = token.hash();
         let session = Arc::new(session);
         let mut state = self.state();
         state.saved(saved);
-        state.replace(Live { session, token, hash, current: true, newer_agent: false });
+        state.replace(Live {
+            session,
+            token: Token::Issued(token),
+            hash,
+            current: true,
+            newer_agent: false,
+        });
         state.cookie = Cookie::Issue;
         state.slid = false;
         state.decided
@@ -356,7 +357,13 @@ impl Session {
         let mut state = self.state();
         if state.holds(live) {
             let newer_agent = live.newer_agent;
-            state.replace(Live { session, token, hash, current: true, newer_agent });
+            state.replace(Live {
+                session,
+                token: Token::Issued(token),
+                hash,
+                current: true,
+                newer_agent,
+            });
             state.cookie = Cookie::Issue;
         }
         state.decided

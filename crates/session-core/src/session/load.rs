@@ -1,8 +1,8 @@
 //! Loading: from the cookie to a session, or to the reason why there is none.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-use super::{Live, Loaded, Session};
+use super::{Live, Loaded, Session, Token};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::client_ip::Peer;
 use crate::config::{OnBackendError, Settings};
@@ -14,6 +14,8 @@ use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
 use crate::record::SessionData;
 use crate::token::SessionToken;
+
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// What is kept of a request: no more than is needed after its headers are gone.
 pub(super) struct Request {
@@ -29,9 +31,9 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn new(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Self {
         let candidates = settings.cookie.candidates(headers);
-        let mode = headers.get("sec-fetch-mode");
+        let mode = headers.get(&SEC_FETCH_MODE);
         Self {
-            tokens: candidates.iter().filter_map(|value| SessionToken::parse(value)).collect(),
+            tokens: candidates.iter().map(SessionToken::from_lower_hex).collect(),
             more: candidates.truncated(),
             meta: SessionMeta::new(headers, peer, settings),
             navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
@@ -40,6 +42,10 @@ impl Request {
 
     pub(super) const fn meta(&self) -> &SessionMeta {
         &self.meta
+    }
+
+    pub(super) fn token(&self, position: usize) -> Option<&SessionToken> {
+        self.tokens.get(position)
     }
 
     pub(super) const fn navigates(&self) -> bool {
@@ -95,7 +101,7 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
-        for token in &request.tokens {
+        for (position, token) in request.tokens.iter().enumerate() {
             let now = store.now();
             let hash = token.hash();
             let (session, current) = match store.call(store.backend().find(&hash, now)).await? {
@@ -119,7 +125,7 @@ impl Session {
                 // Two tokens of one session: the current one counts.
                 Some(other) if other.current || !current => {}
                 _ => {
-                    let token = token.clone();
+                    let token = Token::Presented(position);
                     live = Some(Live { session, token, hash, current, newer_agent: false });
                 }
             }
@@ -162,7 +168,10 @@ impl Session {
                     MismatchAction::Reject => {
                         return Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)));
                     }
-                    MismatchAction::Revoke => return self.revoke_mismatched(&live).await,
+                    // Boxed, so that the common path does not carry room for it.
+                    MismatchAction::Revoke => {
+                        return Box::pin(self.revoke_mismatched(&live)).await;
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Live, Loaded, Session, read};
+use super::{Buffer, Live, Loaded, Session, read};
 use crate::backend::{Applied, Found, SessionChange, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
 use crate::data::{KeyFor, check_key, check_value, invalid};
@@ -192,7 +192,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn snapshot(&self) -> (Loaded, Arc<Patch>, bool) {
+    pub(super) fn snapshot(&self) -> (Loaded, Buffer, bool) {
         let state = self.state();
         (state.loaded.clone(), state.buffer.clone(), state.decided)
     }
@@ -214,11 +214,7 @@ impl Session {
         SessionChange { patch, touch, if_version, max_bytes, ..SessionChange::default() }
     }
 
-    pub(super) async fn carry_out_without(
-        &self,
-        plan: Plan,
-        buffer: &Arc<Patch>,
-    ) -> Result<(), Error> {
+    pub(super) async fn carry_out_without(&self, plan: Plan, buffer: &Buffer) -> Result<(), Error> {
         match plan {
             Plan::Refuse(kind) => Err(Error::from_kind(kind)),
             Plan::Create => {
@@ -239,7 +235,7 @@ impl Session {
         &self,
         live: &Arc<Live>,
         change: SessionChange,
-        buffered: &Arc<Patch>,
+        buffered: &Buffer,
         now: Timestamp,
     ) -> Result<(), Error> {
         let store = &self.inner.store;

@@ -1,7 +1,5 @@
 //! Buffered writes.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,7 +43,7 @@ impl Session {
             )));
         }
         state.size = Some(after);
-        Arc::make_mut(&mut state.buffer).set(key, value);
+        state.buffer.write().set(key, value);
         Ok(())
     }
 
@@ -81,7 +79,7 @@ impl Session {
     /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.writable()?;
-        Arc::make_mut(&mut state.buffer).clear();
+        state.buffer.write().clear();
         state.size = Some(Size::default());
         Ok(())
     }
@@ -104,7 +102,7 @@ impl State {
             self.subtract(&mut size, key);
             self.size = Some(size);
         }
-        Arc::make_mut(&mut self.buffer).remove(key);
+        self.buffer.write().remove(key);
     }
 
     /// Counted once, at the first write.
