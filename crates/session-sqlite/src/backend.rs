@@ -1,0 +1,198 @@
+//! [`SqliteBackend`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use session_core::{
+    BackendError, Created, EndedBy, Found, NewSession, Purged, SessionBackend, SessionChange,
+    SessionData, SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
+};
+use sqlx::SqlitePool;
+use sqlx::query;
+
+use crate::config::SqliteConfig;
+use crate::connect::{self, Pools};
+use crate::error::{corrupt, driver};
+use crate::{create, end, migrate, row, sql, transaction, update};
+
+/// Sessions in a SQLite database.
+///
+/// Cheap to clone: clones share their connections. See the [crate](crate) for what to set.
+#[derive(Debug, Clone)]
+pub struct SqliteBackend {
+    pools: Pools,
+    /// Whether the connections are this backend's own to close.
+    owned: bool,
+}
+
+impl SqliteBackend {
+    /// Opens the database at `url` with the defaults of [`SqliteConfig`], and creates the file
+    /// where there is none. It changes nothing in it but the journal mode: call
+    /// [`migrate`](Self::migrate) before the first use.
+    ///
+    /// `url` is `sqlite:path`, `sqlite://path` or a plain path, or `sqlite::memory:` for a database
+    /// that ends with this backend.
+    ///
+    /// # Errors
+    /// [`Other`](session_core::BackendErrorKind::Other) where the URL names no file, its folder is
+    /// missing, the file is no SQLite database or cannot be written, or the SQLite library is older
+    /// than 3.50; [`Unavailable`](session_core::BackendErrorKind::Unavailable) where another
+    /// process keeps the file to itself.
+    pub async fn connect(url: &str) -> Result<Self, BackendError> {
+        Self::connect_with(SqliteConfig::new(url)).await
+    }
+
+    /// Opens a database as `config` says.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(config: SqliteConfig) -> Result<Self, BackendError> {
+        Ok(Self { pools: connect::pools(&config).await?, owned: true })
+    }
+
+    /// Uses a pool that the application has already, for reading and for writing.
+    ///
+    /// What the pool must be is in the [crate's documentation](crate#a-pool-of-your-own). Nothing
+    /// is checked here; [`migrate`](Self::migrate) checks the library's version.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self { pools: Pools { writer: pool.clone(), readers: pool }, owned: false }
+    }
+
+    /// Makes the tables, or brings those of an older release up to date. Safe to call at every
+    /// start, and from several processes at once.
+    ///
+    /// # Errors
+    /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
+    /// database already, or it cannot be written, or the SQLite library is older than 3.50;
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where it is locked for too
+    /// long. Nothing is changed then.
+    pub async fn migrate(&self) -> Result<(), BackendError> {
+        migrate::run(&self.pools.writer).await
+    }
+
+    /// Waits for calls that run, then closes the connections; calls that come later fail with
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable). SQLite then moves the WAL into
+    /// the file. A pool given to [`from_pool`](Self::from_pool) is left open.
+    ///
+    /// Without it nothing is lost: the next start finds the WAL.
+    pub async fn close(&self) {
+        if self.owned {
+            // The writer last: it may empty the WAL, the readers may not.
+            self.pools.readers.close().await;
+            self.pools.writer.close().await;
+        }
+    }
+}
+
+#[async_trait]
+impl SessionBackend for SqliteBackend {
+    async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
+        if new.replaces.is_none() && new.record.user_id.is_none() {
+            return create::anonymous(&self.pools.writer, new, now).await;
+        }
+        transaction::run(&self.pools.writer, move |connection| {
+            Box::pin(create::in_transaction(connection, new, now))
+        })
+        .await
+    }
+
+    async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
+        let found = query(sql::FIND)
+            .bind(token.as_bytes().as_slice())
+            .bind(now.as_micros())
+            .fetch_optional(&self.pools.readers)
+            .await
+            .map_err(driver)?;
+        let Some(found) = found else { return Ok(None) };
+
+        let tombstone: Option<&str> = row::get(&found, row::WIDTH + 1)?;
+        let Some(how) = tombstone else {
+            return Ok(Some(Found::Live(Arc::new(row::session(&found)?))));
+        };
+        let joined: Option<&str> = row::get(&found, 0)?;
+        if joined.is_some() {
+            let until = row::time(&found, row::WIDTH + 3)?;
+            return Ok(Some(Found::Grace { session: Arc::new(row::session(&found)?), until }));
+        }
+        let id = row::id(&found, row::WIDTH)?;
+        let how = how.parse().map_err(|_| corrupt(Some(id), "how (web_session_tombstones)"))?;
+        Ok(Some(Found::Ended { id, how, at: row::time(&found, row::WIDTH + 2)? }))
+    }
+
+    async fn update(
+        &self,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        if let Some(updated) = update::at_once(&self.pools, session, change, now).await? {
+            return Ok(updated);
+        }
+        let (session, change) = (session.clone(), change.clone());
+        transaction::run(&self.pools.writer, move |connection| {
+            Box::pin(async move { update::in_transaction(connection, &session, change, now).await })
+        })
+        .await
+    }
+
+    async fn remove(
+        &self,
+        session: &SessionRef,
+        owner: Option<&UserId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<bool, BackendError> {
+        let (id, owner) = (session.id.to_string(), owner.cloned());
+        transaction::run(&self.pools.writer, move |connection| {
+            Box::pin(async move {
+                let gone = query(sql::REMOVE)
+                    .bind(id)
+                    .bind(now.as_micros())
+                    .bind(owner.as_ref().map(UserId::as_str));
+                Ok(!end::all(connection, gone, how, now).await?.is_empty())
+            })
+        })
+        .await
+    }
+
+    async fn remove_user(
+        &self,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        let (user, except) = (user.clone(), except.map(ToString::to_string));
+        transaction::run(&self.pools.writer, move |connection| {
+            Box::pin(async move {
+                let gone =
+                    query(sql::REMOVE_USER).bind(user.as_str()).bind(now.as_micros()).bind(except);
+                end::all(connection, gone, how, now).await
+            })
+        })
+        .await
+    }
+
+    async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        let rows = query(sql::LIST)
+            .bind(user.as_str())
+            .bind(now.as_micros())
+            .fetch_all(&self.pools.readers)
+            .await
+            .map_err(driver)?;
+        rows.iter().map(row::session).collect()
+    }
+
+    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+        let limit = u64::from(limit.max(1));
+        transaction::run(&self.pools.writer, move |connection| {
+            Box::pin(async move { end::purge(connection, now, limit).await })
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<(), BackendError> {
+        query(sql::PING).fetch_one(&self.pools.readers).await.map_err(driver).map(|_| ())
+    }
+}

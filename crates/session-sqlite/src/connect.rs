@@ -1,0 +1,153 @@
+//! How connections are opened, and what they are set to: [`pools`].
+
+use std::time::{Duration, Instant};
+
+use session_core::{BackendError, BackendErrorKind};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use crate::config::SqliteConfig;
+use crate::error::{SQLITE_BUSY, driver, other, primary_code};
+use crate::location::Location;
+
+/// The oldest SQLite whose JSON paths take every key; 3.46 fails on quotes.
+const OLDEST: (u32, u32) = (3, 50);
+
+/// The connections of one backend.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    pub(crate) writer: SqlitePool,
+    pub(crate) readers: SqlitePool,
+}
+
+/// Opens the database, creates the file where there is none, and puts it into WAL mode.
+pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> {
+    let location = Location::parse(&config.url)?;
+    location.check()?;
+    let Location::File(path) = &location else {
+        let pool = pool(config, 1).connect_with(options(config).in_memory(true)).await;
+        let pool = pool.map_err(driver)?;
+        check_version(&mut *pool.acquire().await.map_err(driver)?).await?;
+        return Ok(Pools { writer: pool.clone(), readers: pool });
+    };
+
+    let named = |error: BackendError| {
+        let context = format!("{error} ({})", path.display());
+        error.with_context(context)
+    };
+    let options = options(config).filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.map_err(driver).map_err(named)?;
+    check_version(&mut connection).await?;
+    enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
+
+    let writer = pool(config, 1).connect_with(options.clone()).await.map_err(driver)?;
+    // That nothing is written here is a rule of this crate; the database holds it to it.
+    let readers = options.create_if_missing(false).pragma("query_only", "ON");
+    let readers = pool(config, config.readers.get()).connect_lazy_with(readers);
+    // Only now: the last connection to close would take the WAL's files away.
+    connection.close().await.map_err(driver)?;
+    Ok(Pools { writer, readers })
+}
+
+fn options(config: &SqliteConfig) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .busy_timeout(config.busy_timeout)
+        // With a WAL this loses no consistency. A loss of power may take back the last moments, a
+        // crash of the process nothing; https://www.sqlite.org/pragma.html#pragma_synchronous.
+        .synchronous(SqliteSynchronous::Normal)
+        // There are none: a tombstone outlives its session.
+        .foreign_keys(false)
+        // After a burst of writes the WAL is cut to this again.
+        .pragma("journal_size_limit", "67108864")
+        // Its lines would repeat the same constants for every request.
+        .disable_statement_logging()
+}
+
+fn pool(config: &SqliteConfig, connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(config.acquire_timeout)
+        // A connection is a thread of this process, and nothing on the way to it can die. Asking it
+        // each time would send a message to that thread and back before every read.
+        .test_before_acquire(false)
+        // The file does not move; and the database in memory is the connection.
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Refuses a library that would store some keys wrongly.
+pub(crate) async fn check_version(connection: &mut SqliteConnection) -> Result<(), BackendError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await
+        .map_err(driver)?;
+    if is_recent(&version) {
+        Ok(())
+    } else {
+        Err(other(format!(
+            "SQLite {version} is too old for sessions: {}.{} or later is needed, such as the one \
+             that the feature sqlite-bundled of sqlx brings",
+            OLDEST.0, OLDEST.1
+        )))
+    }
+}
+
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= OLDEST,
+        _ => false,
+    }
+}
+
+/// Switches to the WAL where the database is not in it yet, which needs a moment without other
+/// connections. For that moment SQLite itself does not wait, and several processes may start at
+/// once.
+async fn enter_wal(
+    connection: &mut SqliteConnection,
+    patience: Duration,
+) -> Result<(), BackendError> {
+    let started = Instant::now();
+    loop {
+        let mode = sqlx::query_scalar::<_, String>("PRAGMA journal_mode = WAL");
+        match mode.fetch_one(&mut *connection).await {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(other(format!(
+                    "the SQLite database stays in the journal mode {mode:?}: put it on a local \
+                     file system, which can share memory between processes"
+                )));
+            }
+            Err(error) if primary_code(&error) == Some(SQLITE_BUSY) => {
+                if started.elapsed() >= patience {
+                    return Err(BackendError::new(BackendErrorKind::Unavailable, error)
+                        .with_context(
+                            "the SQLite database is in use by a connection that is not in WAL mode",
+                        ));
+                }
+            }
+            Err(error) => return Err(driver(error)),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_libraries_are_refused() {
+        for (version, fine) in [
+            ("3.40.1", false),
+            ("3.49.2", false),
+            ("3.50.0", true),
+            ("3.51.3", true),
+            ("4.0.0", true),
+            ("", false),
+            ("new", false),
+        ] {
+            assert_eq!(is_recent(version), fine, "{version}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! HTTP sessions in SQLite: one file, no server. The backend for one machine, and for as many
+//! processes on it as share the file.
+//!
+//! ```
+//! use session_core::{SessionConfig, SessionStore};
+//! use session_sqlite::SqliteBackend;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//! let backend = SqliteBackend::connect("sqlite:sessions.db").await?;
+//! backend.migrate().await?;
+//! let store = SessionStore::new(backend.clone(), SessionConfig::default())?;
+//! // … serve, then:
+//! backend.close().await;
+//! # drop(store);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The driver is sqlx with SQLite built in, on tokio.
+//!
+//! # What is stored
+//!
+//! Two tables, made by [`migrate`](SqliteBackend::migrate), beside a third that remembers the
+//! migrations. They may lie in the application's own database; nothing else in it is touched.
+//! - `web_sessions`: a row per session. Data is JSON, ids and addresses are text, times are
+//!   microseconds since 1970.
+//! - `web_session_tombstones`: a row per token that ended within the last minutes.
+//!
+//! Of a token there is its SHA-256 and nothing else. To look at them:
+//!
+//! ```sql
+//! SELECT id, user_id, device_name, datetime(last_active_at / 1000000, 'unixepoch')
+//! FROM web_sessions WHERE expires_at > unixepoch() * 1000000;
+//! ```
+//!
+//! Beside the file `sessions.db` lie `sessions.db-wal` and `sessions.db-shm` while it is in use. A
+//! copy of the first alone is no backup: use `VACUUM INTO` or the `.backup` command of `sqlite3`.
+//! Put the file on a local disk; a network file system cannot hold a WAL.
+//!
+//! # How it behaves
+//!
+//! - Reading is one prepared statement on a connection for readers. Readers wait neither for
+//!   writers nor for each other.
+//! - A patch, a touch, or both at once are one statement. SQLite merges the data key by key, so
+//!   parallel requests lose nothing.
+//! - A sign-in, a new token and a sign-out are one `BEGIN IMMEDIATE` transaction each, on a task of
+//!   its own: a caller that goes away in the middle changes nothing about it.
+//! - SQLite has one writer at a time. So has this backend: its writes queue for one connection
+//!   instead of failing with "database is locked". Other processes are waited for up to the
+//!   [busy timeout](SqliteConfig::busy_timeout).
+//! - `synchronous` is `NORMAL`: a crash of the process loses nothing, a loss of power may take back
+//!   the last moments. A sign-out that was taken back this way is the price; an application that
+//!   cannot pay it brings a pool with `synchronous = FULL`.
+//!
+//! # Sizing
+//!
+//! A session without data takes about 600 bytes, its indexes included. Each write costs tens of
+//! microseconds, so one file carries thousands of writes a second, and most requests only read.
+//! [`SqliteConfig`] says how many connections read and how long a call may wait. Expired sessions
+//! are deleted by the core's cleanup job or by `purge_expired`; the file keeps the space for later.
+//! What has more than one machine wants `session-postgres` or `session-redis`.
+//!
+//! # Errors
+//!
+//! Every error has a [kind](session_core::BackendErrorKind) and one sentence for the operator:
+//! - `Unavailable`: locked for longer than the busy timeout, no connection free in time, closed, or
+//!   the disk does not answer. Trying again may help.
+//! - `Corrupt`: the file or a row is damaged.
+//! - `Other`: the tables are missing, or the file is read-only, on a full disk, or no database.
+//!   Nothing was changed, and somebody has to look.
+//!
+//! # A pool of your own
+//!
+//! [`SqliteBackend::from_pool`] shares the application's pool. What it must be:
+//! - **In WAL mode**, or readers and writers lock each other out:
+//!   `.journal_mode(SqliteJournalMode::Wal)`.
+//! - **With a busy timeout** of more than a moment and of less than the core's
+//!   `backend_timeout_ms`: sqlx's 5 seconds are too long by a hair. The same goes for the pool's
+//!   `acquire_timeout`, of 30 seconds.
+//! - **SQLite 3.50 or later**, if the application links one of its own; `migrate` refuses others.
+//! - **One connection only** where the database is in memory, with `idle_timeout` and
+//!   `max_lifetime` off: the database ends with its connection.
+//!
+//! It is worth having `synchronous(SqliteSynchronous::Normal)` and `test_before_acquire(false)`.
+//! All writes of the application and of the sessions wait for each other; a transaction of the
+//! application that stays open keeps every session from being written.
+
+mod backend;
+mod config;
+mod connect;
+mod create;
+mod end;
+mod error;
+mod location;
+mod migrate;
+mod patch;
+mod row;
+mod sql;
+mod transaction;
+mod update;
+
+pub use backend::SqliteBackend;
+pub use config::SqliteConfig;

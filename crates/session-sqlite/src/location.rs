@@ -1,0 +1,121 @@
+//! Where a database lies: [`Location`].
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use session_core::BackendError;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use crate::error::{driver, other};
+
+/// What a URL names.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// A database that lives as long as its one connection.
+    Memory,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Location {
+    pub(crate) fn parse(url: &str) -> Result<Self, BackendError> {
+        let Some(rest) = url.strip_prefix("sqlite:") else {
+            return Self::path(Path::new(url));
+        };
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter {
+                "mode=memory" => return Ok(Self::Memory),
+                // What `connect` does anyway.
+                "mode=rwc" => {}
+                // Its name only: a value might be a secret.
+                _ => {
+                    let name = parameter.split('=').next().unwrap_or_default();
+                    return Err(other(format!(
+                        "the URL's parameter {name:?} is not for sessions: use SqliteConfig, or \
+                         SqliteBackend::from_pool with a pool of your own"
+                    )));
+                }
+            }
+        }
+        // The driver reads the path as its own URLs do.
+        let options = SqliteConnectOptions::from_str(&format!("sqlite:{path}")).map_err(driver)?;
+        if path == ":memory:" { Ok(Self::Memory) } else { Self::path(options.get_filename()) }
+    }
+
+    fn path(path: &Path) -> Result<Self, BackendError> {
+        match path.to_str() {
+            Some(":memory:") => Ok(Self::Memory),
+            // SQLite would open another temporary database for each connection.
+            Some("") => Err(other("the URL names no file: write sqlite:path/to/sessions.db")),
+            Some(text) if text.starts_with("file:") => {
+                Err(other("write sqlite:path/to/sessions.db instead of a file: URI"))
+            }
+            _ => Ok(Self::File(path.to_owned())),
+        }
+    }
+
+    /// Looks at what SQLite would only call "unable to open database file".
+    pub(crate) fn check(&self) -> Result<(), BackendError> {
+        let Self::File(path) = self else { return Ok(()) };
+        match std::fs::metadata(path) {
+            Ok(file) if file.is_dir() => {
+                Err(other(format!("{} is a folder, not a SQLite database", path.display())))
+            }
+            Ok(_) => match std::fs::OpenOptions::new().append(true).open(path) {
+                Ok(_) => Ok(()),
+                // Opened all the same, SQLite would find out at the first write.
+                Err(error) => Err(other(format!(
+                    "the SQLite database {} is read-only for this process: {}",
+                    path.display(),
+                    error.kind()
+                ))),
+            },
+            Err(_) => match path.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                    Err(other(format!(
+                        "the folder {} of the SQLite database does not exist: create it first",
+                        folder.display()
+                    )))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let file = |path: &str| Some(Location::File(path.into()));
+        for (url, expected) in [
+            ("sqlite:sessions.db", file("sessions.db")),
+            ("sqlite://sessions.db", file("sessions.db")),
+            ("sqlite:///var/lib/sessions.db", file("/var/lib/sessions.db")),
+            ("sqlite:sessions.db?mode=rwc", file("sessions.db")),
+            ("sqlite:a%20b%3F.db", file("a b?.db")),
+            ("var/50%20off?.db", file("var/50%20off?.db")),
+            ("sqlite::memory:", Some(Location::Memory)),
+            ("sqlite://:memory:", Some(Location::Memory)),
+            (":memory:", Some(Location::Memory)),
+            ("sqlite:x?mode=memory", Some(Location::Memory)),
+            ("", None),
+            ("sqlite:", None),
+            ("sqlite://", None),
+            ("sqlite:x?mode=ro", None),
+            ("sqlite:x?key=hunter2", None),
+            ("file:x.db", None),
+            ("sqlite:file:x.db?mode=rwc", None),
+        ] {
+            match (Location::parse(url), expected) {
+                (Ok(location), Some(expected)) => assert_eq!(location, expected, "{url}"),
+                (Err(error), None) => assert!(!error.to_string().contains("hunter2"), "{error}"),
+                (outcome, _) => panic!("{url}: {outcome:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The schema, and how a database gets it: [`run`].
+
+use session_core::{BackendError, BackendErrorKind};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection, SqlSafeStr, SqlitePool};
+
+use crate::connect::check_version;
+use crate::error::{SQLITE_ERROR, driver, other, primary_code};
+use crate::transaction::{Guarded, outlive};
+
+/// The migrations in their order. One that was published is never changed.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "sessions", include_str!("../migrations/0001_sessions.sql"))];
+
+/// A table of our own: the driver's default one belongs to the application's migrations.
+const BOOKKEEPING: &str = "web_sessions_migrations";
+
+/// Applies what is missing, as one step. Processes that start at once come one after the other.
+pub(crate) async fn run(pool: &SqlitePool) -> Result<(), BackendError> {
+    let connection = pool.acquire().await.map_err(driver)?;
+    outlive(async move {
+        let mut guarded = Guarded { connection, clean: false };
+        check_version(&mut guarded.connection).await?;
+        // The driver's own transaction, in which its migrator opens savepoints. Where it fails the
+        // connection is closed.
+        let begun = guarded.connection.begin_with("BEGIN IMMEDIATE").await;
+        let mut transaction = begun.map_err(driver)?;
+        migrator().run_direct(None, &mut *transaction, false).await.map_err(explain)?;
+        transaction.commit().await.map_err(driver)?;
+        guarded.clean = true;
+        Ok(())
+    })
+    .await
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let (name, sql) = (name.into(), sql.into_sql_str());
+        Migration::new(version, name, MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.dangerous_set_table_name(BOOKKEEPING);
+    migrator
+}
+
+fn explain(error: MigrateError) -> BackendError {
+    match error {
+        MigrateError::Execute(error) => driver(error),
+        MigrateError::ExecuteMigration(error, version)
+            if primary_code(&error) == Some(SQLITE_ERROR) =>
+        {
+            driver(error).with_context(format!(
+                "migration {version} failed: does the database hold other tables of these names?"
+            ))
+        }
+        MigrateError::ExecuteMigration(error, _) => driver(error),
+        MigrateError::VersionMissing(version) => other(format!(
+            "the database was migrated by a newer release: migration {version} is unknown to this \
+             one; upgrade this application"
+        )),
+        MigrateError::VersionMismatch(version) => other(format!(
+            "migration {version} of the database is not the one of this release: was it edited?"
+        )),
+        error => BackendError::new(BackendErrorKind::Other, error)
+            .with_context("the session tables could not be migrated"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Several statements as one step, that a dropped caller cannot leave half done: [`run`].
+
+use std::future::Future;
+use std::pin::Pin;
+
+use session_core::{BackendError, BackendErrorKind};
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool};
+
+use crate::error::{SQLITE_BUSY, SQLITE_LOCKED, driver, other, primary_code};
+
+pub(crate) type Step<'c, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'c>>;
+
+/// Runs `work` between `BEGIN IMMEDIATE` and `COMMIT`; any error takes everything back.
+///
+/// From `BEGIN` on it runs on a task of its own, which ends the transaction whatever becomes of the
+/// caller. A caller that is dropped while it waits for a connection has begun nothing.
+///
+/// The three statements are sent as such, not through the driver's own transactions: those count
+/// their depth, and after a `COMMIT` that failed and that SQLite took back by itself the count is
+/// wrong for as long as the connection lives.
+pub(crate) async fn run<T, W>(pool: &SqlitePool, work: W) -> Result<T, BackendError>
+where
+    T: Send + 'static,
+    W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T> + Send + 'static,
+{
+    let connection = pool.acquire().await.map_err(driver)?;
+    outlive(async move {
+        let mut connection = Guarded { connection, clean: false };
+        connection.run(work).await
+    })
+    .await
+}
+
+/// Lets `work` run to its end, also where the caller is dropped.
+pub(crate) async fn outlive<T: Send + 'static>(
+    work: impl Future<Output = Result<T, BackendError>> + Send + 'static,
+) -> Result<T, BackendError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a transaction that a dropped caller leaves half done would hold the lock on the \
+                  whole database; the task ends with its last statement"
+    )]
+    let task = tokio::spawn(work);
+    task.await.unwrap_or_else(|error| {
+        Err(BackendError::new(BackendErrorKind::Unavailable, error)
+            .with_context("the transaction was cut off: the runtime stops, or its task panicked"))
+    })
+}
+
+/// A connection that goes back to its pool only when no transaction is open on it.
+pub(crate) struct Guarded {
+    pub(crate) connection: PoolConnection<Sqlite>,
+    pub(crate) clean: bool,
+}
+
+impl Guarded {
+    async fn run<T, W>(&mut self, work: W) -> Result<T, BackendError>
+    where
+        W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T>,
+    {
+        self.begin().await?;
+        let done = match work(&mut self.connection).await {
+            Ok(value) => self.statement("COMMIT").await.map(|()| value).map_err(driver),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(_) => self.clean = true,
+            Err(_) => self.clean = self.roll_back().await,
+        }
+        done
+    }
+
+    async fn begin(&mut self) -> Result<(), BackendError> {
+        let Err(error) = self.statement("BEGIN IMMEDIATE").await else { return Ok(()) };
+        match primary_code(&error) {
+            Some(SQLITE_BUSY | SQLITE_LOCKED) => {
+                self.clean = true;
+                Err(driver(error))
+            }
+            // `BEGIN` names no table: the only way to get it wrong is to be inside a transaction.
+            Some(crate::error::SQLITE_ERROR) => {
+                Err(other("the pool handed out a connection with an open transaction"))
+            }
+            _ => Err(driver(error)),
+        }
+    }
+
+    /// Whether no transaction is open any more.
+    async fn roll_back(&mut self) -> bool {
+        // SQLite takes some failures back by itself, and then there is nothing to roll back. That
+        // none is open shows in that one can be begun.
+        self.statement("ROLLBACK").await.is_ok()
+            || (self.statement("BEGIN").await.is_ok() && self.statement("ROLLBACK").await.is_ok())
+    }
+
+    async fn statement(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        // Through `query`, so that the prepared statement is kept.
+        self.connection.execute(sqlx::query(sql)).await.map(|_| ())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if !self.clean {
+            self.connection.close_on_drop();
+        }
+    }
+}

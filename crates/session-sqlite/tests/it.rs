@@ -1,0 +1,25 @@
+//! What is particular to SQLite, and that the backend holds the laws.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "it/backend_laws.rs"]
+mod backend_laws;
+#[path = "it/behaviour.rs"]
+mod behaviour;
+#[path = "it/cancel.rs"]
+mod cancel;
+#[path = "it/disk.rs"]
+mod disk;
+#[path = "it/errors.rs"]
+mod errors;
+#[path = "it/migrate.rs"]
+mod migrate;
+#[path = "it/model.rs"]
+mod model;
+#[path = "it/patch.rs"]
+mod patch;
+#[path = "it/restart.rs"]
+mod restart;
+#[path = "it/support.rs"]
+mod support;
+#[path = "it/writers.rs"]
+mod writers;
