@@ -57,7 +57,7 @@
 //!
 //! # Sizing
 //!
-//! A session without data takes about 600 bytes, its indexes included. Each write costs tens of
+//! A session without data takes about half a kilobyte, its indexes included. Each write costs tens of
 //! microseconds, so one file carries thousands of writes a second, and most requests only read.
 //! [`SqliteConfig`] says how many connections read and how long a call may wait. Expired sessions
 //! are deleted by the core's cleanup job or by `purge_expired`; the file keeps the space for later.
