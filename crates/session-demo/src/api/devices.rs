@@ -1,0 +1,50 @@
+//! The user's sessions on all devices: list them, end one, end the others, end all.
+
+use serde::Serialize;
+use session_core::{Session, SessionId};
+
+use super::sign_in::ended;
+use super::view::SessionView;
+use crate::answer::{Answer, Outcome};
+use crate::problem::{Code, Problem};
+use crate::request;
+
+/// `GET /api/sessions`
+pub(crate) async fn list(session: &Session) -> Outcome {
+    #[derive(Serialize)]
+    struct Shape<'a> {
+        sessions: Vec<SessionView<'a>>,
+    }
+    let (sessions, current) = (session.list().await?, session.id());
+    let sessions = sessions.iter().map(|one| SessionView::listed(one, current)).collect();
+    Ok(Answer::json(&Shape { sessions }))
+}
+
+/// `DELETE /api/sessions/{id}`
+pub(crate) async fn revoke(session: &Session, segment: &str) -> Outcome {
+    if !session.is_authenticated() {
+        return Err(Code::Unauthenticated.into());
+    }
+    let id = id(segment)?;
+    // Nobody learns whether another user's session is there.
+    if session.revoke(id).await? { Ok(ended(1)) } else { Err(Code::NoSuchSession.into()) }
+}
+
+/// `POST /api/logout-others`
+pub(crate) async fn logout_others(session: &Session) -> Outcome {
+    Ok(ended(session.logout_others().await?.len()))
+}
+
+/// `POST /api/logout-all`
+pub(crate) async fn logout_all(session: &Session) -> Outcome {
+    Ok(ended(session.logout_all().await?.len()))
+}
+
+/// The id that a segment of a path names.
+pub(crate) fn id(segment: &str) -> Result<SessionId, Problem> {
+    let text = request::key(segment).map_err(|_| Code::InvalidId)?;
+    let id: SessionId = text.parse().map_err(|_| Code::InvalidId)?;
+    // 26 such characters hold 130 bits and a ULID 128: what does not read back is none.
+    let reads_back = id.to_string().eq_ignore_ascii_case(&text);
+    if reads_back { Ok(id) } else { Err(Code::InvalidId.into()) }
+}

@@ -1,0 +1,257 @@
+//! The demo on axum: which address belongs to which function, and nothing else.
+//!
+//! Every route is behind one session layer of one of three kinds:
+//!
+//! - the scripts' routes behind one that loads on first use, and tells its own errors in JSON;
+//! - the pages behind one that tells them as a page;
+//! - the route whose user is found out by a tower layer behind an eager one.
+//!
+//! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
+//! layer, which drops what was buffered.
+
+mod extract;
+mod layers;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::http::header::ACCEPT;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::serve::ListenerExt;
+use session_axum::{Session, layer};
+use session_core::SessionStore;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+
+use self::extract::{FormBody, JsonBody, Query, Segment};
+use crate::answer::{Answer, Outcome};
+use crate::problem::{Code, Problem};
+use crate::server::{Stop, stopped};
+use crate::{api, pages, request};
+
+/// Serves until it is told to stop, and then until the requests in flight are answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    store: SessionStore,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    // The peer's address comes with the connection; the session layer finds it there.
+    let app = app(store).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|connection| {
+        // Answers are small and whole: waiting for more to send only costs time.
+        let _ = connection.set_nodelay(true);
+    });
+    Ok(axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await?)
+}
+
+fn app(store: SessionStore) -> Router {
+    let json = |error: &session_core::Error| Answer::problem(&Problem::from(error));
+    let page = |error: &session_core::Error| pages::problem(&Problem::from(error));
+    Router::new()
+        .merge(scripts().layer(layer(store.clone()).on_error(json)))
+        .merge(looked_at().layer(layer(store.clone()).eager().on_error(json)))
+        .merge(people().layer(layer(store.clone()).on_error(page)))
+        .route("/healthz", get(async |State(store)| api::service::health(&store).await))
+        .route("/style.css", get(async || pages::stylesheet()))
+        .route("/favicon.svg", get(async || pages::icon()))
+        .fallback(async |request: Request| told(&request, Code::NotFound))
+        .method_not_allowed_fallback(async |request: Request| {
+            told(&request, Code::MethodNotAllowed)
+        })
+        .layer(axum::middleware::from_fn(layers::own_forms_only))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(axum::middleware::map_response(layers::protected))
+        .layer(TraceLayer::new_for_http())
+        .with_state(store)
+}
+
+fn scripts() -> Router<SessionStore> {
+    Router::new()
+        .route("/api/public", get(async || api::service::public()))
+        .route("/api/session", get(async |session: Session| api::identity::show(&session)))
+        .route("/api/me", get(async |session: Session| api::identity::me(session.user_id())))
+        .route(
+            "/api/login",
+            post(async |session: Session, JsonBody(body): JsonBody| {
+                api::sign_in::login(&session, &body).await
+            }),
+        )
+        .route(
+            "/api/reauthenticate",
+            post(async |session: Session| api::identity::reauthenticate(&session).await),
+        )
+        .route("/api/rotate", post(async |session: Session| api::identity::rotate(&session).await))
+        .route("/api/logout", post(async |session: Session| api::sign_in::logout(&session).await))
+        .route(
+            "/api/goodbye",
+            post(async |session: Session, JsonBody(body): JsonBody| {
+                api::sign_in::goodbye(&session, &body).await
+            }),
+        )
+        .route(
+            "/api/logout-others",
+            post(async |session: Session| api::devices::logout_others(&session).await),
+        )
+        .route(
+            "/api/logout-all",
+            post(async |session: Session| api::devices::logout_all(&session).await),
+        )
+        .route("/api/sessions", get(async |session: Session| api::devices::list(&session).await))
+        .keyed("/api/sessions/", revoke())
+        .route(
+            "/api/data",
+            get(async |session: Session| api::data::all(&session))
+                .delete(async |session: Session| api::data::clear(&session)),
+        )
+        .keyed("/api/data/", one_key())
+        .keyed("/api/increment/", increment())
+        .keyed("/api/slow/", slow())
+        .keyed("/api/fail/", fail())
+        .route(
+            "/api/fail-login",
+            post(async |session: Session, JsonBody(body): JsonBody| {
+                api::sign_in::fail_login(&session, &body).await
+            }),
+        )
+        // It has a session and writes nothing: the panic is what is to be seen.
+        .route("/api/panic", post(async |_: Session| api::failure::panic()))
+        .route(
+            "/api/fresh",
+            get(async |session: Session, Query(query): Query| {
+                api::identity::fresh(&session, &query)
+            }),
+        )
+        .route("/api/purge", post(async |State(store)| api::service::purge(&store).await))
+}
+
+fn revoke() -> MethodRouter<SessionStore> {
+    delete(async |session: Session, Segment(id): Segment| api::devices::revoke(&session, &id).await)
+}
+
+fn one_key() -> MethodRouter<SessionStore> {
+    get(async |session: Session, Segment(key): Segment| api::data::read(&session, &key))
+        .put(async |session: Session, Segment(key): Segment, JsonBody(body): JsonBody| {
+            api::data::write(&session, &key, &body)
+        })
+        .delete(async |session: Session, Segment(key): Segment| api::data::remove(&session, &key))
+}
+
+fn increment() -> MethodRouter<SessionStore> {
+    post(async |session: Session, Segment(key): Segment| api::data::increment(&session, &key).await)
+}
+
+fn slow() -> MethodRouter<SessionStore> {
+    put(
+        async |session: Session,
+               Segment(key): Segment,
+               Query(query): Query,
+               JsonBody(body): JsonBody| {
+            api::data::slow(&session, &key, &query, &body).await
+        },
+    )
+}
+
+fn fail() -> MethodRouter<SessionStore> {
+    post(
+        async |session: Session,
+               Segment(key): Segment,
+               Query(query): Query,
+               JsonBody(body): JsonBody| {
+            api::failure::fail(&session, &key, &query, &body)
+        },
+    )
+}
+
+/// What only looks at the session that an eager layer loaded.
+fn looked_at() -> Router<SessionStore> {
+    Router::new()
+        .route("/api/layer-user", get(async |user: layers::FoundUser| api::identity::me(user.0)))
+        .layer(axum::middleware::from_fn(layers::find_user))
+}
+
+fn people() -> Router<SessionStore> {
+    Router::new()
+        .route("/", get(async |session: Session| page(pages::home::show(&session).await)))
+        .route(
+            "/login",
+            post(async |session: Session, FormBody(body): FormBody| {
+                page(pages::sign_in::login(&session, &body).await)
+            }),
+        )
+        .route(
+            "/logout",
+            post(async |session: Session| page(pages::sign_in::logout(&session).await)),
+        )
+        .route(
+            "/logout-others",
+            post(async |session: Session| page(pages::devices::logout_others(&session).await)),
+        )
+        .route(
+            "/logout-all",
+            post(async |session: Session| page(pages::devices::logout_all(&session).await)),
+        )
+        .route("/devices", get(async |session: Session| page(pages::devices::show(&session).await)))
+        .route(
+            "/devices/{id}/revoke",
+            post(async |session: Session, uri: Uri| {
+                page(pages::devices::revoke(&session, request::revoked(uri.path())).await)
+            }),
+        )
+        .route(
+            "/cart",
+            post(async |session: Session, FormBody(body): FormBody| {
+                page(pages::cart::change(&session, &body).await)
+            }),
+        )
+        .route(
+            "/theme",
+            post(async |session: Session, FormBody(body): FormBody| {
+                page(pages::theme::choose(&session, &body))
+            }),
+        )
+}
+
+/// People get their errors as a page.
+fn page(outcome: Outcome) -> Answer {
+    outcome.unwrap_or_else(|problem| pages::problem(&problem))
+}
+
+/// An error outside of every route: as a page for who asks for one, else as JSON.
+fn told(request: &Request, code: Code) -> Answer {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let problem = Problem::from(code);
+    if wants_page && !request.uri().path().starts_with("/api/") {
+        pages::problem(&problem)
+    } else {
+        Answer::problem(&problem)
+    }
+}
+
+/// Routes whose last segment may be anything, the empty one included, for which axum needs a route of
+/// its own.
+trait Keyed {
+    fn keyed(self, prefix: &str, route: MethodRouter<SessionStore>) -> Self;
+}
+
+impl Keyed for Router<SessionStore> {
+    fn keyed(self, prefix: &str, route: MethodRouter<SessionStore>) -> Self {
+        self.route(prefix, route.clone()).route(&format!("{prefix}{{key}}"), route)
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, self.body).into_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        Answer::problem(&self).into_response()
+    }
+}

@@ -1,0 +1,64 @@
+//! What lies around the routes.
+
+use std::any::Any;
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::Method;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use session_axum::user_id_from_extensions;
+use session_core::UserId;
+
+use crate::answer::Answer;
+use crate::pages;
+use crate::problem::{Code, Problem};
+use crate::security;
+
+/// Puts the headers that every answer has onto this one.
+pub(super) async fn protected(mut response: Response) -> Response {
+    security::protect(response.headers_mut());
+    response
+}
+
+/// Refuses forms from other sites. It guards what people fill in; the addresses under `/api` are for
+/// scripts, which send no such headers.
+pub(super) async fn own_forms_only(request: Request, next: Next) -> Response {
+    let is_form = request.method() == Method::POST && !request.uri().path().starts_with("/api/");
+    if is_form && !security::is_same_site(request.headers(), request.uri()) {
+        return pages::problem(&Code::CrossSite.into()).into_response();
+    }
+    next.run(request).await
+}
+
+/// The answer in the place of the one that a panic took away. The panic itself is on standard error.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::from(Code::Internal).into_response()
+}
+
+/// Finds out who is signed in, without a database: the eager session layer around this one has
+/// loaded the session already.
+pub(super) async fn find_user(mut request: Request, next: Next) -> Response {
+    match user_id_from_extensions(request.extensions()) {
+        Ok(user) => {
+            request.extensions_mut().insert(FoundUser(user));
+            next.run(request).await
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the layers are misplaced");
+            Answer::problem(&Code::Internal.into()).into_response()
+        }
+    }
+}
+
+/// Whom [`find_user`] found.
+#[derive(Clone)]
+pub(super) struct FoundUser(pub(super) Option<UserId>);
+
+impl<S: Sync> FromRequestParts<S> for FoundUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or(Code::Internal.into())
+    }
+}

@@ -1,0 +1,66 @@
+//! Pages, for people: plain HTML that works without JavaScript, on a phone's width, in light and in
+//! dark, and with a keyboard. Forms are answered with 303, so that reloading sends nothing twice.
+
+pub(crate) mod cart;
+pub(crate) mod devices;
+pub(crate) mod home;
+mod moment;
+pub(crate) mod sign_in;
+pub(crate) mod theme;
+
+use askama::Template;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
+
+use crate::answer::Answer;
+use crate::problem::{Code, Problem};
+
+/// `GET /style.css`
+pub(crate) fn stylesheet() -> Answer {
+    let text = include_str!("pages/style.css");
+    Answer::new(StatusCode::OK, "text/css; charset=utf-8", text.into())
+        .with(CACHE_CONTROL, HeaderValue::from_static("max-age=300"))
+}
+
+/// `GET /favicon.svg`
+pub(crate) fn icon() -> Answer {
+    let text = include_str!("pages/favicon.svg");
+    Answer::new(StatusCode::OK, "image/svg+xml", text.into())
+        .with(CACHE_CONTROL, HeaderValue::from_static("max-age=86400"))
+}
+
+/// An error as a page.
+pub(crate) fn problem(problem: &Problem) -> Answer {
+    #[derive(Template)]
+    #[template(path = "problem.html")]
+    struct Page<'a> {
+        theme: &'a str,
+        title: &'a str,
+        message: &'a str,
+    }
+    let title = match problem.code() {
+        Code::NotFound | Code::NoSuchSession | Code::InvalidId => "Not found",
+        Code::MethodNotAllowed => "Not like this",
+        Code::CrossSite => "Refused",
+        Code::SessionEnded => "You are signed out",
+        Code::DataTooLarge => "Too much",
+        Code::Unavailable => "Not just now",
+        code if code.status().is_server_error() => "Something went wrong",
+        _ => "That did not work",
+    };
+    let page = Page { theme: theme::AUTO, title, message: problem.message() };
+    page_with(problem.status(), &page).about(problem)
+}
+
+/// A page. It shows what is a visitor's own, so nothing on the way keeps a copy, and the back button
+/// does not show it after the sign-out.
+fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+    match template.render() {
+        Ok(html) => Answer::new(status, "text/html; charset=utf-8", html.into_bytes())
+            .with(CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a page cannot be rendered");
+            Answer::problem(&Code::Internal.into())
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The first page: the sign-in form, or the dashboard.
+
+use askama::Template;
+use http::StatusCode;
+use serde_json::Value;
+use session_core::{ErrorKind, Session};
+
+use super::cart::{self, Line, PRODUCTS, Product};
+use super::{page_with, theme};
+use crate::answer::{Answer, Outcome};
+
+const VISITS: &str = "visits";
+
+/// `GET /`
+pub(crate) async fn show(session: &Session) -> Outcome {
+    let visits = count_visit(session).await?;
+    let home = Home::new(session);
+    Ok(page_with(StatusCode::OK, &Home { visits, ..home }))
+}
+
+/// The sign-in form again, with what was wrong and what was typed.
+pub(super) fn refused(session: &Session, status: StatusCode, wrong: &str, typed: &str) -> Answer {
+    let wrong = Some(Wrong { what: wrong, typed });
+    page_with(status, &Home { user: None, wrong, ..Home::new(session) })
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    theme: &'static str,
+    themes: [(&'static str, &'static str); 3],
+    user: Option<String>,
+    wrong: Option<Wrong<'a>>,
+    device: String,
+    visits: Option<u64>,
+    products: &'static [Product],
+    cart: Vec<Line>,
+    items: u64,
+}
+
+struct Wrong<'a> {
+    what: &'a str,
+    typed: &'a str,
+}
+
+impl Home<'_> {
+    fn new(session: &Session) -> Self {
+        let cart = cart::lines(session);
+        Self {
+            theme: theme::of(session),
+            themes: theme::THEMES,
+            user: session.user_id().map(|user| user.to_string()),
+            wrong: None,
+            device: session.meta().device_name().to_owned(),
+            visits: None,
+            products: &PRODUCTS,
+            items: cart.iter().map(|line| line.count).sum(),
+            cart,
+        }
+    }
+}
+
+/// Counts the visits of those who have a session. Looking makes none, so who only looks stays
+/// uncounted.
+async fn count_visit(session: &Session) -> Result<Option<u64>, session_core::Error> {
+    if session.id().is_none() {
+        return Ok(None);
+    }
+    let one_more = |before: Option<Value>| {
+        let before = before.as_ref().and_then(Value::as_u64).unwrap_or(0);
+        Value::from(before.saturating_add(1))
+    };
+    match session.update(VISITS, one_more).await {
+        Ok(visits) => Ok(visits.as_u64()),
+        // It ended while we looked, or is full: no reason to show no page.
+        Err(error) if matches!(error.kind(), ErrorKind::SessionEnded | ErrorKind::TooLarge) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,119 @@
+//! Start and stop: opens what was asked for, says where it listens, and ends when it is told to.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use session_core::{SessionConfig, SessionStore};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::backend::{self, Opened};
+use crate::cli::{Framework, Options};
+use crate::{axum_app, config};
+
+/// How long requests in flight may take after the demo was told to stop. The slowest route waits ten
+/// seconds; what is longer is a client that never finishes what it began to send.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Runs the demo until it is told to stop.
+///
+/// Nothing is logged before it listens: what keeps it from starting is the error that this returns,
+/// and the only line.
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    if options.framework == Framework::Salvo {
+        bail!("--framework salvo is not supported by this build");
+    }
+    let config = config::load(options.config.as_deref(), options.is_local())?;
+    // Before the database is asked: a mistake in the configuration should change nothing there.
+    check(config.clone())?;
+    let stop = stop_signal().context("cannot listen for signals")?;
+    let Opened { name, backend, close } = backend::open(&options.backend).await?;
+    let store = SessionStore::shared(backend, config)?;
+    let listener = TcpListener::bind((options.bare_host(), options.port))
+        .await
+        .with_context(|| format!("cannot listen at {} port {}", options.host, options.port))?;
+    let address = listener.local_addr().context("cannot listen")?;
+
+    log_to_stderr();
+    announce(&format!("listening on http://{address} ({}, {name})", options.framework));
+    let cleanup = store.cleanup_job().spawn();
+    let served = tokio::select! {
+        served = axum_app::serve(listener, store, stop.clone()) => served,
+        () = out_of_patience(stop) => {
+            tracing::warn!("stopping while requests are still in flight");
+            Ok(())
+        }
+    };
+    cleanup.stop().await;
+    close.await;
+    served
+}
+
+fn check(config: SessionConfig) -> anyhow::Result<()> {
+    SessionStore::new(session_core::MemoryBackend::new(), config)?;
+    Ok(())
+}
+
+/// Standard output carries this one line, for scripts that wait for it.
+fn announce(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // Nobody has to read it.
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+}
+
+fn log_to_stderr() {
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// Whether the demo was told to stop.
+pub(crate) type Stop = watch::Receiver<bool>;
+
+/// Ready when the demo was told to stop.
+pub(crate) async fn stopped(mut stop: Stop) {
+    // An error means that nobody can tell any more, which is as good as being told.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn out_of_patience(stop: Stop) {
+    stopped(stop).await;
+    tokio::time::sleep(PATIENCE).await;
+}
+
+/// Becomes true at SIGINT and SIGTERM. The handlers are in place when this returns.
+fn stop_signal() -> std::io::Result<Stop> {
+    let (tell, stop) = watch::channel(false);
+    let told = told_to_stop()?;
+    #[expect(clippy::disallowed_methods, reason = "an application waits for signals in a task")]
+    tokio::spawn(async move {
+        told.await;
+        let _ = tell.send(true);
+    });
+    Ok(stop)
+}
+
+#[cfg(unix)]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as the other one")]
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
