@@ -1,0 +1,75 @@
+//! The request laws: what every adapter promises, looked at from outside as requests and responses.
+//!
+//! # Holding an adapter to the laws
+//!
+//! The suite brings its own application, the same for every adapter: [`handle`] and [`untouched`].
+//! The adapter's author says how they are mounted, in a [`Harness`]:
+//!
+//! - paths that begin with [`UNTOUCHED`] go to [`untouched`], and their handler asks for no session;
+//! - every other path asks for the session twice, as two extractors of one handler would, and goes to
+//!   [`handle`], whose error is answered as the adapter answers a handler's error.
+//!
+//! Then [`http_laws!`](crate::http_laws) makes a test of each law. Put it into
+//! `mod http_laws { mod <adapter>_over_<backend> { … } }`:
+//!
+//! ```ignore
+//! mod http_laws {
+//!     mod axum_over_memory {
+//!         // `make` is an `async fn() -> impl Harness`.
+//!         session_conformance::http_laws!(crate::make);
+//!     }
+//! }
+//! ```
+//!
+//! # What the suite looks at
+//!
+//! - Everything happens in this process: no sockets, no waiting. Time is a clock that the law moves;
+//!   the backend is wrapped so that calls are counted, fail and wait where the law says.
+//! - Whatever a law does, its log (`tracing`, every level) and the bodies of its responses are
+//!   searched for tokens and their hashes, and it fails where one is found.
+
+mod application;
+mod browser;
+mod desk;
+mod exchange;
+mod harness;
+mod lab;
+pub mod laws;
+mod probe;
+mod run;
+mod secrets;
+mod site;
+
+pub use application::{handle, untouched};
+pub use harness::{App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie};
+pub use lab::Lab;
+#[doc(hidden)]
+pub use run::hold;
+pub use run::{RequestLawFn, broken_request_laws};
+
+/// Makes one test of every request law, named like the law, in the module where it stands.
+///
+/// The argument is an `async fn` without arguments (or a closure that returns a future) that makes
+/// a fresh [`Harness`]; [the module](crate::http) says where to put it.
+#[macro_export]
+macro_rules! http_laws {
+    ($make:expr $(,)?) => {
+        $crate::__each_request_law! { [$crate::__request_law_tests] [$make] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __request_law_tests {
+    ([$make:expr] $($law:ident $promise:literal)+) => {
+        $(
+            #[doc = $promise]
+            #[test]
+            fn $law() {
+                let law: $crate::http::RequestLawFn =
+                    |lab| ::std::boxed::Box::pin($crate::http::laws::$law(lab));
+                $crate::http::hold(stringify!($law), law, $make);
+            }
+        )+
+    };
+}

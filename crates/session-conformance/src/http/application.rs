@@ -1,0 +1,183 @@
+//! The suite's application: its paths are little programs, `/set.cart.1/login.ann/status.500`.
+
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
+use serde_json::{Map, Value, json};
+use session_core::{Carry, Error, ErrorKind, Session, SignIn, UserId};
+
+use super::desk::Desk;
+
+/// Request headers of this name, `name: value` each, become headers of the response.
+pub(crate) const ANSWER_HEADER: &str = "x-law-answer";
+
+/// The handler of all paths that use their session. Both handles are the ones that the adapter gave
+/// for this request: it asks twice, as two extractors would.
+///
+/// # Errors
+/// What the handler returns as its error, to be answered as the adapter answers such errors.
+pub async fn handle(
+    [session, again]: [Session; 2],
+    request: Request<Vec<u8>>,
+) -> Result<Response<Vec<u8>>, Error> {
+    let mut run = Run {
+        session,
+        again,
+        desk: Desk::of(request.headers()),
+        status: StatusCode::OK,
+        results: Vec::new(),
+    };
+    for step in request.uri().path().split('/') {
+        run.step(step).await?;
+    }
+    let body = run.report().to_string().into_bytes();
+    Ok(answer(run.status, request.headers(), body))
+}
+
+/// The handler of the paths under [`UNTOUCHED`](super::UNTOUCHED).
+pub async fn untouched(request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    let mut status = StatusCode::OK;
+    for step in request.uri().path().split('/') {
+        match step.split_once('.') {
+            Some(("status", code)) => status = code.parse().expect("a status"),
+            _ if step == "panic" => panic!("the handler panics, as it should"),
+            _ => {}
+        }
+    }
+    answer(status, request.headers(), b"untouched".to_vec())
+}
+
+fn answer(status: StatusCode, asked: &HeaderMap, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    for line in asked.get_all(ANSWER_HEADER) {
+        let line = line.to_str().expect("an ASCII header for the answer");
+        let (name, value) = line.split_once(": ").expect("`name: value`");
+        let name: HeaderName = name.parse().expect("a header's name");
+        response.headers_mut().append(name, HeaderValue::from_str(value).expect("a value"));
+    }
+    response
+}
+
+struct Run {
+    session: Session,
+    again: Session,
+    desk: Option<std::sync::Arc<Desk>>,
+    status: StatusCode,
+    results: Vec<Value>,
+}
+
+impl Run {
+    /// One word of the path: a verb and what it is about, with dots between. Words without a meaning
+    /// are only part of the path. A verb that fails ends the request with its error, as `?` does in
+    /// a handler; after `try` its error is noted and the request goes on.
+    async fn step(&mut self, step: &str) -> Result<(), Error> {
+        let Some(tried) = step.strip_prefix("try.") else {
+            return self.act(step).await;
+        };
+        if let Err(error) = self.act(tried).await {
+            self.results.push(error.code().into());
+        }
+        Ok(())
+    }
+
+    async fn act(&mut self, step: &str) -> Result<(), Error> {
+        let words: Vec<&str> = step.split('.').collect();
+        let session = &self.session;
+        let result = match words.as_slice() {
+            ["set", key, value] => json!(session.set(*key, parsed(value))?),
+            ["remove", key] => json!(session.remove(*key)?),
+            ["take", key] => json!(session.take::<Value>(*key)?),
+            ["clear"] => json!(session.clear()?),
+            ["get", key] => json!(self.again.get::<Value>(*key)?),
+            ["save"] => json!(session.save().await?),
+            ["update", key] => {
+                json!(session.update(*key, |n: Option<u64>| n.unwrap_or(0) + 1).await?)
+            }
+            ["update-panic", key] => {
+                let panics = |_: Option<u64>| -> u64 { panic!("the change panics, as it should") };
+                json!(session.update(*key, panics).await?)
+            }
+            ["rotate"] => json!(session.rotate().await?),
+            ["reauthenticate"] => json!(session.reauthenticate().await?),
+            ["logout"] => json!(session.logout().await?),
+            ["logout-all"] => json!(session.logout_all().await?),
+            ["logout-others"] => json!(session.logout_others().await?),
+            ["revoke", id] => json!(session.revoke(id.parse().expect("a session id")).await?),
+            ["list"] => {
+                let sessions = session.list().await?;
+                json!(sessions.iter().map(|session| session.id).collect::<Vec<_>>())
+            }
+            ["login", user] => json!(session.authenticate(*user).await?),
+            ["login", user, how @ ..] => {
+                json!(session.authenticate_with(sign_in(user, how)?).await?)
+            }
+            ["hold", name] => {
+                let gate = self.desk().gate(name);
+                gate.pass().await;
+                Value::Null
+            }
+            ["keep"] => {
+                self.desk().keep(session.clone());
+                Value::Null
+            }
+            ["panic"] => panic!("the handler panics, as it should"),
+            ["error"] => return Err(Error::from_kind(ErrorKind::Internal)),
+            ["status", code] => {
+                self.status = code.parse().expect("a status");
+                Value::Null
+            }
+            _ => return Ok(()),
+        };
+        self.results.push(result);
+        Ok(())
+    }
+
+    fn desk(&self) -> &Desk {
+        self.desk.as_deref().expect("a request that names its desk")
+    }
+
+    /// What the handler sees at its end, through the second handle.
+    fn report(&self) -> Value {
+        let session = &self.again;
+        let data: Map<String, Value> = session.data().into_map();
+        json!({
+            "id": session.id().map(|id| id.to_string()),
+            "user": session.user_id().map(|user| user.as_str().to_owned()),
+            "authenticated": session.is_authenticated(),
+            "just_authenticated": session.authenticated_within(Duration::from_secs(1)),
+            "data": data,
+            "ip": session.meta().ip_address().map(|ip| ip.to_string()),
+            "results": self.results,
+        })
+    }
+}
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// `keys.a,b` and `nothing` say what is carried, `for.60` is the lifetime, `browser` and `persistent`
+/// say how long the cookie lives.
+fn sign_in(user: &str, mut how: &[&str]) -> Result<SignIn, Error> {
+    let mut sign_in = SignIn::new(UserId::new(user)?);
+    loop {
+        sign_in = match how {
+            [] => return Ok(sign_in),
+            ["keys", keys, ..] => {
+                sign_in.carry(Carry::Keys(keys.split(',').map(str::to_owned).collect()))
+            }
+            ["nothing", ..] => sign_in.carry(Carry::Nothing),
+            ["data", key, ..] => sign_in.data(*key, true)?,
+            ["for", secs, ..] => {
+                sign_in.lifetime(Duration::from_secs(secs.parse().expect("seconds")))
+            }
+            ["browser", ..] => sign_in.persistent(false),
+            ["persistent", ..] => sign_in.persistent(true),
+            [other, ..] => panic!("no way to sign in: {other}"),
+        };
+        let has_value = matches!(how, ["keys" | "data" | "for", ..]);
+        how = &how[1 + usize::from(has_value)..];
+    }
+}

@@ -1,0 +1,198 @@
+//! Responses that come late: the browser has a newer cookie by then.
+
+use session_core::SessionToken;
+
+use crate::http::browser::Browser;
+use crate::http::lab::Lab;
+use crate::http::probe::Method;
+use crate::http::site::Site;
+use crate::race::race;
+use crate::run::rounds;
+
+/// A parallel request that began with a token that has just ended never clears or overwrites the new
+/// cookie. A sliding cookie is sent only when the touch applied and the token presented was still
+/// the current one. A cookie is cleared only by a sign-out or a fingerprint revocation that this very
+/// request made, or where its token is neither live nor known as ended, it makes no session, and it
+/// does not say that it is no navigation.
+pub async fn late_response_never_clobbers(lab: &Lab) {
+    caught_after_loading(lab).await;
+    caught_before_loading(lab).await;
+    one_slide_of_two(lab).await;
+    one_removal_of_two(lab).await;
+    stale_tokens(lab).await;
+    racing(lab).await;
+}
+
+/// The late response must have left the browser where it was.
+async fn received_late(
+    name: &str,
+    browser: &Browser,
+    late: crate::http::exchange::Answer,
+    user: Option<&str>,
+) {
+    let before = browser.present_token();
+    let late = late.no_cookie();
+    browser.receive(&late);
+    assert_eq!(browser.token(), Some(before), "{name}: the browser's cookie");
+    assert_eq!(browser.go("/get.a").await.user().as_deref(), user, "{name}: who is signed in");
+}
+
+async fn caught_after_loading(lab: &Lab) {
+    // (began with, ended by, and then it is)
+    for (first, then, user) in [
+        ("/set.a.1", "/login.ann", Some("ann")),
+        ("/login.ann", "/login.ann", Some("ann")),
+        ("/login.ann", "/login.bob", Some("bob")),
+        ("/login.ann", "/rotate", Some("ann")),
+        ("/login.ann", "/reauthenticate", Some("ann")),
+        ("/login.ann", "/logout/set.note.1", None),
+    ] {
+        for touch_is_due in [false, true] {
+            let name = format!("{first}, then {then}, touch due: {touch_is_due}");
+            let site = Site::open(lab).await;
+            let browser = site.browser();
+            browser.go(first).await.ok();
+            let late = browser.begin("/get.a/hold.late/get.b");
+            site.gate("late").arrival().await;
+            if touch_is_due {
+                site.advance(400);
+            }
+            browser.go(then).await.ok();
+            if touch_is_due {
+                site.advance(400);
+            }
+            site.gate("late").open();
+            received_late(&name, &browser, late.answer().await.ok(), user).await;
+        }
+    }
+}
+
+async fn caught_before_loading(lab: &Lab) {
+    for (first, then, user) in [
+        ("/set.a.1", "/login.ann", Some("ann")),
+        ("/login.ann", "/login.bob", Some("bob")),
+        ("/login.ann", "/reauthenticate", Some("ann")),
+        ("/login.ann", "/logout/set.note.1", None),
+    ] {
+        for mode in ["", "navigate", "cors"] {
+            let name = format!("{first}, then {then}, Sec-Fetch-Mode: {mode}");
+            let site = Site::open(lab).await;
+            let browser = site.browser();
+            browser.go(first).await.ok();
+            let ask = browser.ask("/get.a");
+            let ask = if mode.is_empty() { ask } else { ask.header("sec-fetch-mode", mode) };
+            let gate = site.probe.stop(Method::Find);
+            let late = ask.begin();
+            gate.arrival().await;
+            browser.go(then).await.ok();
+            site.advance(20);
+            gate.open();
+            received_late(&name, &browser, late.answer().await.ok(), user).await;
+        }
+    }
+}
+
+/// Of two requests that would slide the expiry only the one that did sends a cookie; and none where
+/// the session goes on under another token by then.
+async fn one_slide_of_two(lab: &Lab) {
+    let site = Site::open(lab).await;
+    let browser = site.signed_in("ann").await;
+    site.advance(400);
+    let first = browser.begin("/get.a/hold.first");
+    let second = browser.begin("/get.a/hold.second");
+    site.gate("first").arrival().await;
+    site.gate("second").arrival().await;
+    site.gate("first").open();
+    assert!(first.answer().await.ok().new_token().is_some(), "the one that slides sends a cookie");
+    site.gate("second").open();
+    second.answer().await.ok().no_cookie();
+
+    // The touch applies, and the token is no longer the current one.
+    site.advance(400);
+    let late = browser.begin("/get.a/hold.late");
+    site.gate("late").arrival().await;
+    browser.go("/rotate").await.ok();
+    let rotated = browser.present_token();
+    site.gate("late").open();
+    late.answer().await.ok().no_cookie();
+    let session = site.live(&rotated).await.expect("a live session");
+    assert_eq!(session.last_active_at, site.now(), "one of the two requests touched the session");
+}
+
+/// Two sign-outs at once: one clears the cookie. By the time of the other somebody may have signed
+/// in again. So with two requests from another browser.
+async fn one_removal_of_two(lab: &Lab) {
+    for logout in ["/logout", "/logout-all", "/set.a.1/logout"] {
+        let site = Site::open(lab).await;
+        let browser = site.signed_in("ann").await;
+        let late = browser.begin(&format!("/hold.late{logout}"));
+        site.gate("late").arrival().await;
+        browser.go("/logout").await.ok().removal();
+        browser.go("/login.ann").await.ok();
+        site.gate("late").open();
+        // Signing out everywhere reaches the new session too, which is what was asked for.
+        let answer = late.answer().await.ok();
+        if logout == "/logout-all" {
+            answer.no_cookie();
+        } else {
+            received_late(logout, &browser, answer, Some("ann")).await;
+        }
+    }
+
+    let site = Site::open(lab).await;
+    let browser = site.signed_in("ann").await;
+    let gate = site.probe.stop(Method::Remove);
+    let late = browser.ask("/get.a").replace("user-agent", "curl/8.5.0").begin();
+    gate.arrival().await;
+    browser.ask("/get.a").replace("user-agent", "curl/8.5.0").send().await.ok().removal();
+    gate.open();
+    late.answer().await.no_session().no_cookie();
+}
+
+/// A token that is neither live nor known as ended is cleared where that signs nobody out.
+async fn stale_tokens(lab: &Lab) {
+    let site = Site::open(lab).await;
+    let stale = SessionToken::generate().expect("randomness").expose();
+    for (mode, clears) in [
+        ("", true),
+        ("navigate", true),
+        ("cors", false),
+        ("no-cors", false),
+        ("same-origin", false),
+        ("websocket", false),
+    ] {
+        let ask = site.ask("/get.a").token(&stale);
+        let ask = if mode.is_empty() { ask } else { ask.header("sec-fetch-mode", mode) };
+        let answer = ask.send().await.no_session();
+        assert_eq!(answer.removes_cookie(), clears, "a stale token, Sec-Fetch-Mode {mode:?}");
+        answer.no_token();
+    }
+    let made = site.ask("/set.a.1").token(&stale).send().await.ok();
+    assert!(!made.removes_cookie(), "a request that made a session does not clear its cookie");
+    made.token();
+    site.ask("/get.a").token("not a token").send().await.no_session().no_cookie();
+    site.ask("/get.a").send().await.no_session().no_cookie();
+}
+
+/// Many requests race with a sign-in; then their responses come in any order.
+async fn racing(lab: &Lab) {
+    let site = Site::with(lab, |config| config.touch_interval_secs = Some(0)).await;
+    for round in 0..rounds(8) {
+        let browser = site.visitor().await;
+        let before = browser.token();
+        site.advance(1);
+        let mut asks: Vec<_> = (0..8).map(|_| browser.ask("/get.a")).collect();
+        let then = ["/login.ann", "/login.ann/reauthenticate"][round as usize % 2];
+        asks.insert(round as usize % 9, browser.ask(then));
+        let answers = race(asks.into_iter().map(|ask| async move { ask.send().await.ok() })).await;
+        let signed_in = answers.iter().find(|answer| answer.user().is_some());
+        let signed_in = signed_in.expect("the sign-in");
+        for answer in answers.iter().filter(|answer| answer.user().is_none()) {
+            // One that slid before the sign-in says what was true then, and nothing else.
+            let cookie = answer.cookie().map(|cookie| cookie.value().to_owned());
+            assert!(cookie.is_none() || cookie == before, "a late response's cookie");
+        }
+        browser.receive(signed_in);
+        browser.go("/get.a").await.signed_in("ann");
+    }
+}

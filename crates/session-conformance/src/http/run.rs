@@ -1,0 +1,92 @@
+//! Runs a law: on a runtime of its own whose log is listened to, and never for ever.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::Pin;
+use std::time::Duration;
+
+use tracing::Dispatch;
+
+use super::harness::Harness;
+use super::lab::Lab;
+use super::secrets::Listener;
+use crate::run::rounds;
+
+/// A request law as a function pointer.
+pub type RequestLawFn = for<'a> fn(&'a Lab) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// Long enough for the slowest machine; a law that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(150);
+
+/// Enough for requests to really happen at one moment, also on a machine with two processors.
+const THREADS: usize = 4;
+
+macro_rules! register {
+    ([] $($name:ident $promise:literal)+) => {
+        const LAWS: &[(&str, RequestLawFn)] =
+            &[$((stringify!($name), |lab| Box::pin(super::laws::$name(lab)))),+];
+    };
+}
+
+crate::__each_request_law! { [register] [] }
+
+/// Holds an adapter to one law: returns where it holds, panics with what went wrong where not. This
+/// is the body of every test that [`http_laws!`](crate::http_laws) makes.
+///
+/// # Panics
+/// Where the law does not hold, does not come to an end, or a secret was logged.
+pub fn hold<M, F, H>(name: &str, law: RequestLawFn, make: M)
+where
+    M: Fn() -> F + 'static,
+    F: Future<Output = H> + 'static,
+    H: Harness,
+{
+    if let Err(reason) = attempt(name, law, make) {
+        panic::resume_unwind(reason);
+    }
+}
+
+/// Holds an adapter to every request law and names those that it breaks: for tests of deliberately
+/// faulty adapters, which must break exactly one.
+///
+/// # Panics
+/// Where no runtime can be started.
+pub fn broken_request_laws<M, F, H>(make: M) -> Vec<&'static str>
+where
+    M: Fn() -> F + Clone + 'static,
+    F: Future<Output = H> + 'static,
+    H: Harness,
+{
+    let broken = LAWS.iter().filter(|(name, law)| attempt(name, *law, make.clone()).is_err());
+    broken.map(|(name, _)| *name).collect()
+}
+
+fn attempt<M, F, H>(name: &str, law: RequestLawFn, make: M) -> Result<(), Box<dyn Any + Send>>
+where
+    M: Fn() -> F + 'static,
+    F: Future<Output = H> + 'static,
+    H: Harness,
+{
+    let lab = Lab::new(make);
+    let secrets = lab.secrets.clone();
+    panic::catch_unwind(AssertUnwindSafe(|| {
+        let listener = Dispatch::new(Listener(secrets.clone()));
+        let on_workers = listener.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .enable_all()
+            .on_thread_start(move || {
+                // For the whole life of the thread, which is this law's alone.
+                std::mem::forget(tracing::dispatcher::set_default(&on_workers));
+            })
+            .build()
+            .expect("a runtime for the law");
+        let done = tracing::dispatcher::with_default(&listener, || {
+            runtime.block_on(async { tokio::time::timeout(LIMIT * rounds(1), law(&lab)).await })
+        });
+        runtime.shutdown_background();
+        assert!(done.is_ok(), "the law {name} hangs: some request never got its response");
+        secrets.check();
+    }))
+}

@@ -1,0 +1,160 @@
+//! [`Site`]: one application of the suite's, behind the adapter, with everything that a law moves.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use session_core::{
+    Clock, EventKind, Found, ManualClock, SessionConfig, SessionData, SessionStore, SessionToken,
+    Timestamp, UserId,
+};
+
+use super::browser::Browser;
+use super::desk::{Desk, Gate, lock};
+use super::exchange::Ask;
+use super::harness::{App, Harness, Mount};
+use super::lab::Lab;
+use super::probe::Probe;
+use super::secrets::Secrets;
+use crate::db::NOW;
+
+/// An application that is up. Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub(crate) struct Site(Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) app: Arc<dyn App>,
+    pub(crate) store: SessionStore,
+    pub(crate) probe: Arc<Probe>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) secrets: Arc<Secrets>,
+    events: Arc<Mutex<Vec<EventKind>>>,
+    /// Keeps the database for as long as the site is up.
+    _harness: Box<dyn Harness>,
+}
+
+impl Deref for Site {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Site {
+    /// With the default configuration, mounted as it should be.
+    pub(crate) async fn open(lab: &Lab) -> Self {
+        Self::with(lab, |_| {}).await
+    }
+
+    pub(crate) async fn with(lab: &Lab, change: impl FnOnce(&mut SessionConfig)) -> Self {
+        Self::mounted(lab, Mount::Once, change).await
+    }
+
+    pub(crate) async fn mounted(
+        lab: &Lab,
+        mount: Mount,
+        change: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
+        let mut config = SessionConfig {
+            // Requests that wait for a law must not be given up, and sessions that a law has
+            // forgotten must not end the ones that it looks at.
+            backend_timeout_ms: 120_000,
+            max_sessions_per_user: 1000,
+            ..SessionConfig::default()
+        };
+        change(&mut config);
+        let harness = lab.harness().await;
+        let secrets = lab.secrets.clone();
+        let probe = Probe::new(harness.backend(), secrets.clone());
+        let clock = Arc::new(ManualClock::new(NOW));
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let heard = events.clone();
+        let said = secrets.clone();
+        let store = SessionStore::shared(probe.clone(), config)
+            .expect("a configuration that can be meant")
+            .with_clock(clock.clone())
+            .on_event(move |event| {
+                said.said(format!("{event:?}"));
+                lock(&heard).push(event.kind);
+            });
+        secrets.said(format!("{store:?}"));
+        let app = harness.mount(store.clone(), mount).await;
+        let desk = Desk::open();
+        Self(Arc::new(Parts { app, store, probe, clock, desk, secrets, events, _harness: harness }))
+    }
+
+    /// Somebody's browser, without any cookie.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.clone())
+    }
+
+    /// A browser that has signed in.
+    pub(crate) async fn signed_in(&self, user: &str) -> Browser {
+        self.signed_in_at(&format!("/login.{user}")).await
+    }
+
+    /// The same by another path.
+    pub(crate) async fn signed_in_at(&self, path: &str) -> Browser {
+        let browser = self.browser();
+        browser.go(path).await.ok();
+        browser
+    }
+
+    /// A browser with an anonymous session that holds `a` = 1.
+    pub(crate) async fn visitor(&self) -> Browser {
+        let browser = self.browser();
+        browser.go("/set.a.1").await.ok();
+        browser
+    }
+
+    /// A request with no header at all.
+    pub(crate) fn ask(&self, path: &str) -> Ask {
+        Ask::new(self.clone(), path)
+    }
+
+    pub(crate) fn gate(&self, name: &str) -> Arc<Gate> {
+        self.desk.gate(name)
+    }
+
+    pub(crate) fn advance(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What happened since this was last asked.
+    pub(crate) fn take_events(&self) -> Vec<EventKind> {
+        std::mem::take(&mut *lock(&self.events))
+    }
+
+    /// What the backend knows of a token. Not counted.
+    pub(crate) async fn found(&self, token: &str) -> Option<Found> {
+        let token = SessionToken::parse(token.as_bytes()).expect("a well-formed token");
+        let found = self.probe.unwatched().find(&token.hash(), self.now()).await;
+        found.unwrap_or_else(|error| panic!("find failed: {error}"))
+    }
+
+    /// The live session of which this is the current token.
+    pub(crate) async fn live(&self, token: &str) -> Option<Arc<SessionData>> {
+        match self.found(token).await {
+            Some(Found::Live(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Whether the token opens no session any more.
+    pub(crate) async fn is_dead(&self, token: &str) -> bool {
+        matches!(self.found(token).await, None | Some(Found::Ended { .. }))
+    }
+
+    /// How many live sessions a user has. Not counted.
+    pub(crate) async fn sessions_of(&self, user: &str) -> usize {
+        let user = UserId::new(user).expect("a user id");
+        let listed = self.probe.unwatched().list(&user, self.now()).await;
+        listed.unwrap_or_else(|error| panic!("list failed: {error}")).len()
+    }
+}

@@ -1,0 +1,135 @@
+//! An adapter that calls the core directly, without any framework: the reference for others. Its
+//! faults, one for each law that guards signing in, are in [`crate::faulty`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use session_conformance::async_trait;
+use session_conformance::http::{
+    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
+};
+use session_core::{
+    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash,
+};
+
+use crate::faulty::Fault;
+
+pub(crate) struct Bare {
+    backend: Arc<dyn SessionBackend>,
+    fault: Option<Fault>,
+}
+
+impl Bare {
+    pub(crate) fn sound() -> Self {
+        Self { backend: Arc::new(MemoryBackend::new()), fault: None }
+    }
+
+    pub(crate) fn with(fault: Fault) -> Self {
+        Self { fault: Some(fault), ..Self::sound() }
+    }
+}
+
+#[async_trait]
+impl Harness for Bare {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        self.backend.clone()
+    }
+
+    async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
+        let (backend, fault) = (self.backend.clone(), self.fault);
+        Arc::new(BareApp { store, mount, backend, fault, aliases: Mutex::default() })
+    }
+}
+
+pub(crate) struct BareApp {
+    pub(crate) store: SessionStore,
+    mount: Mount,
+    /// The backend itself, for faults: what they ask of it is not counted.
+    pub(crate) backend: Arc<dyn SessionBackend>,
+    fault: Option<Fault>,
+    pub(crate) aliases: Mutex<HashMap<TokenHash, String>>,
+}
+
+#[async_trait]
+impl App for BareApp {
+    async fn call(
+        &self,
+        request: Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<Response<Vec<u8>>, Panicked> {
+        catch_panic(self.answer(request, peer)).await
+    }
+}
+
+impl BareApp {
+    async fn answer(&self, request: Request<Vec<u8>>, peer: Peer) -> Response<Vec<u8>> {
+        let session = self.store.begin();
+        match self.fault {
+            Some(fault) => fault.serve(self, session, request, peer).await,
+            None => self.serve(&session, request, peer).await,
+        }
+    }
+
+    /// Whether it is mounted as it should not be.
+    pub(crate) const fn is_misplaced(&self) -> bool {
+        matches!(self.mount, Mount::Nested | Mount::Missing)
+    }
+
+    /// The whole of an adapter.
+    pub(crate) async fn serve(
+        &self,
+        session: &Session,
+        request: Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Response<Vec<u8>> {
+        session.attach(request.headers(), peer);
+        if self.mount == Mount::Eager
+            && let Err(error) = session.load().await
+        {
+            return error_answer(&error);
+        }
+        let mut response = self.route(session, request).await;
+        let mut conclusion = session.finish(response.status()).await;
+        if let Some(error) = conclusion.take_error() {
+            response = error_answer(&error);
+        }
+        conclusion.apply(response.headers_mut());
+        response
+    }
+
+    async fn route(&self, session: &Session, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let path = request.uri().path().to_owned();
+        if path.starts_with(UNTOUCHED) {
+            return untouched(request).await;
+        }
+        if self.is_misplaced() {
+            let error = Error::from_kind(ErrorKind::Misconfigured);
+            return error_answer(&error.with_context("the session layer is not mounted once"));
+        }
+        let handled = match (session.load().await, session.load().await) {
+            (Ok(()), Ok(())) => handle([session.clone(), session.clone()], request).await,
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        let mut response = handled.unwrap_or_else(|error| error_answer(&error));
+        if path.starts_with(JAR) {
+            let (name, value) = jar_cookie(&self.store);
+            let cookie = HeaderValue::from_str(&format!("{name}={value}")).expect("a header value");
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+pub(crate) fn error_answer(error: &Error) -> Response<Vec<u8>> {
+    let status = error.status();
+    if status.is_server_error() {
+        tracing::error!(error = error as &dyn std::error::Error, "answering with {status}");
+    }
+    let mut response = Response::new(error.code().as_bytes().to_vec());
+    *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}

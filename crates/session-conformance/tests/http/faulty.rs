@@ -1,0 +1,229 @@
+//! Faulty adapters: each breaks one law that guards signing in, and no other. They ask the backend
+//! behind the law's back, so that what they do is not counted.
+
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use session_conformance::http::{UNTOUCHED, broken_request_laws};
+use session_core::cookie::CookieRules;
+use session_core::{
+    EndedBy, Error, Found, NewSession, Peer, Session, SessionChange, SessionData, SessionId,
+    SessionRef, SessionToken, TokenHash,
+};
+
+use crate::bare::{Bare, BareApp, error_answer};
+
+#[test]
+fn each_breaks_its_own_law_only() {
+    for (fault, law) in [
+        (Fault::AdoptsUnknownTokens, "unknown_token_never_adopted"),
+        (Fault::KeepsTheTokenBefore, "sign_in_rotates"),
+        (Fault::CarriesToAnotherUser, "sign_in_rotates"),
+        (Fault::TakesTheRefusedForVisitors, "refused_token_makes_no_session"),
+        (Fault::ClearsEndedTokens, "late_response_never_clobbers"),
+        (Fault::RevivesTheSignedOut, "sign_out_wins"),
+        (Fault::TakesAnOutageForVisitors, "outage_clears_nothing"),
+        (Fault::ClearsInAnOutage, "outage_clears_nothing"),
+    ] {
+        let broken = broken_request_laws(move || async move { Bare::with(fault) });
+        assert_eq!(broken, [law], "{fault:?}");
+    }
+}
+
+#[test]
+fn the_sound_one_breaks_none() {
+    assert_eq!(broken_request_laws(|| async { Bare::sound() }), [""; 0]);
+}
+
+/// What an adapter's author may think a good idea.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A visitor who brings a token gets his session under it.
+    AdoptsUnknownTokens,
+    /// The token before a re-authentication goes on to work, "for the requests under way".
+    KeepsTheTokenBefore,
+    /// Who signs in as somebody else takes his cart along.
+    CarriesToAnotherUser,
+    /// A token that has ended counts as none.
+    TakesTheRefusedForVisitors,
+    /// A token that has ended is of no use, so the cookie is cleared.
+    ClearsEndedTokens,
+    /// What could not be saved because its user signed out goes into a new session of his.
+    RevivesTheSignedOut,
+    /// Rather a page than an error.
+    TakesAnOutageForVisitors,
+    /// A cookie that cannot be read is cleared.
+    ClearsInAnOutage,
+}
+
+/// A request, as the faults see it.
+struct Seen {
+    token: Option<SessionToken>,
+    found: Option<Found>,
+    /// Whether the adapter found a session, where the fault looks.
+    loaded: Option<bool>,
+}
+
+impl Fault {
+    pub(crate) async fn serve(
+        self,
+        app: &BareApp,
+        session: Session,
+        mut request: Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Response<Vec<u8>> {
+        if request.uri().path().starts_with(UNTOUCHED) || app.is_misplaced() {
+            return app.serve(&session, request, peer).await;
+        }
+        let again = request.clone();
+        let seen = match self.look(app, &session, &request, peer).await {
+            Ok(seen) => seen,
+            Err(error) => return error_answer(&error),
+        };
+        let alias = seen.token.as_ref().and_then(|token| aliases(app).get(&token.hash()).cloned());
+        if let Some(alias) = alias {
+            let cookie = HeaderValue::try_from(alias).expect("a header value");
+            request.headers_mut().insert(header::COOKIE, cookie);
+        }
+        let response = app.serve(&session, request, peer).await;
+        self.spoil(app, &session, seen, response, again, peer).await
+    }
+
+    async fn look(
+        self,
+        app: &BareApp,
+        session: &Session,
+        request: &Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<Seen, Error> {
+        let presented = rules(app).candidates(request.headers());
+        let token = presented.iter().next().and_then(|text| SessionToken::parse(text));
+        let found = find(app, token.as_ref()).await;
+        // Looked at early only where that is the fault, so that laws that count reads see one.
+        let looks = matches!(self, Self::ClearsEndedTokens | Self::RevivesTheSignedOut);
+        if looks {
+            session.attach(request.headers(), peer);
+            session.load().await?;
+        }
+        let loaded = looks.then(|| session.current().is_some());
+        Ok(Seen { token, found, loaded })
+    }
+
+    async fn spoil(
+        self,
+        app: &BareApp,
+        session: &Session,
+        seen: Seen,
+        mut response: Response<Vec<u8>>,
+        mut request: Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Response<Vec<u8>> {
+        let Some(token) = seen.token else { return response };
+        let now_found = find(app, Some(&token)).await;
+        let rules = rules(app);
+        let current = session.current();
+        let status = response.status();
+        match (self, seen.found, now_found) {
+            (Self::AdoptsUnknownTokens, None, _) => {
+                let is_new = response.headers().contains_key(header::SET_COOKIE);
+                if let Some(session) = current.filter(|s| is_new && s.user_id.is_none()) {
+                    copy(app, &session, &token).await;
+                    set_cookie(&mut response, rules.set(&token.expose(), None));
+                }
+            }
+            (Self::KeepsTheTokenBefore, Some(Found::Live(before)), _) => {
+                let again = current.filter(|now| {
+                    now.id == before.id && now.authenticated_at != before.authenticated_at
+                });
+                if again.is_some() {
+                    let now = rules.name().to_owned() + "=" + &new_token(&response);
+                    aliases(app).insert(token.hash(), now);
+                }
+            }
+            (Self::CarriesToAnotherUser, Some(Found::Live(before)), _) => {
+                let other = current.filter(|now| {
+                    before.user_id.is_some()
+                        && now.user_id.is_some()
+                        && now.user_id != before.user_id
+                });
+                if let Some(session) = other {
+                    let mut change = SessionChange::default();
+                    for (key, value) in before.data.iter() {
+                        change.patch.set(key, value.clone());
+                    }
+                    let session = SessionRef::by_id(session.id);
+                    app.backend.update(&session, &change, app.store.now()).await.expect("update");
+                }
+            }
+            (Self::TakesTheRefusedForVisitors, Some(Found::Ended { .. }), _)
+                if status == StatusCode::CONFLICT =>
+            {
+                request.headers_mut().remove(header::COOKIE);
+                return app.serve(&app.store.begin(), request, peer).await;
+            }
+            (Self::ClearsEndedTokens, _, Some(Found::Ended { .. }))
+                if seen.loaded == Some(false)
+                    && status == StatusCode::OK
+                    && !response.headers().contains_key(header::SET_COOKIE) =>
+            {
+                set_cookie(&mut response, rules.removal());
+            }
+            (
+                Self::RevivesTheSignedOut,
+                Some(Found::Live(before)),
+                Some(Found::Ended { how: EndedBy::SignedOut, .. }),
+            ) if seen.loaded == Some(true) && status == StatusCode::CONFLICT => {
+                let token = SessionToken::generate().expect("randomness");
+                copy(app, &before, &token).await;
+                *response.status_mut() = StatusCode::OK;
+                set_cookie(&mut response, rules.set(&token.expose(), None));
+            }
+            (Self::TakesAnOutageForVisitors, ..) if !session.is_loaded() => {
+                request.headers_mut().remove(header::COOKIE);
+                return app.serve(&app.store.begin(), request, peer).await;
+            }
+            (Self::ClearsInAnOutage, ..) if !session.is_loaded() => {
+                set_cookie(&mut response, rules.removal());
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn rules(app: &BareApp) -> CookieRules {
+    let config = app.store.config();
+    CookieRules::new(&config.cookie_name, &config.cookie).expect("a configuration in use")
+}
+
+async fn find(app: &BareApp, token: Option<&SessionToken>) -> Option<Found> {
+    let token = token?.hash();
+    app.backend.find(&token, app.store.now()).await.expect("find")
+}
+
+/// The same session once more, under another name and this token.
+async fn copy(app: &BareApp, session: &SessionData, token: &SessionToken) {
+    let now = app.store.now();
+    let id = SessionId::generate(now).expect("randomness");
+    let mut new = NewSession::new(SessionData { id, ..session.clone() }, token.hash());
+    for (key, value) in session.data.iter() {
+        new.patch.set(key, value.clone());
+    }
+    app.backend.create(new, now).await.expect("create");
+}
+
+/// What a token before stands for, as a Cookie header: for the fault that keeps it.
+fn aliases(app: &BareApp) -> MutexGuard<'_, HashMap<TokenHash, String>> {
+    app.aliases.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn new_token(response: &Response<Vec<u8>>) -> String {
+    let cookie = response.headers().get(header::SET_COOKIE).and_then(|line| line.to_str().ok());
+    let value = cookie.and_then(|line| line.split(['=', ';']).nth(1));
+    value.unwrap_or_default().to_owned()
+}
+
+fn set_cookie(response: &mut Response<Vec<u8>>, cookie: HeaderValue) {
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+}

@@ -1,0 +1,16 @@
+//! The request laws held against an adapter without a framework, sound and deliberately faulty.
+
+#![allow(clippy::expect_used, reason = "what fails in a test's own adapter has to be seen")]
+
+mod bare;
+mod faulty;
+
+async fn bare() -> impl session_conformance::http::Harness {
+    bare::Bare::sound()
+}
+
+mod http_laws {
+    mod bare_over_memory {
+        session_conformance::http_laws!(crate::bare);
+    }
+}
