@@ -3,7 +3,9 @@
 #![allow(clippy::expect_used, reason = "what fails in a test's own adapter has to be seen")]
 
 mod bare;
+mod careless;
 mod faulty;
+mod secrets;
 
 async fn bare() -> impl session_conformance::http::Harness {
     bare::Bare::sound()
