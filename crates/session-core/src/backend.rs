@@ -66,7 +66,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// - The old session's data is read in this very step, so writes acknowledged before are
     ///   carried; one that is not live is no error and carries nothing (law
     ///   `sign_in_carries_every_write`). Its token ends as [`EndedBy::Replaced`], without grace, and
-    ///   so does every token of it that was in grace. Never are both live (law
+    ///   those of it that were in grace are over too. Never are both live (law
     ///   `create_replaces_atomically`).
     /// - With a cap, as many of the user's live sessions as are above it are ended as
     ///   [`EndedBy::Evicted`]: the least recently active, ties the smallest id, never the new one
@@ -74,8 +74,9 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   deleted. Creates for one user are in a line; creates for several are not.
     ///
     /// # Errors
-    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the id or the hash is in use, live or
-    /// not; nothing is changed (law `create_never_overwrites`).
+    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the id or the hash is in use, by a
+    /// session, live or not, or by a tombstone that is still kept; nothing is changed (law
+    /// `create_never_overwrites`).
     /// [`TooLarge`](crate::BackendErrorKind::TooLarge) where the data would pass
     /// [`NewSession::max_bytes`]; nothing is changed (law `size_is_bounded`).
     ///
@@ -117,7 +118,8 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`TooLarge`](crate::BackendErrorKind::TooLarge) as said;
-    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the new token's hash is in use.
+    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the new token's hash is in use, as for
+    /// [`create`](Self::create).
     ///
     /// # Cancellation
     /// A dropped call may have applied. A patch or a touch that applied is what was asked for; a

@@ -1,1 +1,113 @@
 //! The request laws, over every backend at hand.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Response, header};
+use axum::response::IntoResponse;
+use axum::routing::any;
+use http_body_util::BodyExt;
+use session_axum::{Session, SessionError, layer};
+use session_conformance::http::{
+    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
+};
+use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_sqlite::SqliteBackend;
+use tower::ServiceExt;
+
+struct Axum {
+    backend: Arc<dyn SessionBackend>,
+    /// Where the database lies, as long as it is needed.
+    _folder: Option<tempfile::TempDir>,
+}
+
+async fn over_memory() -> Axum {
+    Axum { backend: Arc::new(MemoryBackend::new()), _folder: None }
+}
+
+async fn over_sqlite() -> Axum {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    let backend = SqliteBackend::connect(file.to_str().unwrap()).await.unwrap();
+    backend.migrate().await.unwrap();
+    Axum { backend: Arc::new(backend), _folder: Some(folder) }
+}
+
+#[async_trait]
+impl Harness for Axum {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        self.backend.clone()
+    }
+
+    async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
+        let jar = {
+            let (name, value) = jar_cookie(&store);
+            HeaderValue::from_str(&format!("{name}={value}; Path=/")).unwrap()
+        };
+        let asks = |first: Session, second: Session, request: Request| async move {
+            let handled = handle([first.into(), second.into()], whole(request).await).await;
+            handled.map(|response| response.map(Body::from)).map_err(SessionError::from)
+        };
+        let app = Router::new()
+            .route(&format!("{UNTOUCHED}{{*rest}}"), any(does_not_ask))
+            .route(UNTOUCHED, any(does_not_ask))
+            .route(
+                &format!("{JAR}{{*rest}}"),
+                any(move |first: Session, second: Session, request: Request| async move {
+                    let mut response = asks(first, second, request).await.into_response();
+                    response.headers_mut().append(header::SET_COOKIE, jar);
+                    response
+                }),
+            )
+            .fallback(asks);
+        let app = match mount {
+            Mount::Once => app.layer(layer(store)),
+            Mount::Eager => app.layer(layer(store).eager()),
+            Mount::Nested => app.layer(layer(store.clone())).layer(layer(store)),
+            Mount::Missing => app,
+        };
+        Arc::new(Mounted(app))
+    }
+}
+
+async fn does_not_ask(request: Request) -> Response<Body> {
+    untouched(whole(request).await).await.map(Body::from)
+}
+
+async fn whole(request: Request) -> http::Request<Vec<u8>> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    http::Request::from_parts(parts, body.into())
+}
+
+struct Mounted(Router);
+
+#[async_trait]
+impl App for Mounted {
+    async fn call(
+        &self,
+        request: http::Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<Response<Vec<u8>>, Panicked> {
+        let mut request = request.map(Body::from);
+        request.extensions_mut().insert(peer);
+        catch_panic(async {
+            let response = self.0.clone().oneshot(request).await.unwrap();
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            Response::from_parts(parts, body.into())
+        })
+        .await
+    }
+}
+
+mod axum_over_memory {
+    session_conformance::http_laws!(super::over_memory);
+}
+
+mod axum_over_sqlite {
+    session_conformance::http_laws!(super::over_sqlite);
+}

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use session_core::{
     Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, NewSession, Purged, Rotation,
     SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    TokenState, Touch, Updated, UserId, eviction, tombstone_expiry,
+    TokenState, Updated, UserId, eviction, tombstone_expiry,
 };
 
 // [quote: tables]
@@ -259,34 +259,11 @@ impl SessionBackend for FileBackend {
                     return Err(BackendError::from_kind(BackendErrorKind::Conflict));
                 }
             }
-            if !change.patch.is_empty() {
-                change.patch.apply(&mut session.data);
-                session.version += 1;
-                if session.data.json_len() as u64 > change.max_bytes {
-                    return Err(BackendError::from_kind(BackendErrorKind::TooLarge));
-                }
+            let touched = change.apply(&mut session, now);
+            if !change.patch.is_empty() && session.data.json_len() as u64 > change.max_bytes {
+                return Err(BackendError::from_kind(BackendErrorKind::TooLarge));
             }
             // Nothing stands in the way any more.
-            let due = |touch: &&Touch| session.last_active_at <= touch.due_before;
-            let touch = change.touch.as_ref().filter(due);
-            if let Some(touch) = touch {
-                let bound = session.absolute_expires_at.unwrap_or(Timestamp::MAX);
-                session.last_active_at = session.last_active_at.max(now);
-                session.expires_at = session.expires_at.max(touch.expires_at).min(bound);
-                session.last_ip_address = touch.ip_address;
-                if let Some(agent) = touch.agent.clone() {
-                    session.user_agent = Some(agent.user_agent);
-                    session.device_name = agent.device_name;
-                    session.device_type = agent.device_type;
-                }
-            }
-            if let Some(again) = &change.reauthentication {
-                session.authenticated_at = Some(now);
-                session.last_active_at = session.last_active_at.max(now);
-                session.expires_at = again.expires_at;
-                session.absolute_expires_at = again.absolute_expires_at;
-                session.last_ip_address = again.ip_address;
-            }
             if let Some(rotation) = &change.rotation {
                 if matches!(rotation, Rotation::Immediate { .. }) {
                     let ended = tables.tombstones.values_mut();
@@ -299,7 +276,7 @@ impl SessionBackend for FileBackend {
             let applied = Applied {
                 version: session.version,
                 token: if is_current { TokenState::Current } else { TokenState::Replaced },
-                touched: touch.is_some(),
+                touched,
             };
             tables.sessions.insert(target.id, Row { token, session });
             Ok(Updated::Applied(applied))

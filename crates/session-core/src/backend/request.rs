@@ -124,6 +124,39 @@ impl Default for SessionChange {
     }
 }
 
+impl SessionChange {
+    /// Makes the change in a record that is at hand, all but the token; whether the touch was due.
+    /// The conditions ([`if_version`](Self::if_version), [`max_bytes`](Self::max_bytes), the
+    /// rotation's) are the caller's to look at. For backends that hold records in memory, and inside
+    /// a transaction; a database that can do it by itself does it in SQL.
+    pub fn apply(&self, record: &mut SessionData, now: Timestamp) -> bool {
+        if !self.patch.is_empty() {
+            self.patch.apply(&mut record.data);
+            record.version += 1;
+        }
+        let touch = self.touch.as_ref().filter(|touch| touch.is_due(record));
+        if let Some(touch) = touch {
+            let bound = record.absolute_expires_at.unwrap_or(Timestamp::MAX);
+            record.last_active_at = record.last_active_at.max(now);
+            record.expires_at = record.expires_at.max(touch.expires_at).min(bound);
+            record.last_ip_address = touch.ip_address;
+            if let Some(agent) = touch.agent.clone() {
+                record.user_agent = Some(agent.user_agent);
+                record.device_name = agent.device_name;
+                record.device_type = agent.device_type;
+            }
+        }
+        if let Some(again) = &self.reauthentication {
+            record.authenticated_at = Some(now);
+            record.last_active_at = record.last_active_at.max(now);
+            record.expires_at = again.expires_at;
+            record.absolute_expires_at = again.absolute_expires_at;
+            record.last_ip_address = again.ip_address;
+        }
+        touch.is_some()
+    }
+}
+
 /// That a session was used.
 ///
 /// Applies only where the stored `last_active_at <= due_before`, so that of many parallel requests
@@ -142,6 +175,14 @@ pub struct Touch {
     /// The client's present agent, where it is a newer one of the same kind. `None` leaves what is
     /// stored.
     pub agent: Option<Agent>,
+}
+
+impl Touch {
+    /// Whether it applies to this record.
+    #[must_use]
+    pub fn is_due(&self, record: &SessionData) -> bool {
+        record.last_active_at <= self.due_before
+    }
 }
 
 /// What a client says it is.

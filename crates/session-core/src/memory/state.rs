@@ -168,26 +168,24 @@ impl State {
                 return Err(BackendError::from_kind(BackendErrorKind::Conflict));
             }
         }
-        let patched = if change.patch.is_empty() {
-            None
-        } else {
-            let mut data = stored.session.data.clone();
-            change.patch.apply(&mut data);
-            check_size(&data, change.max_bytes)?;
-            Some(data)
-        };
-
-        // From here on nothing fails. `make_mut` copies the record where a request still holds it;
-        // its data is shared and copied only by a patch.
-        let Some(stored) = self.sessions.get_mut(&current) else {
-            return Ok(Updated::Missing);
-        };
-        let touched =
-            change.touch.as_ref().is_some_and(|t| stored.session.last_active_at <= t.due_before);
-        if patched.is_some() || touched || change.reauthentication.is_some() {
-            apply(Arc::make_mut(&mut stored.session), change, patched, touched, now);
+        // A touch that is not due changes nothing, and then nothing is copied.
+        let touches = change.touch.as_ref().is_some_and(|touch| touch.is_due(&stored.session));
+        let (mut version, mut touched) = (stored.session.version, false);
+        let mut changed = None;
+        if touches || !change.patch.is_empty() || change.reauthentication.is_some() {
+            let mut record = SessionData::clone(&stored.session);
+            touched = change.apply(&mut record, now);
+            if !change.patch.is_empty() {
+                check_size(&record.data, change.max_bytes)?;
+            }
+            version = record.version;
+            changed = Some(Arc::new(record));
         }
-        let version = stored.session.version;
+
+        // From here on nothing fails.
+        if let Some((stored, record)) = self.sessions.get_mut(&current).zip(changed) {
+            stored.session = record;
+        }
         if let Some(rotation) = &change.rotation {
             self.rotate(current, rotation, now);
         }
@@ -406,37 +404,6 @@ impl State {
             }
         }
         forgotten
-    }
-}
-
-fn apply(
-    session: &mut SessionData,
-    change: &SessionChange,
-    patched: Option<Data>,
-    touched: bool,
-    now: Timestamp,
-) {
-    if let Some(data) = patched {
-        session.data = data;
-        session.version += 1;
-    }
-    if touched && let Some(touch) = &change.touch {
-        session.last_active_at = session.last_active_at.max(now);
-        let bound = session.absolute_expires_at.unwrap_or(Timestamp::MAX);
-        session.expires_at = session.expires_at.max(touch.expires_at).min(bound);
-        session.last_ip_address = touch.ip_address;
-        if let Some(agent) = touch.agent.clone() {
-            session.user_agent = Some(agent.user_agent);
-            session.device_name = agent.device_name;
-            session.device_type = agent.device_type;
-        }
-    }
-    if let Some(again) = &change.reauthentication {
-        session.authenticated_at = Some(now);
-        session.last_active_at = session.last_active_at.max(now);
-        session.expires_at = again.expires_at;
-        session.absolute_expires_at = again.absolute_expires_at;
-        session.last_ip_address = again.ip_address;
     }
 }
 

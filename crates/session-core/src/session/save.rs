@@ -261,20 +261,10 @@ impl Session {
 /// What the request knows of its session after a change: its own writes on top of what it loaded.
 fn after(live: &Live, change: SessionChange, applied: Applied, now: Timestamp) -> Live {
     let mut session = SessionData::clone(&live.session);
-    let mut newer_agent = live.newer_agent;
-    change.patch.apply(&mut session.data);
+    let touch = change.touch.filter(|_| applied.touched);
+    let newer_agent = live.newer_agent && touch.as_ref().is_none_or(|touch| touch.agent.is_none());
+    SessionChange { touch, ..change }.apply(&mut session, now);
     session.version = applied.version;
-    if let Some(touch) = change.touch.filter(|_| applied.touched) {
-        session.last_active_at = session.last_active_at.max(now);
-        session.expires_at = session.expires_at.max(touch.expires_at);
-        session.last_ip_address = touch.ip_address;
-        if let Some(agent) = touch.agent {
-            session.user_agent = Some(agent.user_agent);
-            session.device_name = agent.device_name;
-            session.device_type = agent.device_type;
-            newer_agent = false;
-        }
-    }
     let current = applied.token == TokenState::Current;
     Live { session: session.into(), current, newer_agent, ..live.clone() }
 }
