@@ -42,22 +42,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         finished.print();
         let good = finished.is_good();
         report = Some(finished);
-        if good {
-            Ok(Ending::Passed)
-        } else {
-            Err(anyhow!("see above"))
-        }
+        if good { Ok(Ending::Passed) } else { Err(anyhow!("see above")) }
     }));
     println!("\n{}", Table(&steps));
     let report = report.unwrap_or_default();
     // The tests' failures are in their own totals already, unless they never came so far.
     let elsewhere = failures(&steps) - usize::from(!report.is_good());
     println!("{}", report.totals(elsewhere));
-    Ok(if failures(&steps) == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if failures(&steps) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn clippy() -> Result<Ending> {
@@ -97,18 +89,11 @@ fn step(name: &'static str, check: impl FnOnce() -> Result<Ending>) -> Step {
     if let Ending::NotRun(why) = ending {
         println!("*** {name} not run: {why} ***");
     }
-    Step {
-        name,
-        ending,
-        took: begun.elapsed(),
-    }
+    Step { name, ending, took: begun.elapsed() }
 }
 
 fn failures(steps: &[Step]) -> usize {
-    steps
-        .iter()
-        .filter(|step| matches!(step.ending, Ending::Failed))
-        .count()
+    steps.iter().filter(|step| matches!(step.ending, Ending::Failed)).count()
 }
 
 struct Table<'a>(&'a [Step]);

@@ -60,14 +60,8 @@ pub(crate) fn list() -> Result<Vec<Law>> {
     parse(&shell::stdout_of(command.args(["--", "--names"])).context("the list of laws")?)
 }
 
-const GENERATOR: [&str; 6] = [
-    "run",
-    "--quiet",
-    "--package",
-    "session-conformance",
-    "--example",
-    "laws-md",
-];
+const GENERATOR: [&str; 6] =
+    ["run", "--quiet", "--package", "session-conformance", "--example", "laws-md"];
 
 fn write() -> Result<()> {
     let page = shell::root().join(PAGE);
@@ -90,11 +84,7 @@ fn first_difference(written: &str, generated: &str) -> Option<usize> {
     if written == generated {
         return None;
     }
-    let same = written
-        .lines()
-        .zip(generated.lines())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = written.lines().zip(generated.lines()).take_while(|(a, b)| a == b).count();
     Some(same + 1)
 }
 
@@ -102,19 +92,11 @@ fn parse(text: &str) -> Result<Vec<Law>> {
     let laws = text
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(
-            |line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
-                ["backend", name] => Ok(Law {
-                    kind: Kind::Backend,
-                    name: (*name).to_owned(),
-                }),
-                ["request", name] => Ok(Law {
-                    kind: Kind::Request,
-                    name: (*name).to_owned(),
-                }),
-                _ => bail!("`{line}` is neither `backend <law>` nor `request <law>`"),
-            },
-        )
+        .map(|line| match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+            ["backend", name] => Ok(Law { kind: Kind::Backend, name: (*name).to_owned() }),
+            ["request", name] => Ok(Law { kind: Kind::Request, name: (*name).to_owned() }),
+            _ => bail!("`{line}` is neither `backend <law>` nor `request <law>`"),
+        })
         .collect::<Result<Vec<_>>>()?;
     if laws.is_empty() {
         bail!("the suite lists no law");
@@ -129,13 +111,7 @@ mod tests {
     #[test]
     fn names_are_parsed() {
         let laws = parse("backend create_then_find\nrequest sign_out_wins\n").unwrap();
-        assert_eq!(
-            laws[0],
-            Law {
-                kind: Kind::Backend,
-                name: "create_then_find".to_owned()
-            }
-        );
+        assert_eq!(laws[0], Law { kind: Kind::Backend, name: "create_then_find".to_owned() });
         assert_eq!(laws[1].kind, Kind::Request);
     }
 
@@ -155,11 +131,7 @@ mod tests {
             ("", "a\n", Some(1)),
         ];
         for (written, generated, line) in cases {
-            assert_eq!(
-                first_difference(written, generated),
-                line,
-                "{written:?} {generated:?}"
-            );
+            assert_eq!(first_difference(written, generated), line, "{written:?} {generated:?}");
         }
     }
 }

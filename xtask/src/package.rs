@@ -9,12 +9,8 @@ use crate::shell;
 use crate::workspace::{self, Crate, Role};
 
 /// Cargo writes these itself; they need not be in the folder.
-const GENERATED: [&str; 4] = [
-    "Cargo.toml",
-    "Cargo.toml.orig",
-    "Cargo.lock",
-    ".cargo_vcs_info.json",
-];
+const GENERATED: [&str; 4] =
+    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
 
 /// What a crate would be published with, and what it needs.
 #[derive(Debug, Default)]
@@ -33,10 +29,7 @@ struct Contents {
 
 pub(crate) fn run() -> Result<()> {
     let mut problems = Vec::new();
-    for member in workspace::crates()?
-        .iter()
-        .filter(|member| member.published)
-    {
+    for member in workspace::crates()?.iter().filter(|member| member.published) {
         let contents = Contents::of(member)?;
         let found = contents.problems();
         println!(
@@ -45,11 +38,7 @@ pub(crate) fn run() -> Result<()> {
             contents.listed.len(),
             contents.migrations.len()
         );
-        problems.extend(
-            found
-                .into_iter()
-                .map(|problem| format!("{}: {problem}", member.name)),
-        );
+        problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", member.name)));
     }
     for problem in &problems {
         println!("FAILED: {problem}");
@@ -67,25 +56,15 @@ impl Contents {
             shell::cargo(["package", "--quiet", "--list", "--allow-dirty", "--package"]);
         let list = shell::stdout_of(command.arg(&member.name))?;
         let listed: BTreeSet<String> = list.lines().map(|line| line.replace('\\', "/")).collect();
-        let own = || {
-            listed
-                .iter()
-                .filter(|file| !GENERATED.contains(&file.as_str()))
-        };
+        let own = || listed.iter().filter(|file| !GENERATED.contains(&file.as_str()));
         let mut included = Vec::new();
         for file in own().filter(|file| file.ends_with(".rs")) {
             let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
             included.extend(includes(&text).filter_map(|(_, literal)| resolve(file, literal)));
         }
         Ok(Self {
-            symlinks: own()
-                .filter(|file| is_symlink(&folder.join(file)))
-                .cloned()
-                .collect(),
-            absent: own()
-                .filter(|file| !folder.join(file).exists())
-                .cloned()
-                .collect(),
+            symlinks: own().filter(|file| is_symlink(&folder.join(file))).cloned().collect(),
+            absent: own().filter(|file| !folder.join(file).exists()).cloned().collect(),
             migrations: files_under(&folder, Path::new("migrations"))?,
             included,
             // A backend on SQL has its statements in `sql.rs`, and so a schema.
@@ -98,16 +77,8 @@ impl Contents {
     fn problems(&self) -> Vec<String> {
         let unlisted = |file: &&String| !self.listed.contains(*file);
         let mut problems = Vec::new();
-        problems.extend(
-            self.symlinks
-                .iter()
-                .map(|file| format!("{file} is a symlink")),
-        );
-        problems.extend(
-            self.absent
-                .iter()
-                .map(|file| format!("{file} is listed and not there")),
-        );
+        problems.extend(self.symlinks.iter().map(|file| format!("{file} is a symlink")));
+        problems.extend(self.absent.iter().map(|file| format!("{file} is listed and not there")));
         problems.extend(
             self.migrations
                 .iter()
@@ -153,8 +124,7 @@ pub(crate) fn resolve(file: &str, literal: &str) -> Option<String> {
 }
 
 fn is_symlink(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_symlink())
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }
 
 /// Every file under `folder/inside`, relative to `folder`; none where there is no such folder.
@@ -186,9 +156,7 @@ mod tests {
 
     fn contents(change: impl FnOnce(&mut Contents)) -> Vec<String> {
         let mut contents = Contents {
-            listed: owned(&["src/lib.rs", "migrations/0001.sql"])
-                .into_iter()
-                .collect(),
+            listed: owned(&["src/lib.rs", "migrations/0001.sql"]).into_iter().collect(),
             migrations: owned(&["migrations/0001.sql"]),
             included: owned(&["migrations/0001.sql"]),
             needs_migrations: true,
@@ -207,14 +175,8 @@ mod tests {
     fn each_lack_is_named() {
         type Change = fn(&mut Contents);
         let cases: [(Change, &str); 5] = [
-            (
-                |it| it.symlinks = owned(&["src/lib.rs"]),
-                "src/lib.rs is a symlink",
-            ),
-            (
-                |it| it.absent = owned(&["src/lib.rs"]),
-                "src/lib.rs is listed and not there",
-            ),
+            (|it| it.symlinks = owned(&["src/lib.rs"]), "src/lib.rs is a symlink"),
+            (|it| it.absent = owned(&["src/lib.rs"]), "src/lib.rs is listed and not there"),
             (
                 |it| it.migrations.push("migrations/0002.sql".to_owned()),
                 "the migration migrations/0002.sql is left out",
@@ -223,10 +185,7 @@ mod tests {
                 |it| it.included.push("src/page.html".to_owned()),
                 "src/page.html is included by a source and left out",
             ),
-            (
-                |it| it.migrations.clear(),
-                "it has sql.rs and no migrations",
-            ),
+            (|it| it.migrations.clear(), "it has sql.rs and no migrations"),
         ];
         for (change, problem) in cases {
             assert_eq!(contents(change), [problem]);
@@ -242,31 +201,19 @@ mod tests {
             [(1, "../migrations/1.sql"), (2, "x"), (2, "y")]
         );
         let cases = [
-            (
-                "src/lib.rs",
-                "../migrations/1.sql",
-                Some("migrations/1.sql"),
-            ),
+            ("src/lib.rs", "../migrations/1.sql", Some("migrations/1.sql")),
             ("src/a/b.rs", "./c.html", Some("src/a/c.html")),
             ("src/lib.rs", "../../../README.md", None),
             ("src/lib.rs", "/etc/passwd", None),
         ];
         for (file, literal, expected) in cases {
-            assert_eq!(
-                resolve(file, literal).as_deref(),
-                expected,
-                "{file} {literal}"
-            );
+            assert_eq!(resolve(file, literal).as_deref(), expected, "{file} {literal}");
         }
     }
 
     #[test]
     fn a_missing_folder_has_no_files() {
-        assert!(
-            files_under(&shell::root(), Path::new("no/such/folder"))
-                .unwrap()
-                .is_empty()
-        );
+        assert!(files_under(&shell::root(), Path::new("no/such/folder")).unwrap().is_empty());
         assert!(
             files_under(&shell::root(), Path::new("xtask/src"))
                 .unwrap()

@@ -47,10 +47,7 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
 
 /// What a command prints to its standard output; its failure is an error.
 pub(crate) fn stdout_of(command: &mut Command) -> Result<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| spelled(command))?;
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| spelled(command))?;
     if !output.status.success() {
         bail!("`{}`: {}", spelled(command), output.status);
     }
@@ -88,14 +85,9 @@ pub(crate) fn stream(command: &mut Command) -> Result<Transcript> {
 
 /// A command as one would type it.
 pub(crate) fn spelled(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn announce(command: &Command) {
@@ -135,10 +127,7 @@ mod tests {
 
     #[test]
     fn colours_are_dropped() {
-        assert_eq!(
-            without_colours("\u{1b}[32;1m   PASS\u{1b}[0m [x] a"),
-            "   PASS [x] a"
-        );
+        assert_eq!(without_colours("\u{1b}[32;1m   PASS\u{1b}[0m [x] a"), "   PASS [x] a");
         assert_eq!(without_colours("plain [x]"), "plain [x]");
     }
 
@@ -146,11 +135,6 @@ mod tests {
     fn both_streams_are_kept() {
         let transcript = stream(&mut cargo(["--version"])).unwrap();
         assert!(transcript.success);
-        assert!(
-            transcript
-                .lines
-                .iter()
-                .any(|line| line.starts_with("cargo "))
-        );
+        assert!(transcript.lines.iter().any(|line| line.starts_with("cargo ")));
     }
 }

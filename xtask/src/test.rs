@@ -35,11 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let report = report(arguments)?;
     report.print();
     println!("{}", report.totals(0));
-    Ok(if report.is_good() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs everything to its end, whatever fails on the way.
@@ -59,13 +55,8 @@ impl Report {
     /// Whoever uses one crate has no neighbour that switches a forgotten feature on.
     fn check_features(&mut self, crates: &[Crate]) -> Result<()> {
         for (name, feature) in feature_sets(crates) {
-            let mut command = shell::cargo([
-                "check",
-                "--quiet",
-                "--lib",
-                "--no-default-features",
-                "--package",
-            ]);
+            let mut command =
+                shell::cargo(["check", "--quiet", "--lib", "--no-default-features", "--package"]);
             command.arg(name);
             if let Some(feature) = feature {
                 command.args(["--features", feature]);
@@ -79,17 +70,9 @@ impl Report {
     fn run_tests(&mut self, arguments: Arguments) -> Result<()> {
         let with_nextest = !arguments.without_nextest && shell::has_cargo_command("nextest");
         let mut command = if with_nextest {
-            let limits = format!(
-                "session:{}",
-                shell::root().join("xtask/nextest.toml").display()
-            );
-            let mut command = shell::cargo([
-                "nextest",
-                "run",
-                "--workspace",
-                "--all-features",
-                "--no-fail-fast",
-            ]);
+            let limits = format!("session:{}", shell::root().join("xtask/nextest.toml").display());
+            let mut command =
+                shell::cargo(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
             command.args([
                 "--status-level",
                 "all",
@@ -119,19 +102,10 @@ impl Report {
     }
 
     fn run_doc_tests(&mut self) -> Result<()> {
-        let mut command = shell::cargo([
-            "test",
-            "--doc",
-            "--workspace",
-            "--all-features",
-            "--no-fail-fast",
-        ]);
+        let mut command =
+            shell::cargo(["test", "--doc", "--workspace", "--all-features", "--no-fail-fast"]);
         let transcript = shell::stream(&mut command)?;
-        self.take(
-            &command,
-            transcript.success,
-            results::of_libtest(&transcript.lines),
-        );
+        self.take(&command, transcript.success, results::of_libtest(&transcript.lines));
         Ok(())
     }
 
@@ -141,8 +115,7 @@ impl Report {
         let unexplained = !success && results.failed() == 0;
         self.finish(command, success, unexplained);
         if let Some(problem) = results.inconsistency().filter(|_| !unexplained) {
-            self.problems
-                .push(format!("`{}`: {problem}", shell::spelled(command)));
+            self.problems.push(format!("`{}`: {problem}", shell::spelled(command)));
         }
         self.results.add(results);
     }
@@ -162,9 +135,9 @@ impl Report {
                 self.problems.extend(self.matrix.gaps(&laws, crates));
                 self.matrix.expect(&laws);
             }
-            Err(error) => self
-                .problems
-                .push(format!("nobody knows which laws there are: {error:#}")),
+            Err(error) => {
+                self.problems.push(format!("nobody knows which laws there are: {error:#}"));
+            }
         }
     }
 
@@ -174,9 +147,7 @@ impl Report {
         }
         let skipped = self.results.skipped();
         if skipped > 0 && in_ci {
-            self.problems.push(format!(
-                "{skipped} tests were skipped, which CI does not accept"
-            ));
+            self.problems.push(format!("{skipped} tests were skipped, which CI does not accept"));
         }
     }
 
@@ -228,10 +199,7 @@ fn feature_sets(crates: &[Crate]) -> Vec<(&str, Option<&str>)> {
         .iter()
         .filter(|member| member.has_library && !member.features.is_empty())
         .flat_map(|member| {
-            let single = member
-                .features
-                .iter()
-                .filter(|feature| *feature != "default");
+            let single = member.features.iter().filter(|feature| *feature != "default");
             std::iter::once(None)
                 .chain(single.map(|feature| Some(feature.as_str())))
                 .map(|feature| (member.name.as_str(), feature))
@@ -245,10 +213,7 @@ mod tests {
 
     fn report_of(lines: &[&str]) -> Report {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        Report {
-            results: results::of_libtest(&lines),
-            ..Report::default()
-        }
+        Report { results: results::of_libtest(&lines), ..Report::default() }
     }
 
     #[test]
@@ -289,20 +254,15 @@ mod tests {
 
     #[test]
     fn each_feature_is_checked_alone() {
-        let features = ["cleanup-job", "default", "tokio"]
-            .map(str::to_owned)
-            .to_vec();
+        let features = ["cleanup-job", "default", "tokio"].map(str::to_owned).to_vec();
         let core = Crate {
             name: "session-core".to_owned(),
             has_library: true,
             features,
             ..Crate::default()
         };
-        let plain = Crate {
-            name: "session-axum".to_owned(),
-            has_library: true,
-            ..Crate::default()
-        };
+        let plain =
+            Crate { name: "session-axum".to_owned(), has_library: true, ..Crate::default() };
         let expected =
             [None, Some("cleanup-job"), Some("tokio")].map(|feature| ("session-core", feature));
         assert_eq!(feature_sets(&[core, plain]), expected);

@@ -46,10 +46,8 @@ const LINE_RULES: &[(&str, LineRule)] = &[
 ];
 
 /// Rules about one file as a whole.
-const FILE_RULES: &[(&str, FileRule)] = &[
-    ("module-docs", shape::module_docs),
-    ("file-length", shape::file_length),
-];
+const FILE_RULES: &[(&str, FileRule)] =
+    &[("module-docs", shape::module_docs), ("file-length", shape::file_length)];
 
 /// Rules about one crate's manifest.
 const CRATE_RULES: &[(&str, CrateRule)] = &[
@@ -87,11 +85,7 @@ pub(crate) fn run() -> Result<()> {
     if !findings.is_empty() {
         bail!("{} findings", findings.len());
     }
-    println!(
-        "tidy: {} files in {} crates keep every rule",
-        tree.files.len(),
-        crates.len()
-    );
+    println!("tidy: {} files in {} crates keep every rule", tree.files.len(), crates.len());
     Ok(())
 }
 
@@ -99,9 +93,7 @@ fn check(tree: &Tree, crates: &[Crate]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         for (rule, find) in LINE_RULES {
-            let hits = find(file)
-                .into_iter()
-                .filter(|(line, _)| !file.is_excused(*line));
+            let hits = find(file).into_iter().filter(|(line, _)| !file.is_excused(*line));
             findings.extend(hits.map(|(line, message)| Finding {
                 rule,
                 path: file.path.clone(),
@@ -120,9 +112,7 @@ fn check(tree: &Tree, crates: &[Crate]) -> Vec<Finding> {
     }
     for member in crates {
         let of_manifest = CRATE_RULES.iter().map(|(rule, find)| (rule, find(member)));
-        let of_files = CRATE_FILE_RULES
-            .iter()
-            .map(|(rule, find)| (rule, find(member, tree)));
+        let of_files = CRATE_FILE_RULES.iter().map(|(rule, find)| (rule, find(member, tree)));
         for (rule, messages) in of_manifest.chain(of_files) {
             let path = || member.folder.clone();
             findings.extend(messages.into_iter().map(|message| Finding {
@@ -138,12 +128,7 @@ fn check(tree: &Tree, crates: &[Crate]) -> Vec<Finding> {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            rule,
-            path,
-            line,
-            message,
-        } = self;
+        let Self { rule, path, line, message } = self;
         match line {
             Some(line) => write!(formatter, "{path}:{line}: [{rule}] {message}"),
             None => write!(formatter, "{path}: [{rule}] {message}"),
@@ -174,9 +159,8 @@ mod tests {
             "//! Tests.\nfn a() { sleep(x) } // tidy-allow: the clock under test is the system's\n";
         let hollow = "//! Tests.\nfn a() { sleep(x) } // tidy-allow:\n";
         for (text, findings) in [(bad, 1), (excused, 0), (hollow, 1)] {
-            let tree = Tree {
-                files: vec![SourceFile::new("crates/session-core/tests/it.rs", text)],
-            };
+            let tree =
+                Tree { files: vec![SourceFile::new("crates/session-core/tests/it.rs", text)] };
             assert_eq!(check(&tree, &[]).len(), findings, "{text}");
         }
     }

@@ -39,10 +39,7 @@ pub(crate) const ROLES: [(&str, Role); 9] = [
 
 impl Role {
     pub(crate) fn of(name: &str) -> Option<Self> {
-        ROLES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, role)| *role)
+        ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
     }
 
     pub(crate) fn is_published(self) -> bool {
@@ -94,11 +91,8 @@ pub(crate) fn crates() -> Result<Vec<Crate>> {
         .exec()
         .context("cargo metadata, which says what the workspace holds")?;
     let root = metadata.workspace_root.as_std_path().to_path_buf();
-    let mut crates: Vec<Crate> = metadata
-        .packages
-        .iter()
-        .map(|package| describe(package, &root))
-        .collect();
+    let mut crates: Vec<Crate> =
+        metadata.packages.iter().map(|package| describe(package, &root)).collect();
     crates.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(crates)
 }
@@ -109,17 +103,12 @@ fn describe(package: &Package, root: &PathBuf) -> Crate {
         .parent()
         .map(|folder| folder.as_std_path().to_path_buf())
         .unwrap_or_default();
-    let folder = folder
-        .strip_prefix(root)
-        .map_or(folder.clone(), PathBuf::from);
+    let folder = folder.strip_prefix(root).map_or(folder.clone(), PathBuf::from);
     Crate {
         name: package.name.to_string(),
         folder: folder.to_string_lossy().replace('\\', "/"),
         // `publish = false` arrives as a list of no registries.
-        published: package
-            .publish
-            .as_ref()
-            .is_none_or(|registries| !registries.is_empty()),
+        published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
         description: package.description.clone(),
         license: package.license.clone(),
         repository: package.repository.clone(),
@@ -150,11 +139,6 @@ mod tests {
         assert_eq!(xtask.folder, "xtask");
         assert_eq!(xtask.role(), Some(Role::Automation));
         assert!(!xtask.published);
-        assert!(
-            xtask
-                .dependencies
-                .iter()
-                .any(|dependency| dependency.name == "clap")
-        );
+        assert!(xtask.dependencies.iter().any(|dependency| dependency.name == "clap"));
     }
 }

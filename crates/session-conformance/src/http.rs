@@ -12,7 +12,7 @@
 //! Then [`http_laws!`](crate::http_laws) makes a test of each law. Put it into
 //! `mod http_laws { mod <adapter>_over_<backend> { … } }`:
 //!
-//! ```ignore
+//! ```text
 //! mod http_laws {
 //!     mod axum_over_memory {
 //!         // `make` is an `async fn() -> impl Harness`.

@@ -15,7 +15,6 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 impl SessionStore {
     /// A job that purges expired sessions every 15 minutes. It does nothing until it is
     /// [run](CleanupJob::run_until) or [spawned](CleanupJob::spawn).
-    #[must_use]
     pub fn cleanup_job(&self) -> CleanupJob {
         CleanupJob { store: self.clone(), interval: INTERVAL }
     }

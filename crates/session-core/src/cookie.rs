@@ -253,9 +253,9 @@ impl CookieRules {
     /// A `Set-Cookie` value that stores `value` for `max_age`, or with `None` until the browser
     /// ends. Marked sensitive: it is not shown by `Debug` nor kept in HTTP/2's compression tables.
     ///
-    /// - `Max-Age` is in whole seconds, rounded down, because a browser must not go on showing a
-    ///   token that is dead; but at least 1, because 0 is a removal, and what ends this very second
-    ///   is for the server to refuse.
+    /// - `Max-Age` is in whole seconds, rounded up: a session made a moment ago then says the lifetime
+    ///   that was configured, and what ends within the second is for the server to refuse. At least
+    ///   1, because 0 is a removal.
     /// - It is capped to [`MAX_COOKIE_AGE`].
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
@@ -268,7 +268,8 @@ impl CookieRules {
         }
         let mut cookie = self.builder(value);
         if let Some(age) = max_age {
-            let seconds = age.min(MAX_COOKIE_AGE).as_secs().max(1);
+            let age = age.min(MAX_COOKIE_AGE);
+            let seconds = (age.as_secs() + u64::from(age.subsec_nanos() > 0)).max(1);
             cookie = cookie.max_age(::cookie::time::Duration::seconds(seconds.cast_signed()));
         }
         self.header(&cookie.build())
@@ -562,8 +563,8 @@ mod tests {
         let plain = rules("_session", |_| {});
         check_header("default", &plain.set("ab", Some(DAY)), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=86400");
         check_header("until the browser ends", &plain.set("ab", None), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/");
-        check_header("rounded down", &plain.set("ab", Some(Duration::from_millis(2999))), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2");
-        check_header("at least 1", &plain.set("ab", Some(Duration::from_millis(1))), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1");
+        check_header("rounded up", &plain.set("ab", Some(Duration::from_millis(2001))), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3");
+        check_header("at least 1", &plain.set("ab", Some(Duration::ZERO)), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1");
         check_header("zero", &plain.set("ab", Some(Duration::ZERO)), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1");
         check_header("400 days", &plain.set("ab", Some(Duration::MAX)), "_session=ab; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=34560000");
         check_header("signed", &plain.set("a0.B-_", None), "_session=a0.B-_; HttpOnly; SameSite=Lax; Secure; Path=/");

@@ -89,7 +89,10 @@ impl FromStr for SessionId {
 
     /// Reads a ULID in either case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ulid::from_string(text).map(Self).map_err(|_| InvalidId)
+        let id = Ulid::from_string(text).map(Self).map_err(|_| InvalidId)?;
+        // 26 such characters hold 130 bits and a ULID 128: what does not read back is none, or one
+        // session would have several names.
+        if id.to_string().eq_ignore_ascii_case(text) { Ok(id) } else { Err(InvalidId) }
     }
 }
 
@@ -240,6 +243,21 @@ mod tests {
         assert!(ids.is_sorted());
         assert_eq!(ids[0].to_string().parse::<SessionId>().unwrap(), ids[0]);
         assert_eq!(SessionId::from_bytes(ids[0].to_bytes()), ids[0]);
+    }
+
+    #[test]
+    fn an_id_has_one_name() {
+        for (name, text, fine) in [
+            ("the first", "00000000000000000000000000", true),
+            ("the last", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", true),
+            ("in small letters", "7zzzzzzzzzzzzzzzzzzzzzzzzz", true),
+            ("more than 128 bits", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", false),
+            ("all of 130 bits", "ZZZZZZZZZZZZZZZZZZZZZZZZZZ", false),
+            ("no such digit", "UUUUUUUUUUUUUUUUUUUUUUUUUU", false),
+            ("empty", "", false),
+        ] {
+            assert_eq!(text.parse::<SessionId>().is_ok(), fine, "{name}");
+        }
     }
 
     #[test]

@@ -25,10 +25,7 @@ impl Matrix {
         for (name, ending) in tests {
             // A law that was skipped did not hold: it is missing.
             if let Some((kind, subject, law)) = law_of(name).filter(|_| ending != Ending::Skipped) {
-                let laws = matrix
-                    .subjects
-                    .entry((kind, subject.to_owned()))
-                    .or_default();
+                let laws = matrix.subjects.entry((kind, subject.to_owned())).or_default();
                 *laws.entry(law.to_owned()).or_insert(true) &= ending == Ending::Passed;
             }
         }
@@ -38,10 +35,7 @@ impl Matrix {
     /// The suite's own laws are what counts; another test in the same module is no law.
     pub(crate) fn expect(&mut self, laws: &[Law]) {
         for ((kind, _), held) in &mut self.subjects {
-            held.retain(|name, _| {
-                laws.iter()
-                    .any(|law| law.kind == *kind && law.name == *name)
-            });
+            held.retain(|name, _| laws.iter().any(|law| law.kind == *kind && law.name == *name));
         }
         for law in laws {
             *self.expected.entry(law.kind).or_default() += 1;
@@ -52,9 +46,8 @@ impl Matrix {
     pub(crate) fn gaps(&self, laws: &[Law], crates: &[Crate]) -> Vec<String> {
         let mut gaps = Vec::new();
         for ((kind, subject), seen) in &self.subjects {
-            let missing = laws
-                .iter()
-                .filter(|law| law.kind == *kind && !seen.contains_key(&law.name));
+            let missing =
+                laws.iter().filter(|law| law.kind == *kind && !seen.contains_key(&law.name));
             gaps.extend(
                 missing.map(|law| format!("{subject} was not held to the {kind} law {}", law.name)),
             );
@@ -81,10 +74,7 @@ impl Matrix {
             return "-".to_owned();
         };
         let held = laws.values().filter(|held| **held).count();
-        let expected = self
-            .expected
-            .get(&kind)
-            .map_or_else(|| "?".to_owned(), ToString::to_string);
+        let expected = self.expected.get(&kind).map_or_else(|| "?".to_owned(), ToString::to_string);
         format!("{held}/{expected}")
     }
 }
@@ -94,10 +84,9 @@ fn obligation(member: &Crate) -> Option<(Kind, String)> {
     match member.role()? {
         Role::Core => Some((Kind::Backend, "memory".to_owned())),
         Role::Backend => Some((Kind::Backend, member.short_name().to_owned())),
-        Role::Adapter => Some((
-            Kind::Request,
-            format!("{}{ADAPTER_AND_BACKEND}", member.short_name()),
-        )),
+        Role::Adapter => {
+            Some((Kind::Request, format!("{}{ADAPTER_AND_BACKEND}", member.short_name())))
+        }
         Role::Conformance | Role::Application | Role::Automation => None,
     }
 }
@@ -105,14 +94,11 @@ fn obligation(member: &Crate) -> Option<(Kind, String)> {
 fn law_of(name: &str) -> Option<(Kind, &str, &str)> {
     let path = name.rsplit(' ').next()?;
     let segments: Vec<&str> = path.split("::").collect();
-    let (at, kind) = segments
-        .iter()
-        .enumerate()
-        .find_map(|(at, segment)| match *segment {
-            "backend_laws" => Some((at, Kind::Backend)),
-            "http_laws" => Some((at, Kind::Request)),
-            _ => None,
-        })?;
+    let (at, kind) = segments.iter().enumerate().find_map(|(at, segment)| match *segment {
+        "backend_laws" => Some((at, Kind::Backend)),
+        "http_laws" => Some((at, Kind::Request)),
+        _ => None,
+    })?;
     match &segments[at + 1..] {
         [subject, .., law] => Some((kind, subject, law)),
         _ => None,
@@ -120,9 +106,7 @@ fn law_of(name: &str) -> Option<(Kind, &str, &str)> {
 }
 
 fn parts(subject: &str) -> (&str, &str) {
-    subject
-        .split_once(ADAPTER_AND_BACKEND)
-        .unwrap_or((subject, "(unnamed)"))
+    subject.split_once(ADAPTER_AND_BACKEND).unwrap_or((subject, "(unnamed)"))
 }
 
 /// A row for each backend; a column for its own laws and one for each adapter over it.
@@ -147,19 +131,11 @@ impl fmt::Display for Matrix {
             write!(formatter, "{:>20}", format!("requests, {adapter}"))?;
         }
         for backend in backends {
-            write!(
-                formatter,
-                "\n  {backend:<24}{:>14}",
-                self.cell(Kind::Backend, backend)
-            )?;
+            write!(formatter, "\n  {backend:<24}{:>14}", self.cell(Kind::Backend, backend))?;
             for adapter in &adapters {
                 // A subject that names no backend stands under its own name alone.
                 let joined = format!("{adapter}{ADAPTER_AND_BACKEND}{backend}");
-                let subject = if backend == "(unnamed)" {
-                    *adapter
-                } else {
-                    &joined
-                };
+                let subject = if backend == "(unnamed)" { *adapter } else { &joined };
                 write!(formatter, "{:>20}", self.cell(Kind::Request, subject))?;
             }
         }
@@ -172,17 +148,11 @@ mod tests {
     use super::*;
 
     fn law(kind: Kind, name: &str) -> Law {
-        Law {
-            kind,
-            name: name.to_owned(),
-        }
+        Law { kind, name: name.to_owned() }
     }
 
     fn member(name: &str) -> Crate {
-        Crate {
-            name: name.to_owned(),
-            ..Crate::default()
-        }
+        Crate { name: name.to_owned(), ..Crate::default() }
     }
 
     #[test]
@@ -215,33 +185,16 @@ mod tests {
             ("x backend_laws::sqlite::two", Ending::Skipped),
             ("x http_laws::axum_over_sqlite::three", Ending::Failed),
         ];
-        let laws = [
-            law(Kind::Backend, "one"),
-            law(Kind::Backend, "two"),
-            law(Kind::Request, "three"),
-        ];
-        let crates = [
-            "session-core",
-            "session-sqlite",
-            "session-axum",
-            "session-salvo",
-            "session-demo",
-        ]
-        .map(member);
+        let laws =
+            [law(Kind::Backend, "one"), law(Kind::Backend, "two"), law(Kind::Request, "three")];
+        let crates =
+            ["session-core", "session-sqlite", "session-axum", "session-salvo", "session-demo"]
+                .map(member);
         let gaps = Matrix::of(tests.into_iter()).gaps(&laws, &crates);
         assert_eq!(gaps.len(), 3, "{gaps:?}");
-        assert!(
-            gaps[0].contains("sqlite was not held to the backend law two"),
-            "{gaps:?}"
-        );
-        assert!(
-            gaps[1].contains("session-core was held to no backend law"),
-            "{gaps:?}"
-        );
-        assert!(
-            gaps[2].contains("session-salvo was held to no request law"),
-            "{gaps:?}"
-        );
+        assert!(gaps[0].contains("sqlite was not held to the backend law two"), "{gaps:?}");
+        assert!(gaps[1].contains("session-core was held to no backend law"), "{gaps:?}");
+        assert!(gaps[2].contains("session-salvo was held to no request law"), "{gaps:?}");
     }
 
     #[test]

@@ -23,9 +23,7 @@ pub(crate) struct Results {
 
 impl Results {
     pub(crate) fn tests(&self) -> impl Iterator<Item = (&str, Ending)> {
-        self.tests
-            .iter()
-            .map(|(name, ending)| (name.as_str(), *ending))
+        self.tests.iter().map(|(name, ending)| (name.as_str(), *ending))
     }
 
     pub(crate) fn passed(&self) -> usize {
@@ -49,9 +47,7 @@ impl Results {
     }
 
     fn that(&self, wanted: Ending) -> impl Iterator<Item = &str> {
-        self.tests()
-            .filter(move |(_, ending)| *ending == wanted)
-            .map(|(name, _)| name)
+        self.tests().filter(move |(_, ending)| *ending == wanted).map(|(name, _)| name)
     }
 
     /// Why the run's own summary and its lines do not agree, where they do not.
@@ -119,18 +115,13 @@ fn nextest_line(line: &str) -> Option<(String, Ending)> {
     };
     let (time, rest) = rest.split_once(']')?;
     let is_time = time.trim().is_empty()
-        || time
-            .trim()
-            .strip_suffix('s')
-            .is_some_and(|time| time.parse::<f64>().is_ok());
+        || time.trim().strip_suffix('s').is_some_and(|time| time.parse::<f64>().is_ok());
     if !is_time {
         return None;
     }
     let rest = rest.trim_start();
-    let rest = rest
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'))
-        .map_or(rest, |(_, rest)| rest);
+    let rest =
+        rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
     let mut words = rest.split_whitespace();
     let (binary, name) = (words.next()?, words.next()?);
     Some((format!("{binary} {name}"), ending))
@@ -138,16 +129,8 @@ fn nextest_line(line: &str) -> Option<(String, Ending)> {
 
 /// The count in `Summary [   4.199s] 5 tests run: 2 passed, …` or in `… 3/5 tests run: …`.
 fn tests_run(line: &str) -> Option<usize> {
-    let (_, rest) = line
-        .trim_start()
-        .strip_prefix("Summary [")?
-        .split_once(']')?;
-    rest.split_whitespace()
-        .next()?
-        .split('/')
-        .next()?
-        .parse()
-        .ok()
+    let (_, rest) = line.trim_start().strip_prefix("Summary [")?.split_once(']')?;
+    rest.split_whitespace().next()?.split('/').next()?.parse().ok()
 }
 
 /// Lines such as `test backend_laws::sqlite::create_then_find ... ok`, counted by the `test result:` lines.
@@ -178,15 +161,8 @@ fn libtest_line(line: &str) -> Option<(String, Ending)> {
 
 /// The number before a word of `ok. 12 passed; 0 failed; 1 ignored; …`.
 fn count(totals: &str, word: &str) -> usize {
-    let words: Vec<&str> = totals
-        .split([' ', ';', '.'])
-        .filter(|word| !word.is_empty())
-        .collect();
-    words
-        .windows(2)
-        .find(|pair| pair[1] == word)
-        .and_then(|pair| pair[0].parse().ok())
-        .unwrap_or(0)
+    let words: Vec<&str> = totals.split([' ', ';', '.']).filter(|word| !word.is_empty()).collect();
+    words.windows(2).find(|pair| pair[1] == word).and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -217,14 +193,8 @@ mod tests {
     #[test]
     fn nextest_is_read() {
         let results = of_nextest(&lines(NEXTEST));
-        assert_eq!(
-            (results.passed(), results.failed(), results.skipped()),
-            (2, 3, 1)
-        );
-        assert_eq!(
-            results.failures().collect::<Vec<_>>(),
-            ["nx t::b", "nx t::e", "nx t::s"]
-        );
+        assert_eq!((results.passed(), results.failed(), results.skipped()), (2, 3, 1));
+        assert_eq!(results.failures().collect::<Vec<_>>(), ["nx t::b", "nx t::e", "nx t::s"]);
         assert_eq!(results.skips().collect::<Vec<_>>(), ["nx t::c"]);
         assert_eq!(results.inconsistency(), None);
     }
@@ -250,15 +220,8 @@ test broken ... FAILED
 test result: FAILED. 3 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
 test result: ok. 10 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
         let results = of_libtest(&lines(text));
-        assert_eq!(
-            (results.passed(), results.failed(), results.skipped()),
-            (13, 1, 1)
-        );
-        assert!(
-            results
-                .tests()
-                .any(|test| test == ("panics", Ending::Passed))
-        );
+        assert_eq!((results.passed(), results.failed(), results.skipped()), (13, 1, 1));
+        assert!(results.tests().any(|test| test == ("panics", Ending::Passed)));
         assert_eq!(results.failures().collect::<Vec<_>>(), ["broken"]);
         assert_eq!(results.skips().collect::<Vec<_>>(), ["slow"]);
     }

@@ -6,50 +6,17 @@ use crate::workspace::{Crate, ROLES, Role};
 const FRAMEWORKS: &[(&str, &[&str])] = &[
     (
         "axum",
-        &[
-            "axum",
-            "axum-core",
-            "axum-extra",
-            "tower",
-            "tower-http",
-            "tower-layer",
-            "tower-service",
-        ],
+        &["axum", "axum-core", "axum-extra", "tower", "tower-http", "tower-layer", "tower-service"],
     ),
-    (
-        "salvo",
-        &["salvo", "salvo_core", "salvo_extra", "salvo-jwt-auth"],
-    ),
-    (
-        "another framework",
-        &["actix-web", "hyper", "hyper-util", "poem", "rocket", "warp"],
-    ),
+    ("salvo", &["salvo", "salvo_core", "salvo_extra", "salvo-jwt-auth"]),
+    ("another framework", &["actix-web", "hyper", "hyper-util", "poem", "rocket", "warp"]),
 ];
 
 /// What each backend is for: the crates of one driver.
 const DRIVERS: &[(&str, &[&str])] = &[
-    (
-        "sqlx",
-        &[
-            "sqlx",
-            "sqlx-core",
-            "sqlx-postgres",
-            "sqlx-sqlite",
-            "libsqlite3-sys",
-        ],
-    ),
+    ("sqlx", &["sqlx", "sqlx-core", "sqlx-postgres", "sqlx-sqlite", "libsqlite3-sys"]),
     ("redis", &["redis"]),
-    (
-        "another driver",
-        &[
-            "diesel",
-            "fred",
-            "mongodb",
-            "rusqlite",
-            "sea-orm",
-            "tokio-postgres",
-        ],
-    ),
+    ("another driver", &["diesel", "fred", "mongodb", "rusqlite", "sea-orm", "tokio-postgres"]),
 ];
 
 /// A crate that nobody entered has no rules.
@@ -106,23 +73,14 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         .iter()
         .filter(|dependency| ROLES.iter().any(|(name, _)| *name == dependency.name));
     let foreign = ours.filter(|dependency| !may_know(&dependency.name));
-    foreign
-        .map(|dependency| format!("depends on {}", dependency.name))
-        .collect()
+    foreign.map(|dependency| format!("depends on {}", dependency.name)).collect()
 }
 
 fn families(member: &Crate, known: &[(&'static str, &[&str])]) -> Vec<&'static str> {
     let uses = |crates: &[&str]| {
-        member
-            .dependencies
-            .iter()
-            .any(|dependency| crates.contains(&dependency.name.as_str()))
+        member.dependencies.iter().any(|dependency| crates.contains(&dependency.name.as_str()))
     };
-    known
-        .iter()
-        .filter(|(_, crates)| uses(crates))
-        .map(|(family, _)| *family)
-        .collect()
+    known.iter().filter(|(_, crates)| uses(crates)).map(|(family, _)| *family).collect()
 }
 
 fn none_of(what: &str, found: &[&str]) -> Option<String> {
@@ -130,11 +88,7 @@ fn none_of(what: &str, found: &[&str]) -> Option<String> {
 }
 
 fn exactly_one(what: &str, found: &[&str]) -> Option<String> {
-    let spelled = if found.is_empty() {
-        "none".to_owned()
-    } else {
-        found.join(", ")
-    };
+    let spelled = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
     (found.len() != 1).then(|| format!("depends on {spelled} where one {what} is expected"))
 }
 
@@ -170,41 +124,17 @@ mod tests {
             ("session-sqlite", &["session-core"], 1),
             ("session-sqlite", &["session-core", "sqlx", "redis"], 1),
             ("session-sqlite", &["session-core", "sqlx", "axum"], 1),
-            (
-                "session-redis",
-                &["session-core", "redis", "session-conformance"],
-                1,
-            ),
-            (
-                "session-axum",
-                &["session-core", "axum-core", "tower-layer", "tower-service"],
-                0,
-            ),
-            (
-                "session-axum",
-                &["session-core", "axum-core", "salvo_core"],
-                1,
-            ),
-            (
-                "session-axum",
-                &["session-core", "axum-core", "session-sqlite", "sqlx"],
-                2,
-            ),
+            ("session-redis", &["session-core", "redis", "session-conformance"], 1),
+            ("session-axum", &["session-core", "axum-core", "tower-layer", "tower-service"], 0),
+            ("session-axum", &["session-core", "axum-core", "salvo_core"], 1),
+            ("session-axum", &["session-core", "axum-core", "session-sqlite", "sqlx"], 2),
             ("session-salvo", &["session-core", "salvo_core"], 0),
-            (
-                "session-demo",
-                &["session-axum", "session-sqlite", "axum", "sqlx"],
-                0,
-            ),
+            ("session-demo", &["session-axum", "session-sqlite", "axum", "sqlx"], 0),
             ("xtask", &["session-conformance"], 1),
         ];
         for (name, dependencies, count) in cases {
             let problems = direction(&member(name, dependencies));
-            assert_eq!(
-                problems.len(),
-                count,
-                "{name} on {dependencies:?}: {problems:?}"
-            );
+            assert_eq!(problems.len(), count, "{name} on {dependencies:?}: {problems:?}");
         }
     }
 

@@ -80,22 +80,12 @@ mod tests {
         for rule in [folder_name, publishing, complete] {
             assert_eq!(rule(&good()), Vec::<String>::new());
         }
-        assert_eq!(
-            readme_named(&good(), &Tree::default()),
-            Vec::<String>::new()
-        );
+        assert_eq!(readme_named(&good(), &Tree::default()), Vec::<String>::new());
     }
 
     #[test]
     fn folders_under_other_names() {
-        assert_eq!(
-            folder_name(&Crate {
-                folder: "crates/core".to_owned(),
-                ..good()
-            })
-            .len(),
-            1
-        );
+        assert_eq!(folder_name(&Crate { folder: "crates/core".to_owned(), ..good() }).len(), 1);
         assert_eq!(
             folder_name(&Crate {
                 name: "xtask".to_owned(),
@@ -109,57 +99,23 @@ mod tests {
 
     #[test]
     fn published_by_oversight() {
-        assert_eq!(
-            publishing(&Crate {
-                name: "session-demo".to_owned(),
-                ..good()
-            })
-            .len(),
-            1
-        );
-        assert_eq!(
-            publishing(&Crate {
-                published: false,
-                ..good()
-            })
-            .len(),
-            1
-        );
+        assert_eq!(publishing(&Crate { name: "session-demo".to_owned(), ..good() }).len(), 1);
+        assert_eq!(publishing(&Crate { published: false, ..good() }).len(), 1);
     }
 
     #[test]
     fn incomplete_manifests() {
-        let bare = Crate {
-            name: "session-core".to_owned(),
-            published: true,
-            ..Crate::default()
-        };
+        let bare = Crate { name: "session-core".to_owned(), published: true, ..Crate::default() };
         assert_eq!(complete(&bare).len(), 4);
-        assert_eq!(
-            complete(&Crate {
-                description: Some(" ".to_owned()),
-                ..good()
-            })
-            .len(),
-            1
-        );
+        assert_eq!(complete(&Crate { description: Some(" ".to_owned()), ..good() }).len(), 1);
     }
 
     #[test]
     fn forgotten_readmes() {
-        let tree = Tree {
-            files: vec![SourceFile::new("crates/session-core/README.md", "")],
-        };
+        let tree = Tree { files: vec![SourceFile::new("crates/session-core/README.md", "")] };
         assert_eq!(readme_named(&good(), &tree).len(), 1);
         assert_eq!(
-            readme_named(
-                &Crate {
-                    readme: Some("README.md".to_owned()),
-                    ..good()
-                },
-                &tree
-            )
-            .len(),
+            readme_named(&Crate { readme: Some("README.md".to_owned()), ..good() }, &tree).len(),
             0
         );
     }

@@ -13,11 +13,7 @@ pub(crate) fn module_docs(file: &SourceFile) -> Option<String> {
         let is_comment = line.starts_with("//") && !line.starts_with("//!");
         line.is_empty() || line.starts_with("#!") || is_comment
     };
-    let first = file
-        .text
-        .lines()
-        .map(str::trim)
-        .find(|line| !is_preamble(line));
+    let first = file.text.lines().map(str::trim).find(|line| !is_preamble(line));
     let has_docs = first.is_some_and(|line| line.starts_with("//!") && line.len() > "//!".len());
     (!has_docs).then(|| "begins with no `//!` line that says what it is for".to_owned())
 }
@@ -26,9 +22,8 @@ pub(crate) fn module_docs(file: &SourceFile) -> Option<String> {
 const MOST_LINES: usize = 450;
 
 pub(crate) fn file_length(file: &SourceFile) -> Option<String> {
-    let lines = file
-        .first_line_of_unit_tests()
-        .map_or(file.text.lines().count(), |tests| tests - 1);
+    let lines =
+        file.first_line_of_unit_tests().map_or(file.text.lines().count(), |tests| tests - 1);
     let counts = file.is_our_rust() && file.path.contains("/src/");
     (counts && lines > MOST_LINES)
         .then(|| format!("{lines} lines of code, over {MOST_LINES}: split it by subject"))
@@ -61,9 +56,7 @@ pub(crate) fn include_escapes(member: &Crate, tree: &Tree) -> Vec<String> {
     if !member.published {
         return Vec::new();
     }
-    let sources = tree
-        .under(&member.folder)
-        .filter(|(_, file)| file.is_rust());
+    let sources = tree.under(&member.folder).filter(|(_, file)| file.is_rust());
     let escapes = sources.flat_map(|(inside, file)| {
         includes(&file.text)
             .filter(move |(line, literal)| {
@@ -84,18 +77,10 @@ mod tests {
     fn modules_without_docs() {
         let cases = [
             ("crates/a/src/lib.rs", "//! Docs.\n", false),
-            (
-                "crates/a/src/lib.rs",
-                "#![allow(x)]\n\n// Copyright.\n//! Docs.\n",
-                false,
-            ),
+            ("crates/a/src/lib.rs", "#![allow(x)]\n\n// Copyright.\n//! Docs.\n", false),
             ("crates/a/src/lib.rs", "use a::b;\n//! Docs.\n", true),
             ("crates/a/src/lib.rs", "//!\nuse a::b;\n", true),
-            (
-                "crates/a/src/lib.rs",
-                "/// Docs of an item.\nfn a() {}\n",
-                true,
-            ),
+            ("crates/a/src/lib.rs", "/// Docs of an item.\nfn a() {}\n", true),
             ("crates/a/src/lib.rs", "", true),
             ("crates/a/tests/ui/error.rs", "fn main() {}\n", false),
             ("docs/example.rs", "fn main() {}\n", false),
@@ -135,45 +120,27 @@ mod tests {
     }
 
     fn tree(files: &[(&str, &str)]) -> Tree {
-        Tree {
-            files: files
-                .iter()
-                .map(|(path, text)| SourceFile::new(path, text))
-                .collect(),
-        }
+        Tree { files: files.iter().map(|(path, text)| SourceFile::new(path, text)).collect() }
     }
 
     #[test]
     fn backends_without_their_files() {
         let redis = member("session-redis");
         let all = ["lib", "config", "backend", "scripts", "error", "migrate"];
-        let paths: Vec<String> = all
-            .iter()
-            .map(|name| format!("crates/session-redis/src/{name}.rs"))
-            .collect();
+        let paths: Vec<String> =
+            all.iter().map(|name| format!("crates/session-redis/src/{name}.rs")).collect();
         let whole: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
         assert_eq!(backend_files(&redis, &tree(&whole)), Vec::<String>::new());
         assert_eq!(backend_files(&redis, &tree(&whole[..3])).len(), 3);
-        assert_eq!(
-            backend_files(&member("session-axum"), &tree(&[])),
-            Vec::<String>::new()
-        );
+        assert_eq!(backend_files(&member("session-axum"), &tree(&[])), Vec::<String>::new());
     }
 
     #[test]
     fn includes_that_leave_their_crate() {
-        let outside = (
-            "crates/session-core/src/lib.rs",
-            "include_str!(\"../../../README.md\")",
-        );
-        let inside = (
-            "crates/session-core/src/lib.rs",
-            "include_str!(\"../README.md\")",
-        );
-        let neighbour = (
-            "crates/session-core-extra/src/lib.rs",
-            "include_str!(\"../../../README.md\")",
-        );
+        let outside = ("crates/session-core/src/lib.rs", "include_str!(\"../../../README.md\")");
+        let inside = ("crates/session-core/src/lib.rs", "include_str!(\"../README.md\")");
+        let neighbour =
+            ("crates/session-core-extra/src/lib.rs", "include_str!(\"../../../README.md\")");
         for (file, count) in [(outside, 1), (inside, 0), (neighbour, 0)] {
             assert_eq!(
                 include_escapes(&member("session-core"), &tree(&[file])).len(),
@@ -181,13 +148,7 @@ mod tests {
                 "{file:?}"
             );
         }
-        let demo = Crate {
-            published: false,
-            ..member("session-core")
-        };
-        assert_eq!(
-            include_escapes(&demo, &tree(&[outside])),
-            Vec::<String>::new()
-        );
+        let demo = Crate { published: false, ..member("session-core") };
+        assert_eq!(include_escapes(&demo, &tree(&[outside])), Vec::<String>::new());
     }
 }

@@ -15,9 +15,7 @@ pub(crate) fn machine_path(file: &SourceFile) -> Vec<Hit> {
     };
     let hits = file.lines().flat_map(|(number, line)| {
         FOLDERS.into_iter().filter_map(move |folder| {
-            let found = line
-                .match_indices(folder)
-                .any(|(at, _)| begins_path(&line[..at]));
+            let found = line.match_indices(folder).any(|(at, _)| begins_path(&line[..at]));
             found.then(|| (number, format!("`{folder}…` is a path on one machine")))
         })
     });
@@ -39,11 +37,7 @@ pub(crate) fn unfinished_note(file: &SourceFile) -> Vec<Hit> {
 
 /// These panic or print where a user is waiting for an answer.
 pub(crate) fn unfinished_code(file: &SourceFile) -> Vec<Hit> {
-    calls(
-        file,
-        &["todo!", "unimplemented!", "dbg!"],
-        "is not fit to be committed",
-    )
+    calls(file, &["todo!", "unimplemented!", "dbg!"], "is not fit to be committed")
 }
 
 /// A test that does not run holds nothing.
@@ -51,15 +45,10 @@ pub(crate) fn ignored_test(file: &SourceFile) -> Vec<Hit> {
     if file.is_tidy_itself() || !file.is_our_rust() {
         return Vec::new();
     }
-    let ignored = file
-        .code_lines()
-        .filter(|(_, line)| line.contains("#[ignore"));
+    let ignored = file.code_lines().filter(|(_, line)| line.contains("#[ignore"));
     ignored
         .map(|(number, _)| {
-            (
-                number,
-                "an ignored test holds nothing: mend it or remove it".to_owned(),
-            )
+            (number, "an ignored test holds nothing: mend it or remove it".to_owned())
         })
         .collect()
 }
@@ -67,14 +56,9 @@ pub(crate) fn ignored_test(file: &SourceFile) -> Vec<Hit> {
 /// A test that sleeps is slow when it passes and wrong on a busy machine.
 pub(crate) fn sleep_in_test(file: &SourceFile) -> Vec<Hit> {
     let from = first_line_of_tests(file);
-    let hits = calls(
-        file,
-        &["sleep"],
-        "in a test: move the manual clock, or wait for what is awaited",
-    );
-    hits.into_iter()
-        .filter(|(line, _)| from.is_some_and(|from| *line >= from))
-        .collect()
+    let hits =
+        calls(file, &["sleep"], "in a test: move the manual clock, or wait for what is awaited");
+    hits.into_iter().filter(|(line, _)| from.is_some_and(|from| *line >= from)).collect()
 }
 
 /// The line from which on a file holds tests. The suite that tests every backend is a test throughout.
@@ -93,9 +77,7 @@ fn calls(file: &SourceFile, names: &[&str], why: &str) -> Vec<Hit> {
         return Vec::new();
     }
     let hits = file.code_lines().filter_map(|(number, line)| {
-        let name = names
-            .iter()
-            .find(|name| has_word(line, &format!("{name}(")))?;
+        let name = names.iter().find(|name| has_word(line, &format!("{name}(")))?;
         Some((number, format!("`{name}(` {why}")))
     });
     hits.collect()
@@ -144,18 +126,10 @@ mod tests {
         check(
             unfinished_note,
             "crates/a/src/lib.rs",
-            &[
-                ("// TODO: more", true),
-                ("/* FIXME */", true),
-                ("let TODOS = 1;", false),
-            ],
+            &[("// TODO: more", true), ("/* FIXME */", true), ("let TODOS = 1;", false)],
         );
         check(unfinished_note, "docs/a.md", &[("TODO", false)]);
-        check(
-            unfinished_note,
-            "crates/a/migrations/1.sql",
-            &[("-- TODO", true)],
-        );
+        check(unfinished_note, "crates/a/migrations/1.sql", &[("-- TODO", true)]);
     }
 
     #[test]
@@ -175,11 +149,7 @@ mod tests {
         check(
             ignored_test,
             "crates/a/tests/it.rs",
-            &[
-                ("#[ignore]", true),
-                ("  #[ignore = \"slow\"]", true),
-                ("// #[ignore]", false),
-            ],
+            &[("#[ignore]", true), ("  #[ignore = \"slow\"]", true), ("// #[ignore]", false)],
         );
     }
 
@@ -192,11 +162,7 @@ mod tests {
             ("// sleep(1)", false),
         ];
         check(sleep_in_test, "crates/a/tests/it/laws.rs", &cases);
-        check(
-            sleep_in_test,
-            "crates/session-conformance/src/laws.rs",
-            &[("sleep(d)", true)],
-        );
+        check(sleep_in_test, "crates/session-conformance/src/laws.rs", &[("sleep(d)", true)]);
         check(sleep_in_test, "crates/a/src/job.rs", &[("sleep(d)", false)]);
         let mixed = SourceFile::new(
             "crates/a/src/job.rs",

@@ -28,19 +28,14 @@ impl Tree {
             .output()
             .context("git, which says which files belong to the repository")?;
         if !output.status.success() {
-            bail!(
-                "git ls-files: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("git ls-files: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let list = String::from_utf8(output.stdout).context("a file's name is not UTF-8")?;
         let mut files = Vec::new();
         for path in list.split_terminator('\0') {
             let full = root.join(path);
             // A file may be gone that git still lists.
-            let is_file = full
-                .symlink_metadata()
-                .is_ok_and(|metadata| metadata.is_file());
+            let is_file = full.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
             if is_file && let Ok(text) = std::fs::read_to_string(&full) {
                 files.push(SourceFile::new(path, &text));
             }
@@ -68,10 +63,7 @@ const MARKER: &str = "tidy-allow:";
 
 impl SourceFile {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     pub(crate) fn is_rust(&self) -> bool {
@@ -90,37 +82,29 @@ impl SourceFile {
 
     /// The lines, from 1.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 
     /// The lines that are not wholly a comment.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.lines()
-            .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        self.lines().filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
     /// Where the unit tests at the end begin: `#[cfg(test)]`, and a module that is written out there.
     pub(crate) fn first_line_of_unit_tests(&self) -> Option<usize> {
         let begins_module = |line: &str| line.starts_with("mod ") && line.ends_with('{');
-        self.lines()
-            .filter(|(_, line)| *line == "#[cfg(test)]")
-            .map(|(number, _)| number)
-            .find(|number| {
+        self.lines().filter(|(_, line)| *line == "#[cfg(test)]").map(|(number, _)| number).find(
+            |number| {
                 let mut below = self.text.lines().skip(*number);
-                below
-                    .find(|line| !line.starts_with("#["))
-                    .is_some_and(begins_module)
-            })
+                below.find(|line| !line.starts_with("#[")).is_some_and(begins_module)
+            },
+        )
     }
 
     /// Whether a line carries a reason, or the line above it does.
     pub(crate) fn is_excused(&self, line: usize) -> bool {
         let gives_reason = |line: &str| {
-            line.split_once(MARKER)
-                .is_some_and(|(_, reason)| !reason.trim().is_empty())
+            line.split_once(MARKER).is_some_and(|(_, reason)| !reason.trim().is_empty())
         };
         self.lines()
             .filter(|(number, _)| *number == line || number + 1 == line)
@@ -184,10 +168,7 @@ impl Allowances {
                 rule: "stale-allowance",
                 path: ALLOWANCES.to_owned(),
                 line: Some(allowance.line),
-                message: format!(
-                    "{} keeps the rule `{}` by now",
-                    allowance.path, allowance.rule
-                ),
+                message: format!("{} keeps the rule `{}` by now", allowance.path, allowance.rule),
             })
             .collect();
         let mut kept = findings;
@@ -206,37 +187,22 @@ mod tests {
         let cases = [
             ("a\n#[cfg(test)]\nmod tests {\n", Some(2)),
             ("#[cfg(test)]\n#[allow(x)]\nmod tests {\n", Some(1)),
-            (
-                "#[cfg(test)]\nuse a::b;\n#[cfg(test)]\nmod tests {\n",
-                Some(3),
-            ),
+            ("#[cfg(test)]\nuse a::b;\n#[cfg(test)]\nmod tests {\n", Some(3)),
             ("#[cfg(test)]\nmod tests;\nfn a() {}\n", None),
         ];
         for (text, line) in cases {
-            assert_eq!(
-                SourceFile::new("a.rs", text).first_line_of_unit_tests(),
-                line,
-                "{text:?}"
-            );
+            assert_eq!(SourceFile::new("a.rs", text).first_line_of_unit_tests(), line, "{text:?}");
         }
     }
 
     fn finding(path: &str) -> Finding {
-        Finding {
-            rule: "file-length",
-            path: path.to_owned(),
-            line: None,
-            message: String::new(),
-        }
+        Finding { rule: "file-length", path: path.to_owned(), line: None, message: String::new() }
     }
 
     #[test]
     fn allowances_drop_what_they_name() {
         let allowances = Allowances::parse("# why\n\nfile-length a.rs one table\n").unwrap();
-        assert_eq!(
-            allowances.apply(vec![finding("a.rs"), finding("b.rs")]),
-            [finding("b.rs")]
-        );
+        assert_eq!(allowances.apply(vec![finding("a.rs"), finding("b.rs")]), [finding("b.rs")]);
     }
 
     #[test]
@@ -255,9 +221,6 @@ mod tests {
     fn this_repository_is_read() {
         let tree = Tree::read(&crate::shell::root()).unwrap();
         assert!(tree.get("xtask/src/main.rs").is_some());
-        assert!(
-            tree.under("xtask")
-                .any(|(inside, _)| inside == "src/tidy/tree.rs")
-        );
+        assert!(tree.under("xtask").any(|(inside, _)| inside == "src/tidy/tree.rs"));
     }
 }
