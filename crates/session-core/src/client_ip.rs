@@ -126,6 +126,15 @@ impl TrustedProxies {
         self.ranges.iter().any(|range| range.contains(&ip))
     }
 
+    /// Whether a forwarded header counts that comes from this peer.
+    pub(crate) fn believes(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Unknown => false,
+            Peer::Ip(ip) => self.contains(ip),
+            Peer::UnixSocket => self.contains_loopback(),
+        }
+    }
+
     fn contains_loopback(&self) -> bool {
         self.contains(Ipv4Addr::LOCALHOST.into()) || self.contains(Ipv6Addr::LOCALHOST.into())
     }
@@ -195,12 +204,11 @@ pub fn client_ip(
     trusted: &TrustedProxies,
     header: ForwardedHeader,
 ) -> Option<IpAddr> {
-    let (peer_ip, peer_is_trusted) = match peer {
-        Peer::Unknown => (None, false),
-        Peer::Ip(ip) => (Some(ip.to_canonical()), trusted.contains(ip)),
-        Peer::UnixSocket => (None, trusted.contains_loopback()),
+    let peer_ip = match peer {
+        Peer::Unknown | Peer::UnixSocket => None,
+        Peer::Ip(ip) => Some(ip.to_canonical()),
     };
-    if !peer_is_trusted {
+    if !trusted.believes(peer) {
         return peer_ip;
     }
     let lines = headers.get_all(header.name()).iter().map(http::HeaderValue::as_bytes);
@@ -210,7 +218,7 @@ pub fn client_ip(
             trusted,
         ),
         ForwardedHeader::Forwarded => walk(
-            lines.rev().flat_map(|line| ElementsFromRight { rest: Some(line) }.map(parse_element)),
+            lines.rev().flat_map(|line| ElementsFromRight::of(line).map(parse_element)),
             trusted,
         ),
         ForwardedHeader::XRealIp => only(lines).and_then(parse_node),
@@ -275,8 +283,14 @@ fn is_port(text: &str) -> bool {
 /// Commas inside quotes do not separate. Quotes are paired from the right, because the right end
 /// is what the nearest proxy wrote: an unbalanced quote that a client sends can then spoil only
 /// the client's own elements, never swallow the proxy's.
-struct ElementsFromRight<'h> {
+pub(crate) struct ElementsFromRight<'h> {
     rest: Option<&'h [u8]>,
+}
+
+impl<'h> ElementsFromRight<'h> {
+    pub(crate) const fn of(line: &'h [u8]) -> Self {
+        Self { rest: Some(line) }
+    }
 }
 
 impl<'h> Iterator for ElementsFromRight<'h> {
@@ -307,11 +321,17 @@ fn is_escaped(line: &[u8], at: usize) -> bool {
 
 /// The `for=` node of one forwarded element (RFC 7239 section 4); `None` where it is missing,
 /// doubled or no address, or where the element is malformed anywhere.
+fn parse_element(element: &[u8]) -> Option<IpAddr> {
+    parse_node(parameter(element, b"for")??)
+}
+
+/// The raw value of one parameter of a forwarded element: `Some(None)` where it is missing, `None`
+/// where it is there twice or the element is malformed anywhere.
 ///
 /// More lenient than the grammar where that is unambiguous: white space around `;`, and an
 /// unquoted value with colons or brackets.
-fn parse_element(element: &[u8]) -> Option<IpAddr> {
-    let mut client = None;
+pub(crate) fn parameter<'h>(element: &'h [u8], wanted: &[u8]) -> Option<Option<&'h [u8]>> {
+    let mut found = None;
     let mut rest = element.trim_ascii();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix(b";") {
@@ -337,19 +357,19 @@ fn parse_element(element: &[u8]) -> Option<IpAddr> {
                 (plain, after)
             }
         };
-        if name.eq_ignore_ascii_case(b"for") {
+        if name.eq_ignore_ascii_case(wanted) {
             // Section 4: each parameter at most once. Which of two is true, nobody knows.
-            if client.is_some() {
+            if found.is_some() {
                 return None;
             }
-            client = Some(parse_node(value)?);
+            found = Some(value);
         }
         rest = after.trim_ascii_start();
         if !rest.is_empty() && !rest.starts_with(b";") {
             return None;
         }
     }
-    client
+    Some(found)
 }
 
 /// Splits a quoted string, its opening quote already taken, into its raw value and what follows.

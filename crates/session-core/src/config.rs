@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::client_ip::{ForwardedHeader, TrustedProxies};
-use crate::cookie::{CookieConfig, CookieRules};
+use crate::cookie::{CookieConfig, CookieRules, CookieSecret, Signing, secrets_list};
 use crate::fingerprint::{FingerprintMode, MismatchAction};
 
 /// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
@@ -82,6 +82,54 @@ pub struct SessionConfig {
     pub cookie_name: String,
     /// The cookie's attributes.
     pub cookie: CookieConfig,
+    /// What the cookie's value is signed with: the first secret signs, all verify, so that a new one
+    /// is put in front and an old one dropped when no cookie carries its signature any more. Each has
+    /// at least 64 bytes. Default none. Left out where it is empty, and never written in clear.
+    #[serde(deserialize_with = "secrets_list", skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<CookieSecret>,
+    /// What is asked of a signature: see [`Signing`]. Left out: `required` where there are secrets,
+    /// else `off`.
+    pub signing: Option<Signing>,
+}
+
+/// The cookie's name in the presets: the prefix makes browsers take it from this host only, over
+/// HTTPS.
+const HOST_NAME: &str = "__Host-session";
+
+impl SessionConfig {
+    /// For applications at authentication assurance level 2: a session ends a day after its user last
+    /// authenticated and an hour after its last activity, the most that NIST SP 800-63B-4
+    /// recommends (section 2.2.3), and its cookie has a `__Host-` name (section 5.1.1).
+    ///
+    /// ```
+    /// use session_core::SessionConfig;
+    ///
+    /// let config = SessionConfig { max_sessions_per_user: 3, ..SessionConfig::aal2() };
+    /// # assert_eq!(config.session_ttl_secs, 3600);
+    /// ```
+    #[must_use]
+    pub fn aal2() -> Self {
+        Self::preset(24 * 3600, 3600)
+    }
+
+    /// For applications at authentication assurance level 3: twelve hours, which NIST SP 800-63B-4
+    /// makes the limit, and fifteen minutes, which it recommends (section 2.3.3); otherwise as
+    /// [`aal2`](Self::aal2).
+    #[must_use]
+    pub fn aal3() -> Self {
+        Self::preset(12 * 3600, 15 * 60)
+    }
+
+    fn preset(absolute_secs: u64, idle_secs: u64) -> Self {
+        Self {
+            session_ttl_secs: idle_secs,
+            absolute_ttl_secs: Some(absolute_secs),
+            // A visitor's session is no longer than a user's.
+            anonymous_ttl_secs: idle_secs,
+            cookie_name: HOST_NAME.to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for SessionConfig {
@@ -105,6 +153,8 @@ impl Default for SessionConfig {
             save_unchanged: false,
             cookie_name: "_session".to_owned(),
             cookie: CookieConfig::default(),
+            secrets: Vec::new(),
+            signing: None,
         }
     }
 }
@@ -129,6 +179,10 @@ pub struct InvalidConfig {
 }
 
 impl InvalidConfig {
+    pub(crate) const fn new(key: &'static str, reason: String) -> Self {
+        Self { key, reason }
+    }
+
     /// The key at fault.
     #[must_use]
     pub const fn key(&self) -> &'static str {
@@ -204,7 +258,8 @@ impl Settings {
             })?,
         };
         let cookie = CookieRules::new(&config.cookie_name, &config.cookie)
-            .map_err(|error| InvalidConfig { key: "cookie", reason: error.to_string() })?;
+            .map_err(|error| InvalidConfig { key: "cookie", reason: error.to_string() })?
+            .signed(&config.secrets, config.signing)?;
         Ok(Self { config, cookie, trusted, cap })
     }
 
@@ -284,6 +339,24 @@ mod tests {
         check("a day of grace", Some("rotation_grace_secs"), |c| c.rotation_grace_secs = 86_400);
         check("a malformed range", Some("trusted_proxies"), |c| {
             c.trusted_proxies = Some(vec!["10.0.0.0/99".to_owned()]);
+        });
+        let secret = |bytes: usize| CookieSecret::new("x".repeat(bytes));
+        check("a short secret", Some("secrets"), |c| c.secrets = vec![secret(64), secret(63)]);
+        check("a short secret that is not used", Some("secrets"), |c| {
+            c.secrets = vec![secret(63)];
+            c.signing = Some(Signing::Off);
+        });
+        check("a secret", None, |c| c.secrets = vec![secret(64)]);
+        check("a secret of 64 bytes in 32 characters", None, |c| {
+            c.secrets = vec!["é".repeat(32).into()];
+        });
+        for signing in [Signing::AcceptUnsigned, Signing::Required] {
+            check("nothing to sign with", Some("signing"), |c| c.signing = Some(signing));
+        }
+        check("off, without secrets", None, |c| c.signing = Some(Signing::Off));
+        check("auto, and a prefix", Some("cookie"), |c| {
+            c.cookie_name = "__Host-x".to_owned();
+            c.cookie.secure = crate::cookie::SecurePolicy::Auto;
         });
         check("a prefix without Secure", Some("cookie"), |c| {
             c.cookie_name = "__Host-x".to_owned();

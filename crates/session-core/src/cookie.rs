@@ -1,131 +1,41 @@
-//! The session cookie: its configuration, the headers that set and remove it, and how it is found
-//! among the cookies of a request.
+//! The session cookie: its configuration, the headers that set and remove it, how its value is signed,
+//! and how it is found among the cookies of a request.
 //!
 //! `Set-Cookie` is built by the `cookie` crate. Reading is ours, on bytes: a `Cookie` header may
 //! hold anything that another application on the same host has set, bytes above 0x7F included,
 //! and that must not hide our own (law `every_cookie_header_read`).
+
+mod candidates;
+mod config;
+mod signing;
 
 use std::fmt;
 use std::time::Duration;
 
 use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::token::is_lower_hex;
+use self::candidates::Signatures;
+pub use self::candidates::{Candidates, MAX_CANDIDATES, MAX_SIGNATURES};
+pub use self::config::{CookieConfig, SameSite, SecurePolicy};
+use self::signing::KeyRing;
+pub(crate) use self::signing::list as secrets_list;
+pub use self::signing::{CookieSecret, MIN_SECRET_BYTES, Signing};
+use crate::config::InvalidConfig;
+use crate::scheme::Scheme;
+use crate::token::SessionToken;
 
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").
 pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// How many different tokens of one request are looked up. More than one is a cookie planted from
-/// a sibling domain or left behind by an older path, and each costs a database read.
-pub const MAX_CANDIDATES: usize = 4;
-
-/// 64 hexadecimal characters, a dot, and 43 characters of a signature.
-const MAX_VALUE_BYTES: usize = 64 + 1 + 43;
+/// The longest value: a token with its signature.
+const MAX_VALUE_BYTES: usize = candidates::SIGNED_LEN;
 const MAX_NAME_BYTES: usize = 128;
 /// Browsers ignore a longer attribute (rfc6265bis, "The Set-Cookie Header Field"), and the cookie
 /// then applies to another path than was asked for.
 const MAX_PATH_BYTES: usize = 1024;
 /// RFC 1035 section 2.3.4, without the trailing dot.
 const MAX_DOMAIN_BYTES: usize = 253;
-
-/// How the cookie is set. What is left out has a safe default; unknown keys are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CookieConfig {
-    /// `Path`: the part of the site that gets the cookie. Default `/`.
-    pub path: String,
-    /// `Domain`: shares the cookie with all subdomains of a host, and so trusts each of them.
-    /// Default none: only the host that set it. A leading dot is dropped (RFC 6265 section 5.2.3).
-    pub domain: Option<String>,
-    /// `Secure`: only over HTTPS. Default [`SecurePolicy::Always`].
-    pub secure: SecurePolicy,
-    /// `SameSite`: whether requests from other sites carry the cookie. Default [`SameSite::Lax`].
-    pub same_site: SameSite,
-    /// `HttpOnly`: hidden from scripts (RFC 6265 section 4.1.2.6). Default `true`.
-    pub http_only: bool,
-    /// `Partitioned`: inside another site's page, a cookie jar for each such site (CHIPS). Needs
-    /// `Secure`, and usually `SameSite=None`. Default `false`.
-    pub partitioned: bool,
-    /// Whether the cookie outlives the browser's session (`Max-Age` = what is left of ours) where
-    /// a sign-in does not choose. Default `true`.
-    pub persistent: bool,
-}
-
-impl Default for CookieConfig {
-    fn default() -> Self {
-        Self {
-            path: "/".to_owned(),
-            domain: None,
-            secure: SecurePolicy::default(),
-            same_site: SameSite::default(),
-            http_only: true,
-            partitioned: false,
-            persistent: true,
-        }
-    }
-}
-
-/// When the cookie is marked `Secure`. In configuration: `always` (the default) or
-/// `insecure_never`. A boolean is refused: what is insecure says so by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum SecurePolicy {
-    /// Always. Browsers count `http://localhost` as secure enough to test with (Safari does not).
-    #[default]
-    Always,
-    /// Never: for development over plain HTTP. Anyone on the network can read the token.
-    InsecureNever,
-}
-
-impl Serialize for SecurePolicy {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Self::Always => "always",
-            Self::InsecureNever => "insecure_never",
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for SecurePolicy {
-    /// By hand, because a derived one answers `secure: true` without naming the words.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-
-        impl de::Visitor<'_> for Words {
-            type Value = SecurePolicy;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`always` or `insecure_never`")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<SecurePolicy, E> {
-                match text {
-                    "always" => Ok(SecurePolicy::Always),
-                    "insecure_never" => Ok(SecurePolicy::InsecureNever),
-                    _ => Err(E::unknown_variant(text, &["always", "insecure_never"])),
-                }
-            }
-        }
-
-        deserializer.deserialize_str(Words)
-    }
-}
-
-/// Whether requests that other sites start carry the cookie (rfc6265bis, "The SameSite
-/// Attribute"). In configuration: `strict`, `lax` (the default) or `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SameSite {
-    /// Never: also a link from elsewhere arrives signed out.
-    Strict,
-    /// Only top-level navigation with a safe method.
-    #[default]
-    Lax,
-    /// Always, embedded pages included. Needs `Secure`.
-    None,
-}
 
 /// A cookie name or configuration that browsers would refuse, or read as something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,10 +52,11 @@ impl fmt::Display for InvalidCookie {
 impl std::error::Error for InvalidCookie {}
 
 /// The checked, ready-to-use form of a cookie's name and configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CookieRules {
     name: String,
     config: CookieConfig,
+    signatures: Signatures,
 }
 
 impl CookieRules {
@@ -194,9 +105,43 @@ impl CookieRules {
                 return Err(InvalidCookie { rule });
             }
         }
-        let rules = Self { name: name.to_owned(), config };
+        let rules = Self { name: name.to_owned(), config, signatures: Signatures::default() };
         rules.check_combinations()?;
         Ok(rules)
+    }
+
+    /// The same rules for a cookie whose value is signed. `signing` left out: required where there are
+    /// secrets, else off.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig`] names `secrets` where one is shorter than [`MIN_SECRET_BYTES`], by its index
+    /// and never by its text; `signing` where something is to be signed without a secret.
+    pub fn signed(
+        mut self,
+        secrets: &[CookieSecret],
+        signing: Option<Signing>,
+    ) -> Result<Self, InvalidConfig> {
+        if let Some(short) = secrets.iter().position(|secret| !secret.is_long_enough()) {
+            let reason = format!(
+                "the secret at index {short} is shorter than {MIN_SECRET_BYTES} bytes; \
+                 `openssl rand -hex 32` makes one"
+            );
+            return Err(InvalidConfig::new("secrets", reason));
+        }
+        let default = if secrets.is_empty() { Signing::Off } else { Signing::Required };
+        let signing = signing.unwrap_or(default);
+        let ring = match signing {
+            Signing::Off => None,
+            Signing::AcceptUnsigned | Signing::Required => {
+                let ring = KeyRing::new(&self.name, secrets);
+                Some(ring.ok_or_else(|| {
+                    InvalidConfig::new("signing", "needs a secret to sign with".to_owned())
+                })?)
+            }
+        };
+        self.signatures = Signatures::new(signing, ring);
+        Ok(self)
     }
 
     fn check_combinations(&self) -> Result<(), InvalidCookie> {
@@ -206,7 +151,8 @@ impl CookieRules {
         };
         let host = named("__Host-");
         let http = named("__Http-") || named("__Host-Http-");
-        let secure = self.secure();
+        // What is only sometimes Secure is only sometimes kept by browsers.
+        let secure = self.config.secure == SecurePolicy::Always;
         for (holds, rule) in [
             (
                 secure || !(host || http || named("__Secure-")),
@@ -234,13 +180,26 @@ impl CookieRules {
         &self.name
     }
 
-    /// Whether the cookie is marked `Secure`.
+    /// Whether the cookie is marked `Secure` where nobody knows how the request came.
     #[must_use]
     pub fn secure(&self) -> bool {
+        self.secure_over(None)
+    }
+
+    /// Whether the cookie is marked `Secure` in the response to a request that came by `scheme`. With
+    /// [`SecurePolicy::Auto`] it is, unless the request is known to have come by plain HTTP.
+    #[must_use]
+    pub fn secure_over(&self, scheme: Option<Scheme>) -> bool {
         match self.config.secure {
             SecurePolicy::Always => true,
+            SecurePolicy::Auto => scheme != Some(Scheme::Http),
             SecurePolicy::InsecureNever => false,
         }
+    }
+
+    /// Whether it depends on the request.
+    pub(crate) fn secure_depends(&self) -> bool {
+        self.config.secure == SecurePolicy::Auto
     }
 
     /// Whether the cookie outlives the browser's session where a sign-in does not choose.
@@ -250,6 +209,21 @@ impl CookieRules {
         self.config.persistent
     }
 
+    /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the
+    /// signature by the first secret.
+    #[must_use]
+    pub fn value(&self, token: &SessionToken) -> String {
+        let mut value = token.expose();
+        if let Some(ring) = &self.signatures.ring
+            && let Ok(text) = value.as_bytes().try_into()
+        {
+            let signature = ring.sign(text);
+            value.push('.');
+            value.extend(signature.map(char::from));
+        }
+        value
+    }
+
     /// A `Set-Cookie` value that stores `value` for `max_age`, or with `None` until the browser
     /// ends. Marked sensitive: it is not shown by `Debug` nor kept in HTTP/2's compression tables.
     ///
@@ -257,16 +231,26 @@ impl CookieRules {
     ///   that was configured, and what ends within the second is for the server to refuse. At least
     ///   1, because 0 is a removal.
     /// - It is capped to [`MAX_COOKIE_AGE`].
+    /// - `Secure` is as [`secure`](Self::secure) says.
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
     ///   written: the answer is then a [`removal`](Self::removal).
     #[must_use]
     pub fn set(&self, value: &str, max_age: Option<Duration>) -> HeaderValue {
+        self.set_with(value, max_age, self.secure())
+    }
+
+    pub(crate) fn set_with(
+        &self,
+        value: &str,
+        max_age: Option<Duration>,
+        secure: bool,
+    ) -> HeaderValue {
         let safe = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if value.is_empty() || value.len() > MAX_VALUE_BYTES || !value.bytes().all(safe) {
-            return self.removal();
+            return self.removal_with(secure);
         }
-        let mut cookie = self.builder(value);
+        let mut cookie = self.builder(value, secure);
         if let Some(age) = max_age {
             let age = age.min(MAX_COOKIE_AGE);
             let seconds = (age.as_secs() + u64::from(age.subsec_nanos() > 0)).max(1);
@@ -281,17 +265,21 @@ impl CookieRules {
     /// clients `Expires` in 1970.
     #[must_use]
     pub fn removal(&self) -> HeaderValue {
+        self.removal_with(self.secure())
+    }
+
+    pub(crate) fn removal_with(&self, secure: bool) -> HeaderValue {
         let cookie = self
-            .builder("")
+            .builder("", secure)
             .max_age(::cookie::time::Duration::ZERO)
             .expires(OffsetDateTime::UNIX_EPOCH);
         self.header(&cookie.build())
     }
 
-    fn builder<'c>(&'c self, value: &'c str) -> CookieBuilder<'c> {
+    fn builder<'c>(&'c self, value: &'c str, secure: bool) -> CookieBuilder<'c> {
         let mut cookie = Cookie::build((self.name.as_str(), value))
             .path(self.config.path.as_str())
-            .secure(self.secure())
+            .secure(secure)
             .http_only(self.config.http_only)
             .partitioned(self.config.partitioned)
             .same_site(match self.config.same_site {
@@ -314,8 +302,12 @@ impl CookieRules {
         header
     }
 
-    /// The different well-formed tokens (64 lower-case hexadecimal characters) that a request
-    /// sends under our name, in the order sent; at most [`MAX_CANDIDATES`].
+    /// The different well-formed tokens that a request sends under our name, in the order sent; at
+    /// most [`MAX_CANDIDATES`].
+    ///
+    /// Well-formed is what this server may have issued: 64 lower-case hexadecimal characters; behind
+    /// them, where signing is on, a dot and a right signature (law `forged_cookie_costs_nothing`).
+    /// Where it is off, a dot and 43 characters of a signature are ignored.
     ///
     /// Law `every_cookie_header_read`: all `Cookie` headers are read, other cookies may hold any
     /// bytes, and names that only begin or end like ours are others. A value in double quotes is
@@ -324,14 +316,13 @@ impl CookieRules {
     /// One pass, no allocation; a request without cookies ends at the header map.
     #[must_use]
     pub fn candidates<'h>(&self, headers: &'h HeaderMap) -> Candidates<'h> {
-        let mut found =
-            Candidates { values: [None; MAX_CANDIDATES], named: false, truncated: false };
+        let mut found = Candidates::none();
         for line in headers.get_all(header::COOKIE) {
             let line = line.as_bytes();
             let mut start = 0;
             for end in memchr::memchr_iter(b';', line).chain([line.len()]) {
-                if let Some(value) = self.value(&line[start..end]) {
-                    found.add(value);
+                if let Some(value) = self.value_in(&line[start..end]) {
+                    found.add(value, &self.signatures);
                 }
                 start = end + 1;
             }
@@ -345,11 +336,11 @@ impl CookieRules {
     #[must_use]
     pub fn set_cookie_matches(&self, header: &HeaderValue) -> bool {
         let pair = header.as_bytes().split(|byte| *byte == b';').next();
-        pair.is_some_and(|pair| self.value(pair).is_some())
+        pair.is_some_and(|pair| self.value_in(pair).is_some())
     }
 
     /// The value of a `name=value` pair, where the name is ours.
-    fn value<'h>(&self, pair: &'h [u8]) -> Option<&'h [u8]> {
+    fn value_in<'h>(&self, pair: &'h [u8]) -> Option<&'h [u8]> {
         let rest = pair.trim_ascii_start().strip_prefix(self.name.as_bytes())?;
         Some(rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii())
     }
@@ -376,77 +367,6 @@ fn is_host(domain: &str) -> bool {
             && !label.ends_with('-')
     };
     domain.len() <= MAX_DOMAIN_BYTES && domain.split('.').all(is_label)
-}
-
-/// What a request sends under our cookie's name. `Debug` shows counts only.
-#[derive(Clone)]
-pub struct Candidates<'h> {
-    /// Filled from the front.
-    values: [Option<&'h [u8; 64]>; MAX_CANDIDATES],
-    named: bool,
-    truncated: bool,
-}
-
-impl<'h> Candidates<'h> {
-    fn add(&mut self, value: &'h [u8]) {
-        self.named = true;
-        let Ok(value) = <&[u8; 64]>::try_from(value) else {
-            return;
-        };
-        if !is_lower_hex(value) {
-            return;
-        }
-        for slot in &mut self.values {
-            match slot {
-                Some(known) if *known == value => return,
-                Some(_) => {}
-                None => {
-                    *slot = Some(value);
-                    return;
-                }
-            }
-        }
-        self.truncated = true;
-    }
-
-    /// The tokens' text: secrets, to be parsed and dropped, never logged.
-    pub fn iter(&self) -> impl Iterator<Item = &'h [u8; 64]> + use<'h> {
-        self.values.into_iter().flatten()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.iter().count()
-    }
-
-    /// Whether there are none; [`named`](Self::named) tells a malformed cookie from no cookie.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values[0].is_none()
-    }
-
-    /// Whether any cookie of our name was sent, well-formed or not.
-    #[must_use]
-    pub fn named(&self) -> bool {
-        self.named
-    }
-
-    /// Whether there were more than [`MAX_CANDIDATES`].
-    #[must_use]
-    pub fn truncated(&self) -> bool {
-        self.truncated
-    }
-}
-
-impl fmt::Debug for Candidates<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Candidates")
-            .field("len", &self.len())
-            .field("named", &self.named)
-            .field("truncated", &self.truncated)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]
@@ -500,6 +420,11 @@ mod tests {
         check_rules("__Secure-s", |c| { c.path = "/app".into(); c.domain = Some("example.com".into()); }, "");
         check_rules("__Secure-s", insecure, "secure: always");
         check_rules("__sEcUrE-s", insecure, "secure: always");
+        let auto = |c: &mut CookieConfig| c.secure = SecurePolicy::Auto;
+        check_rules("_session", auto, "");
+        for name in ["__Host-s", "__secure-s", "__Http-s", "__Host-Http-s"] { check_rules(name, auto, "secure: always"); }
+        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::Auto; }, "same_site");
+        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::Auto; }, "partitioned");
         check_rules("__Http-s", |c| c.http_only = false, "http_only");
         check_rules("__Http-s", insecure, "secure: always");
         check_rules("__Host-Http-s", |c| c.http_only = false, "http_only");
@@ -581,6 +506,19 @@ mod tests {
     }
 
     #[test]
+    fn secure_by_the_scheme() {
+        for (policy, unknown, http, https) in [
+            (SecurePolicy::Always, true, true, true),
+            (SecurePolicy::Auto, true, false, true),
+            (SecurePolicy::InsecureNever, false, false, false),
+        ] {
+            let rules = rules("s", |c| c.secure = policy);
+            let over = [None, Some(Scheme::Http), Some(Scheme::Https)];
+            assert_eq!(over.map(|s| rules.secure_over(s)), [unknown, http, https], "{policy:?}");
+        }
+    }
+
+    #[test]
     fn the_largest_cookie_fits() {
         let largest = rules(&format!("__Secure-{}", "n".repeat(119)), |c| {
             c.path = format!("/{}", "p".repeat(1023));
@@ -639,7 +577,11 @@ mod tests {
         check_candidates("capitals", &[b"_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"], "!");
         check_candidates("too short", &[b"_session=abc"], "!");
         check_candidates("too long", &[b"_session={a}0"], "!");
-        check_candidates("signed", &[b"_session={a}.sig"], "!");
+        check_candidates("half signed", &[b"_session={a}.sig"], "!");
+        check_candidates("signed, which is ignored", &[b"_session={a}.0123456789-abcdefghijklmnopqrstuvwxyz_ABCDE"], "a!");
+        check_candidates("signed twice", &[b"_session={a}.0123456789-abcdefghijklmnopqrstuvwxyz_ABCDE; _session={a}"], "a!");
+        check_candidates("a dot", &[b"_session={a}."], "!");
+        check_candidates("no base64url", &[b"_session={a}.0123456789+abcdefghijklmnopqrstuvwxyz/ABCDE"], "!");
         check_candidates("malformed and good", &[b"_session=x; _session={a}"], "a!");
         check_candidates("order", &[b"_session={b}; _session={a}", b"_session={c}"], "bac!");
         check_candidates("same twice", &[b"_session={a}; _session={b}", b"_session={a}"], "ab!");
@@ -699,9 +641,9 @@ mod tests {
         for (text, part) in [
             (
                 r#"{"secure": true}"#,
-                "invalid type: boolean `true`, expected `always` or `insecure_never`",
+                "invalid type: boolean `true`, expected `always`, `auto` or `insecure_never`",
             ),
-            (r#"{"secure": "never"}"#, "`always` or `insecure_never`"),
+            (r#"{"secure": "never"}"#, "`always`, `auto`, `insecure_never`"),
             (r#"{"same_site": "Lax"}"#, "`lax`"),
             (r#"{"max_age": 1}"#, "unknown field `max_age`"),
         ] {

@@ -27,8 +27,9 @@
 //! - [`Session`] is what handlers work with, [`SessionStore`] what administration and background
 //!   jobs do, [`SessionConfig`] everything that can be tuned.
 //! - [`SessionBackend`] is what a database implements; `session-conformance` holds it to its laws.
-//! - An adapter calls [`SessionStore::begin`], [`Session::attach`], [`Session::load`] and
-//!   [`Session::finish`]; the rest is its framework's.
+//! - An adapter calls [`SessionStore::begin`], [`Session::attach`] (or
+//!   [`Session::attach_with_scheme`]), [`Session::load`] and [`Session::finish`]; the rest is its
+//!   framework's.
 //!
 //! The promises behind this, each with a test that every backend and every adapter passes, are in
 //! `docs/laws.md`.
@@ -60,6 +61,7 @@ mod memory;
 mod meta;
 mod patch;
 mod record;
+mod scheme;
 mod session;
 mod store;
 #[cfg(test)]
@@ -76,7 +78,7 @@ pub use cleanup::{CleanupJob, RunningCleanup};
 pub use client_ip::{ForwardedHeader, Peer};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use config::{InvalidConfig, OnBackendError, SessionConfig};
-pub use cookie::{CookieConfig, SameSite, SecurePolicy};
+pub use cookie::{CookieConfig, CookieSecret, SameSite, SecurePolicy, Signing};
 pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
 pub use device::DeviceType;
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
@@ -87,6 +89,7 @@ pub use memory::MemoryBackend;
 pub use meta::SessionMeta;
 pub use patch::Patch;
 pub use record::SessionData;
+pub use scheme::Scheme;
 pub use session::{Conclusion, Session, SignIn};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};

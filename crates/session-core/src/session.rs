@@ -33,6 +33,7 @@ use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
 use crate::record::SessionData;
+use crate::scheme::Scheme;
 use crate::store::SessionStore;
 use crate::token::{SessionToken, TokenHash};
 
@@ -139,9 +140,18 @@ impl Session {
 
     /// For adapters: tells the handle of its request. No I/O; the first call counts. After it comes
     /// [`load`](Self::load), at the latest when a handler asks for the session.
+    ///
+    /// An adapter whose framework knows how the request came says so with
+    /// [`attach_with_scheme`](Self::attach_with_scheme).
     pub fn attach(&self, headers: &HeaderMap, peer: Peer) {
+        self.attach_with_scheme(headers, peer, None);
+    }
+
+    /// [`attach`](Self::attach), with what the framework knows of the request's scheme: for
+    /// [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else. `None`: not known.
+    pub fn attach_with_scheme(&self, headers: &HeaderMap, peer: Peer, scheme: Option<Scheme>) {
         let settings = self.inner.store.settings();
-        self.inner.request.get_or_init(|| Box::new(Request::new(headers, peer, settings)));
+        self.inner.request.get_or_init(|| Box::new(Request::new(headers, peer, scheme, settings)));
     }
 
     /// The store that it belongs to.

@@ -12,3 +12,6 @@ mod config;
 #[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;
+#[cfg(feature = "tokio")]
+#[path = "it/signing.rs"]
+mod signing;

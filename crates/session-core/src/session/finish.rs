@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use zeroize::Zeroizing;
 
+use super::load::Request;
 use super::{Buffer, Cookie, Live, Loaded, Session, Token};
 use crate::backend::Touch;
 use crate::clock::Timestamp;
@@ -130,30 +132,39 @@ impl Session {
     /// before is told (law `outage_clears_nothing`).
     fn cookie(&self, failed: bool) -> Option<HeaderValue> {
         let settings = self.inner.store.settings();
+        let rules = &settings.cookie;
+        let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
         let state = self.state();
         match &state.loaded {
             Loaded::With(live) => {
                 let session = &live.session;
                 let persistent =
                     session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
+                let (token, has_changed) = match &live.token {
+                    Token::Issued(token) => (token, true),
+                    Token::Presented(position) => {
+                        let presented = self.request()?.presented(*position)?;
+                        // What ends with the browser has no Max-Age to slide; it is sent anew only
+                        // where it is signed otherwise than it would be today.
+                        (&presented.token, persistent || !presented.is_up_to_date)
+                    }
+                };
                 let issued = state.cookie == Cookie::Issue;
-                // Only a cookie with a Max-Age has something to slide.
-                let slid = state.slid && live.current && persistent && !failed;
+                let slid = state.slid && live.current && has_changed && !failed;
                 if !issued && !slid {
                     return None;
                 }
                 let now = self.inner.store.now();
                 let left = persistent.then(|| expiry::end(settings, session).since(now));
-                let token = match &live.token {
-                    Token::Issued(token) => token,
-                    Token::Presented(position) => self.request()?.token(*position)?,
-                };
-                Some(settings.cookie.set(&token.expose(), left))
+                let value = Zeroizing::new(rules.value(token));
+                Some(rules.set_with(&value, left, secure()))
             }
-            Loaded::Without(_) if state.cookie == Cookie::Remove => Some(settings.cookie.removal()),
+            Loaded::Without(_) if state.cookie == Cookie::Remove => {
+                Some(rules.removal_with(secure()))
+            }
             Loaded::Without(Absence::Stale) if !failed => {
-                let navigates = self.request().is_some_and(super::load::Request::navigates);
-                navigates.then(|| settings.cookie.removal())
+                let navigates = self.request().is_some_and(Request::navigates);
+                navigates.then(|| rules.removal_with(secure()))
             }
             Loaded::Without(_) | Loaded::Not => None,
         }

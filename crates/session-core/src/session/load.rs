@@ -13,30 +13,59 @@ use crate::fingerprint::{self, MismatchAction, Verdict};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
 use crate::record::SessionData;
+use crate::scheme::{self, Scheme};
 use crate::token::SessionToken;
 
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// What is kept of a request: no more than is needed after its headers are gone.
 pub(super) struct Request {
-    tokens: Vec<SessionToken>,
+    tokens: Vec<Presented>,
     /// Whether more tokens were sent than are looked up.
     more: bool,
     meta: SessionMeta,
     /// Whether the request may be a navigation: one that says that it is none must not sign out the
     /// tab beside it (Fetch Metadata, `Sec-Fetch-Mode`).
     navigates: bool,
+    /// Whether the response's cookie is marked `Secure`.
+    secure: bool,
+}
+
+/// A token that was presented.
+pub(super) struct Presented {
+    pub(super) token: SessionToken,
+    /// Whether its cookie is spelt as it would be set today: see
+    /// [`Candidate`](crate::cookie::Candidate).
+    pub(super) is_up_to_date: bool,
 }
 
 impl Request {
-    pub(super) fn new(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Self {
+    pub(super) fn new(
+        headers: &HeaderMap,
+        peer: Peer,
+        connection: Option<Scheme>,
+        settings: &Settings,
+    ) -> Self {
         let candidates = settings.cookie.candidates(headers);
         let mode = headers.get(&SEC_FETCH_MODE);
+        let scheme = || {
+            let header = settings.config.forwarded_header;
+            scheme::scheme(headers, peer, &settings.trusted, header, connection)
+        };
+        let tokens = candidates.each().map(|candidate| Presented {
+            token: SessionToken::from_lower_hex(candidate.token),
+            is_up_to_date: candidate.is_up_to_date,
+        });
         Self {
-            tokens: candidates.iter().map(SessionToken::from_lower_hex).collect(),
+            tokens: tokens.collect(),
             more: candidates.truncated(),
             meta: SessionMeta::new(headers, peer, settings),
             navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
+            secure: if settings.cookie.secure_depends() {
+                settings.cookie.secure_over(scheme())
+            } else {
+                settings.cookie.secure()
+            },
         }
     }
 
@@ -44,7 +73,11 @@ impl Request {
         &self.meta
     }
 
-    pub(super) fn token(&self, position: usize) -> Option<&SessionToken> {
+    pub(super) const fn secure(&self) -> bool {
+        self.secure
+    }
+
+    pub(super) fn presented(&self, position: usize) -> Option<&Presented> {
         self.tokens.get(position)
     }
 
@@ -101,7 +134,7 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
-        for (position, token) in request.tokens.iter().enumerate() {
+        for (position, Presented { token, .. }) in request.tokens.iter().enumerate() {
             let now = store.now();
             let hash = token.hash();
             let (session, current) = match store.call(store.backend().find(&hash, now)).await? {

@@ -1,0 +1,141 @@
+//! What a request sends under the cookie's name, and which of it may be ours.
+
+use std::fmt;
+
+use super::signing::{KeyRing, MAC_TEXT_LEN, Signing, Verdict, is_signature};
+use crate::token::{TOKEN_TEXT_LEN, is_lower_hex};
+
+/// How many different tokens of one request are looked up. More than one is a cookie planted from
+/// a sibling domain or left behind by an older path, and each costs a database read.
+pub const MAX_CANDIDATES: usize = 4;
+
+/// How many signatures of one request are checked, so that a header full of forged cookies does not
+/// become work. What comes behind counts as too many.
+pub const MAX_SIGNATURES: usize = 16;
+
+/// A token, a dot, and a signature.
+pub(super) const SIGNED_LEN: usize = TOKEN_TEXT_LEN + 1 + MAC_TEXT_LEN;
+
+/// How values are signed. Without a ring, signatures are ignored.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signatures {
+    pub(super) ring: Option<KeyRing>,
+    pub(super) are_required: bool,
+}
+
+impl Signatures {
+    pub(super) fn new(signing: Signing, ring: Option<KeyRing>) -> Self {
+        match signing {
+            Signing::Off => Self::default(),
+            Signing::AcceptUnsigned => Self { ring, are_required: false },
+            Signing::Required => Self { ring, are_required: true },
+        }
+    }
+}
+
+/// What a request sends under our cookie's name. `Debug` shows counts only.
+#[derive(Clone)]
+pub struct Candidates<'h> {
+    /// Filled from the front.
+    values: [Option<Candidate<'h>>; MAX_CANDIDATES],
+    signatures: usize,
+    named: bool,
+    truncated: bool,
+}
+
+/// One that may be ours.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate<'h> {
+    pub(crate) token: &'h [u8; TOKEN_TEXT_LEN],
+    /// Whether the value is spelt as it would be set today: with the present key's signature, or where
+    /// signing is off without any.
+    pub(crate) is_up_to_date: bool,
+}
+
+impl<'h> Candidates<'h> {
+    pub(super) const fn none() -> Self {
+        Self { values: [None; MAX_CANDIDATES], signatures: 0, named: false, truncated: false }
+    }
+
+    pub(super) fn add(&mut self, value: &'h [u8], signatures: &Signatures) {
+        self.named = true;
+        let Some((token, rest)) = value.split_first_chunk::<TOKEN_TEXT_LEN>() else { return };
+        if !is_lower_hex(token) {
+            return;
+        }
+        let is_up_to_date = match (rest, &signatures.ring) {
+            ([], None) => true,
+            ([], Some(_)) if signatures.are_required => return,
+            ([], Some(_)) => false,
+            ([b'.', signature @ ..], None) if is_signature(signature) => false,
+            ([b'.', signature @ ..], Some(ring)) if is_signature(signature) => {
+                if self.signatures == MAX_SIGNATURES {
+                    self.truncated = true;
+                    return;
+                }
+                self.signatures += 1;
+                match ring.verify(token, signature) {
+                    Verdict::Present => true,
+                    Verdict::Earlier => false,
+                    Verdict::Wrong => return,
+                }
+            }
+            _ => return,
+        };
+        for slot in &mut self.values {
+            match slot {
+                // The same token more than once is one, however it is signed.
+                Some(known) if known.token == token => return,
+                Some(_) => {}
+                None => {
+                    *slot = Some(Candidate { token, is_up_to_date });
+                    return;
+                }
+            }
+        }
+        self.truncated = true;
+    }
+
+    /// The tokens' text: secrets, to be parsed and dropped, never logged.
+    pub fn iter(&self) -> impl Iterator<Item = &'h [u8; TOKEN_TEXT_LEN]> + use<'h> {
+        self.each().map(|candidate| candidate.token)
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = Candidate<'h>> + use<'h> {
+        self.values.into_iter().flatten()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there are none; [`named`](Self::named) tells a malformed cookie from no cookie.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values[0].is_none()
+    }
+
+    /// Whether any cookie of our name was sent, well-formed or not.
+    #[must_use]
+    pub fn named(&self) -> bool {
+        self.named
+    }
+
+    /// Whether there were more than [`MAX_CANDIDATES`], or more than [`MAX_SIGNATURES`] to check.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+}
+
+impl fmt::Debug for Candidates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidates")
+            .field("len", &self.len())
+            .field("named", &self.named)
+            .field("truncated", &self.truncated)
+            .finish_non_exhaustive()
+    }
+}
