@@ -14,6 +14,7 @@ mod presented;
 mod refused;
 mod sign_in;
 mod sign_out;
+mod signed;
 
 pub use caches::{caches_are_told, one_cookie_per_response};
 pub use client::{fingerprint_survives_update, proxies_are_not_believed};
@@ -27,3 +28,4 @@ pub use presented::{every_cookie_header_read, tossed_cookie_loses, unknown_token
 pub use refused::refused_token_makes_no_session;
 pub use sign_in::{rotation_has_grace, sign_in_rotates};
 pub use sign_out::sign_out_wins;
+pub use signed::forged_cookie_costs_nothing;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use session_core::{SessionToken, TokenHash};
+use session_core::{SessionToken, TOKEN_TEXT_LEN, TokenHash};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -30,6 +30,8 @@ struct Line {
 
 impl Secrets {
     pub(crate) fn token(&self, text: &str) {
+        // A signature may follow.
+        let text = text.get(..TOKEN_TEXT_LEN).unwrap_or(text);
         if let Some(token) = SessionToken::parse(text.as_bytes()) {
             self.bytes(&bytes_of_hex(text));
             self.hash(&token.hash());

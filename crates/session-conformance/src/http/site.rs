@@ -131,8 +131,9 @@ impl Site {
         std::mem::take(&mut *lock(&self.events))
     }
 
-    /// What the backend knows of a token. Not counted.
+    /// What the backend knows of a token, which may be followed by its signature. Not counted.
     pub(crate) async fn found(&self, token: &str) -> Option<Found> {
+        let token = token.split('.').next().unwrap_or(token);
         let token = SessionToken::parse(token.as_bytes()).expect("a well-formed token");
         let found = self.probe.unwatched().find(&token.hash(), self.now()).await;
         found.unwrap_or_else(|error| panic!("find failed: {error}"))

@@ -2,7 +2,8 @@
 
 use cookie::Cookie;
 use session_core::{
-    CookieConfig, MemoryBackend, SameSite, SecurePolicy, SessionConfig, SessionStore, SessionToken,
+    CookieConfig, MemoryBackend, Peer, SameSite, SecurePolicy, SessionConfig, SessionStore,
+    SessionToken,
 };
 
 use crate::db::NOW;
@@ -221,11 +222,31 @@ pub async fn removal_matches(lab: &Lab) {
         }
         assert_eq!(browser.token(), None, "{name}: the browser keeps the cookie");
     }
+    over_either_scheme(lab).await;
     for (name, change) in refused() {
         let mut config = SessionConfig { cookie_name: name.to_owned(), ..SessionConfig::default() };
         change(&mut config.cookie);
         let built = SessionStore::new(MemoryBackend::new(), config.clone());
         assert!(built.is_err(), "{config:?} makes a cookie that browsers refuse");
+    }
+}
+
+/// With `secure: auto` cookie and removal both say what a trusted proxy says of the request.
+async fn over_either_scheme(lab: &Lab) {
+    let site = Site::with(lab, |config| config.cookie.secure = SecurePolicy::Auto).await;
+    for (peer, proto, secure) in
+        [("10.0.0.1", "https", true), ("10.0.0.1", "http", false), ("10.0.0.1", "neither", true)]
+    {
+        let peer = Peer::Ip(peer.parse().expect("an address"));
+        let ask = |path| site.ask(path).from(peer).header("x-forwarded-proto", proto);
+        let stale = SessionToken::generate().expect("randomness").expose();
+        let set = ask("/login.ann").send().await.ok();
+        let out = ask("/logout").token(set.token()).send().await.ok().removal();
+        let stale = ask("/get.a").token(stale).send().await.ok().removal();
+        for (why, answer) in [("set", set), ("signed out", out), ("stale", stale)] {
+            let cookie = answer.cookie().expect("a cookie");
+            assert_eq!(cookie.secure().unwrap_or(false), secure, "{proto}: {why}: Secure");
+        }
     }
 }
 
@@ -273,8 +294,14 @@ fn configs() -> Vec<(&'static str, CookieConfig)> {
 
 type Change = fn(&mut CookieConfig);
 
-fn refused() -> [(&'static str, Change); 6] {
+fn refused() -> [(&'static str, Change); 9] {
     [
+        ("__Host-session", |cookie| cookie.secure = SecurePolicy::Auto),
+        ("__Secure-session", |cookie| cookie.secure = SecurePolicy::Auto),
+        ("_session", |cookie| {
+            cookie.same_site = SameSite::None;
+            cookie.secure = SecurePolicy::Auto;
+        }),
         ("__Host-session", |cookie| cookie.path = "/app".to_owned()),
         ("__Host-session", |cookie| cookie.domain = Some("example.test".to_owned())),
         ("__Host-session", |cookie| cookie.secure = SecurePolicy::InsecureNever),
