@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 
 use axum_core::extract::FromRequestParts;
-use http::Extensions;
 use http::request::Parts;
-use session_core::{Error, ErrorKind, Peer, UserId};
+use http::{Extensions, HeaderMap, Uri};
+use session_core::{Error, ErrorKind, Peer, Scheme, UserId};
 
 use crate::answer::SessionError;
 
@@ -55,7 +55,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
             return Err(error.into());
         };
         if !session.is_loaded() {
-            session.attach(&parts.headers, peer(&parts.extensions));
+            attach(&session, &parts.headers, &parts.extensions, &parts.uri);
             session.load().await?;
         }
         Ok(Self(session))
@@ -109,8 +109,24 @@ pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>
     }
 }
 
+/// Tells the handle of its request.
+pub(crate) fn attach(
+    session: &session_core::Session,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    uri: &Uri,
+) {
+    session.attach_with_scheme(headers, peer(extensions), scheme(extensions, uri));
+}
+
+/// How the request came: a [`Scheme`] that some layer put in, or what the request's own URI says, as
+/// in HTTP/2.
+fn scheme(extensions: &Extensions, uri: &Uri) -> Option<Scheme> {
+    extensions.get::<Scheme>().copied().or_else(|| Scheme::from_uri(uri.scheme()?))
+}
+
 /// Who is at the other end: a [`Peer`] that some layer put in, or axum's `ConnectInfo`.
-pub(crate) fn peer(extensions: &Extensions) -> Peer {
+fn peer(extensions: &Extensions) -> Peer {
     if let Some(peer) = extensions.get::<Peer>() {
         return *peer;
     }

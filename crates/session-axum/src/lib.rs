@@ -38,6 +38,11 @@
 //! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
 //! believed.
 //!
+//! With `cookie.secure: auto` the scheme is what a trusted proxy says; without one a [`Scheme`] that
+//! some layer put into the request's extensions, and without either what the request's own URI says,
+//! which HTTP/2 sends and HTTP/1 does not. Where nobody says, the cookie is `Secure`; so an application
+//! that is served by plain HTTP/1 says so: `.layer(Extension(Scheme::Http))` around the session's layer.
+//!
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;
@@ -53,4 +58,4 @@ pub use extract::{NotLoaded, RequireUser, Session, user_id_from_extensions};
 pub use future::SessionFuture;
 pub use layer::{SessionLayer, layer};
 pub use service::SessionService;
-pub use session_core::Peer;
+pub use session_core::{Peer, Scheme};

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use crate::answer::answer;
 use crate::body::SessionBody;
-use crate::extract::{Mounted, peer};
+use crate::extract::{Mounted, attach};
 use crate::future::{SessionFuture, conclude, shaped};
 use crate::layer::OnError;
 
@@ -70,7 +70,7 @@ where
             );
         }
 
-        session.attach(request.headers(), peer(request.extensions()));
+        attach(&session, request.headers(), request.extensions(), request.uri());
         request.extensions_mut().insert(Mounted(session.clone()));
         let on_error = self.on_error.clone();
         // The service that was asked whether it is ready is the one to call; the clone waits its

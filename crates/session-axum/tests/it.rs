@@ -7,6 +7,8 @@ mod answers;
 mod http_laws;
 #[path = "it/look.rs"]
 mod look;
+#[path = "it/scheme.rs"]
+mod scheme;
 #[path = "it/server.rs"]
 mod server;
 #[path = "it/stack.rs"]
