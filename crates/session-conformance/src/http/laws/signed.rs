@@ -23,8 +23,9 @@ fn secret(letter: char) -> CookieSecret {
 /// A signature that somebody else made: with other secrets, or for a cookie of another name.
 fn signed_elsewhere(name: &str, letter: char, token: &str) -> String {
     let rules = CookieRules::new(name, &CookieConfig::default())
-        .and_then(|rules| Ok(rules.signed(&[secret(letter)], None).expect("a long secret")))
-        .expect("a cookie's name");
+        .expect("a cookie's name")
+        .signed(&[secret(letter)], None)
+        .expect("a long secret");
     rules.value(&token.parse::<SessionToken>().expect("a token"))
 }
 
