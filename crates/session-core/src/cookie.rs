@@ -330,9 +330,7 @@ impl CookieRules {
             let line = line.as_bytes();
             let mut start = 0;
             for end in memchr::memchr_iter(b';', line).chain([line.len()]) {
-                if let Some(value) = self.value(&line[start..end]) {
-                    found.add(value);
-                }
+                self.value(&line[start..end]).into_iter().for_each(|value| found.add(value));
                 start = end + 1;
             }
         }
