@@ -12,3 +12,5 @@ mod config;
 #[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;
+#[path = "it/memory.rs"]
+mod memory;
