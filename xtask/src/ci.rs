@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{laws, package, shell, test, tidy};
+use crate::{laws, outside, package, shell, test, tidy};
 
 /// How a step ended.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         step("tidy", || tidy::run().map(|()| Ending::Passed)),
         step("laws", || laws::check().map(|()| Ending::Passed)),
         step("package", || package::run().map(|()| Ending::Passed)),
+        step("outside", || outside::run().map(|()| Ending::Passed)),
         step("deny", deny),
     ];
     let mut report = None;

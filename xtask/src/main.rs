@@ -2,6 +2,7 @@
 
 mod ci;
 mod laws;
+mod outside;
 mod package;
 mod shell;
 mod test;
@@ -31,6 +32,8 @@ enum Command {
     Tidy,
     /// Write docs/laws.md from the conformance suite.
     Laws(laws::Arguments),
+    /// Build the README's application outside of this workspace.
+    Outside,
     /// Check what each published crate would carry to its users.
     Package,
 }
@@ -51,6 +54,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Outside => outside::run().map(|()| ExitCode::SUCCESS),
         Command::Package => package::run().map(|()| ExitCode::SUCCESS),
     }
 }

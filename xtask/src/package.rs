@@ -8,9 +8,9 @@ use anyhow::{Result, bail};
 use crate::shell;
 use crate::workspace::{self, Crate, Role};
 
-/// Cargo writes these itself; they need not be in the folder.
-const GENERATED: [&str; 4] =
-    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
+/// Cargo writes these itself, or takes them from the workspace's root; they need not be in the folder.
+const GENERATED: [&str; 5] =
+    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json", "README.md"];
 
 /// What a crate would be published with, and what it needs.
 #[derive(Debug, Default)]

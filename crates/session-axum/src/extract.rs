@@ -62,7 +62,8 @@ impl<S: Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// The user who is signed in. Rejects with 401 where nobody is, and as [`Session`] does.
+/// The user who is signed in. Rejects with 401 where nobody is, and as [`Session`] does; with 503 also
+/// where an outage was told to go on as a visitor.
 ///
 /// ```
 /// use session_axum::RequireUser;
@@ -79,7 +80,7 @@ impl<S: Sync> FromRequestParts<S> for RequireUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let session = Session::from_request_parts(parts, state).await?;
-        session.user_id().map(Self).ok_or_else(|| ErrorKind::Unauthenticated.into())
+        Ok(Self(session.require_user()?))
     }
 }
 

@@ -4,12 +4,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use axum_core::BoxError;
+use axum_core::body::Body;
+use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 use session_core::Session;
 
 use crate::answer::{answer, reshape};
-use crate::body::SessionBody;
 use crate::layer::OnError;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -24,42 +26,43 @@ pin_project! {
     ///    becomes an error where saving failed.
     ///
     /// Dropped before it is done, it leaves the session wholly saved or not at all.
-    pub struct SessionFuture<F, R, E> {
+    pub struct SessionFuture<F, E> {
         #[pin]
-        step: Step<F, R, E>,
+        step: Step<F, E>,
     }
 }
 
 pin_project! {
     #[project = StepProjection]
-    enum Step<F, R, E> {
+    enum Step<F, E> {
         Calling { #[pin] future: F, session: Option<Session>, on_error: Option<OnError> },
         // Boxed, so that a request which never uses its session does not carry room for it.
-        Concluding { future: BoxFuture<Result<Response<SessionBody<R>>, E>> },
-        Answered { response: Option<Response<SessionBody<R>>> },
+        Concluding { future: BoxFuture<Result<Response<Body>, E>> },
+        Answered { response: Option<Response<Body>> },
     }
 }
 
-impl<F, R, E> SessionFuture<F, R, E> {
+impl<F, E> SessionFuture<F, E> {
     pub(crate) const fn calling(future: F, session: Session, on_error: Option<OnError>) -> Self {
         Self { step: Step::Calling { future, session: Some(session), on_error } }
     }
 
-    pub(crate) fn boxed(future: BoxFuture<Result<Response<SessionBody<R>>, E>>) -> Self {
+    pub(crate) fn boxed(future: BoxFuture<Result<Response<Body>, E>>) -> Self {
         Self { step: Step::Concluding { future } }
     }
 
     pub(crate) fn answered(response: axum_core::response::Response) -> Self {
-        Self { step: Step::Answered { response: Some(SessionBody::ours(response)) } }
+        Self { step: Step::Answered { response: Some(response) } }
     }
 }
 
-impl<F, R, E> Future for SessionFuture<F, R, E>
+impl<F, R, E> Future for SessionFuture<F, E>
 where
     F: Future<Output = Result<Response<R>, E>>,
-    R: Send + 'static,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
 {
-    type Output = Result<Response<SessionBody<R>>, E>;
+    type Output = Result<Response<Body>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -94,30 +97,31 @@ where
 }
 
 /// An answer of ours that an extractor or a handler gave takes the application's shape.
-pub(crate) fn shaped<R>(
-    mut response: Response<R>,
-    on_error: Option<&OnError>,
-) -> Response<SessionBody<R>> {
+pub(crate) fn shaped<R>(mut response: Response<R>, on_error: Option<&OnError>) -> Response<Body>
+where
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
     match on_error.and_then(|shape| reshape(&mut response, shape)) {
-        Some(ours) => SessionBody::ours(ours),
-        None => response.map(SessionBody::inner),
+        Some(ours) => ours,
+        None => response.map(Body::new),
     }
 }
 
-pub(crate) async fn conclude<R>(
+pub(crate) async fn conclude(
     session: Session,
-    mut response: Response<SessionBody<R>>,
+    mut response: Response<Body>,
     on_error: Option<OnError>,
-) -> Response<SessionBody<R>> {
+) -> Response<Body> {
     let mut conclusion = session.finish(response.status()).await;
     if let Some(error) = conclusion.take_error() {
-        response = SessionBody::ours(answer(&error, on_error.as_ref()));
+        response = answer(&error, on_error.as_ref());
     }
     conclusion.apply(response.headers_mut());
     response
 }
 
-impl<F, R, E> fmt::Debug for SessionFuture<F, R, E> {
+impl<F, E> fmt::Debug for SessionFuture<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionFuture").finish_non_exhaustive()
     }

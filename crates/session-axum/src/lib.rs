@@ -46,14 +46,12 @@
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;
-mod body;
 mod extract;
 mod future;
 mod layer;
 mod service;
 
 pub use answer::SessionError;
-pub use body::SessionBody;
 pub use extract::{NotLoaded, RequireUser, Session, user_id_from_extensions};
 pub use future::SessionFuture;
 pub use layer::{SessionLayer, layer};

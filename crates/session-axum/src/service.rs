@@ -3,12 +3,14 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
+use axum_core::BoxError;
+use axum_core::body::Body;
+use bytes::Bytes;
 use http::{Request, Response};
 use session_core::{Error, ErrorKind, SessionStore};
 use tower_service::Service;
 
 use crate::answer::answer;
-use crate::body::SessionBody;
 use crate::extract::{Mounted, attach};
 use crate::future::{SessionFuture, conclude, shaped};
 use crate::layer::OnError;
@@ -19,7 +21,8 @@ use crate::layer::OnError;
 ///    hide the outer one's session.
 /// 2. The handle goes into the request's extensions; its headers are looked at when somebody asks.
 /// 3. An eager layer loads first, and answers itself where that fails.
-/// 4. See [`SessionFuture`] for what happens to the response.
+/// 4. See [`SessionFuture`] for what happens to the response. Its body becomes axum's, which costs
+///    nothing where it is that already, and can carry any other.
 #[derive(Clone)]
 pub struct SessionService<S> {
     inner: S,
@@ -44,11 +47,12 @@ where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
     B: Send + 'static,
-    R: Send + 'static,
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
 {
-    type Response = Response<SessionBody<R>>;
+    type Response = Response<Body>;
     type Error = S::Error;
-    type Future = SessionFuture<S::Future, R, S::Error>;
+    type Future = SessionFuture<S::Future, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -79,7 +83,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, ready);
         SessionFuture::boxed(Box::pin(async move {
             if let Err(error) = session.load().await {
-                return Ok(SessionBody::ours(answer(&error, on_error.as_ref())));
+                return Ok(answer(&error, on_error.as_ref()));
             }
             let response = shaped(inner.call(request).await?, on_error.as_ref());
             Ok(conclude(session, response, on_error).await)

@@ -321,9 +321,8 @@ impl CookieRules {
             let line = line.as_bytes();
             let mut start = 0;
             for end in memchr::memchr_iter(b';', line).chain([line.len()]) {
-                if let Some(value) = self.value_in(&line[start..end]) {
-                    found.add(value, &self.signatures);
-                }
+                let value = self.value_in(&line[start..end]);
+                value.into_iter().for_each(|value| found.add(value, &self.signatures));
                 start = end + 1;
             }
         }

@@ -52,6 +52,11 @@ impl SessionMeta {
         fingerprint::agent_text(self.user_agent.as_ref()?)
     }
 
+    /// Whether the User-Agent is byte for byte the one that is stored: then nothing is decoded.
+    pub(crate) fn agent_is(&self, known: Option<&str>) -> bool {
+        self.user_agent.as_ref().map(HeaderValue::as_bytes) == known.map(str::as_bytes)
+    }
+
     /// The device for people, such as "Safari on iPhone".
     #[must_use]
     pub fn device_name(&self) -> &str {

@@ -178,6 +178,16 @@ impl Session {
         self.with_current(|session| session.user_id.clone()).flatten()
     }
 
+    /// Who is signed in, where somebody has to be.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) where nobody is;
+    /// [`Unavailable`](ErrorKind::Unavailable) where the backend failed and the configuration says to
+    /// go on as a visitor: an outage must not read as "not signed in".
+    pub fn require_user(&self) -> Result<UserId, Error> {
+        self.signed_in().map(|(_, user)| user)
+    }
+
     /// Whether somebody is signed in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
@@ -282,6 +292,10 @@ impl Session {
 
     /// The session that is there, with its user, for an operation that needs somebody signed in.
     fn signed_in(&self) -> Result<(Arc<Live>, UserId), Error> {
+        if let Loaded::Without(Absence::Refused(Refusal::BackendFailed)) = self.state().loaded {
+            // Nobody knows, and that is not "nobody".
+            return Err(Error::from_kind(ErrorKind::Unavailable));
+        }
         let live = self.live()?;
         let user = live.as_ref().and_then(|live| live.session.user_id.clone());
         live.zip(user).ok_or(Error::from_kind(ErrorKind::Unauthenticated))

@@ -12,6 +12,8 @@ mod config;
 #[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;
+#[path = "it/memory.rs"]
+mod memory;
 #[cfg(feature = "tokio")]
 #[path = "it/signing.rs"]
 mod signing;

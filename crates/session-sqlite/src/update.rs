@@ -3,7 +3,7 @@
 
 use session_core::{
     Applied, BackendError, BackendErrorKind, EndedBy, Rotation, SessionChange, SessionData,
-    SessionRef, Timestamp, TokenHash, TokenState, Touch, Updated,
+    SessionRef, Timestamp, TokenHash, TokenState, Updated,
 };
 use sqlx::{SqliteConnection, query};
 
@@ -118,21 +118,10 @@ pub(crate) async fn in_transaction(
         return Ok(Updated::Superseded);
     }
 
-    if !change.patch.is_empty() {
-        change.patch.apply(&mut record.data);
-        record.version += 1;
-    }
+    let touched = change.apply(&mut record, now);
     let data = record.data.to_json();
     if !change.patch.is_empty() && data.len() as u64 > change.max_bytes {
         return Err(BackendError::from_kind(BackendErrorKind::TooLarge));
-    }
-    let touched = change.touch.is_some_and(|touch| touch_record(&mut record, touch, now));
-    if let Some(anew) = change.reauthentication {
-        record.authenticated_at = Some(now);
-        record.last_active_at = record.last_active_at.max(now);
-        record.expires_at = anew.expires_at;
-        record.absolute_expires_at = anew.absolute_expires_at;
-        record.last_ip_address = anew.ip_address;
     }
     row::bind(query(sql::STORE), &record, data).execute(&mut *connection).await.map_err(driver)?;
 
@@ -168,23 +157,6 @@ async fn may_rotate(
             .map_err(driver)
             .map(|found| found.is_some()),
     }
-}
-
-/// Whether the touch was due, and so happened.
-fn touch_record(record: &mut SessionData, touch: Touch, now: Timestamp) -> bool {
-    if record.last_active_at > touch.due_before {
-        return false;
-    }
-    record.last_active_at = record.last_active_at.max(now);
-    let bound = record.absolute_expires_at.unwrap_or(Timestamp::MAX);
-    record.expires_at = record.expires_at.max(touch.expires_at).min(bound);
-    record.last_ip_address = touch.ip_address;
-    if let Some(agent) = touch.agent {
-        record.user_agent = Some(agent.user_agent);
-        record.device_name = agent.device_name;
-        record.device_type = agent.device_type;
-    }
-    true
 }
 
 async fn rotate(

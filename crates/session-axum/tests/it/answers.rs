@@ -5,7 +5,12 @@ use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
 use axum::routing::get;
 use session_axum::{RequireUser, Session, SessionError, SessionLayer, layer};
 
-use crate::support::{call, cookie, request, request_with_cookie, store, store_that_is_down, text};
+use session_core::{OnBackendError, SessionConfig};
+
+use crate::support::{
+    call, cookie, request, request_with_cookie, store, store_that_is_down, store_that_is_down_with,
+    text,
+};
 
 fn app(layer: SessionLayer) -> Router {
     Router::new()
@@ -104,6 +109,18 @@ async fn require_user_lets_users_in() {
     let signed_in = cookie(&call(&app, request("/sign-in")).await);
     let answer = text(call(&app, request_with_cookie("/me", &signed_in)).await).await;
     assert_eq!((answer.0.as_u16(), answer.1.as_str()), (200, "alice"));
+}
+
+#[tokio::test]
+async fn an_outage_that_goes_on_as_a_visitor_is_not_nobody_signed_in() {
+    let config =
+        SessionConfig { on_backend_error: OnBackendError::Anonymous, ..SessionConfig::default() };
+    let app = app(shaped(layer(store_that_is_down_with(config))));
+    let token = format!("_session={}", "a".repeat(64));
+    for (path, expected) in [("/anybody", "hello"), ("/me", "<unavailable>")] {
+        let response = call(&app, request_with_cookie(path, &token)).await;
+        assert_eq!(text(response).await.1, expected, "{path}");
+    }
 }
 
 #[tokio::test]

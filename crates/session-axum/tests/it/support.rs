@@ -19,7 +19,11 @@ pub(crate) fn store() -> SessionStore {
 }
 
 pub(crate) fn store_that_is_down() -> SessionStore {
-    SessionStore::shared(Arc::new(Down), SessionConfig::default()).unwrap()
+    store_that_is_down_with(SessionConfig::default())
+}
+
+pub(crate) fn store_that_is_down_with(config: SessionConfig) -> SessionStore {
+    SessionStore::shared(Arc::new(Down), config).unwrap()
 }
 
 pub(crate) fn request(path: &str) -> Request<Body> {

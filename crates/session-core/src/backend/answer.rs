@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::SessionData;
 
-/// What [`SessionBackend::create`] made.
+/// What [`SessionBackend::create`](crate::SessionBackend::create) made.
 #[derive(Debug, Clone)]
 pub struct Created {
     /// The record as it is stored, data included.
@@ -106,7 +106,7 @@ impl FromStr for EndedBy {
     }
 }
 
-/// What [`SessionBackend::update`] did.
+/// What [`SessionBackend::update`](crate::SessionBackend::update) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Updated {
     /// The change applied.
@@ -140,7 +140,7 @@ pub enum TokenState {
     Replaced,
 }
 
-/// What one batch of [`SessionBackend::purge_expired`] did.
+/// What one batch of [`SessionBackend::purge_expired`](crate::SessionBackend::purge_expired) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Purged {
     /// How many expired sessions were deleted. Tombstones are not counted.

@@ -10,7 +10,7 @@ use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::TokenHash;
 
-/// What [`SessionBackend::create`] is to make.
+/// What [`SessionBackend::create`](crate::SessionBackend::create) is to make.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NewSession {
@@ -91,7 +91,7 @@ impl SessionRef {
     }
 }
 
-/// What [`SessionBackend::update`] is to change.
+/// What [`SessionBackend::update`](crate::SessionBackend::update) is to change.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionChange {
@@ -201,7 +201,7 @@ pub struct Agent {
 pub enum Rotation {
     /// A plain rotation. Applies only where the hash that was presented is the current one: of any
     /// number that race from one token exactly one applies. The token before gets a tombstone
-    /// [`EndedBy::Rotated`] with grace.
+    /// [`EndedBy::Rotated`](crate::EndedBy::Rotated) with grace.
     Graceful {
         /// The hash of the new token.
         token: TokenHash,
@@ -209,7 +209,7 @@ pub enum Rotation {
         grace_until: Timestamp,
     },
     /// The rotation of a re-authentication. Applies where the hash that was presented is the current
-    /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`] without grace,
+    /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`](crate::EndedBy::Rotated) without grace,
     /// and whatever grace the session's earlier tokens had is over.
     Immediate {
         /// The hash of the new token.

@@ -9,7 +9,7 @@ use crate::config::{OnBackendError, Settings};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
-use crate::fingerprint::{self, MismatchAction, Verdict};
+use crate::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
 use crate::record::SessionData;
@@ -180,8 +180,11 @@ impl Session {
             return Ok(Loaded::With(live.into()));
         }
         let session: &SessionData = &live.session;
-        let agent = request.meta.user_agent();
         let known = session.user_agent.as_deref();
+        if config.fingerprint_mode == FingerprintMode::Stable && request.meta.agent_is(known) {
+            return Ok(Loaded::With(live.into()));
+        }
+        let agent = request.meta.user_agent();
         let verdict = fingerprint::check(
             config.fingerprint_mode,
             session.fingerprint.as_ref(),
