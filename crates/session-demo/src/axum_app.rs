@@ -15,9 +15,9 @@ mod layers;
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Uri;
-use axum::http::header::ACCEPT;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::serve::ListenerExt;
@@ -28,7 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use self::extract::{FormBody, JsonBody, Query, Segment};
-use crate::answer::{Answer, Outcome};
+use crate::answer::Answer;
 use crate::problem::{Code, Problem};
 use crate::server::{Stop, stopped};
 use crate::{api, pages, request};
@@ -58,9 +58,9 @@ fn app(store: SessionStore) -> Router {
         .route("/healthz", get(async |State(store)| api::service::health(&store).await))
         .route("/style.css", get(async || pages::stylesheet()))
         .route("/favicon.svg", get(async || pages::icon()))
-        .fallback(async |request: Request| told(&request, Code::NotFound))
+        .fallback(async |request: Request| elsewhere(&request, Code::NotFound))
         .method_not_allowed_fallback(async |request: Request| {
-            told(&request, Code::MethodNotAllowed)
+            elsewhere(&request, Code::MethodNotAllowed)
         })
         .layer(axum::middleware::from_fn(layers::own_forms_only))
         .layer(CatchPanicLayer::custom(layers::panicked))
@@ -175,61 +175,55 @@ fn looked_at() -> Router<SessionStore> {
 
 fn people() -> Router<SessionStore> {
     Router::new()
-        .route("/", get(async |session: Session| page(pages::home::show(&session).await)))
+        .route("/", get(async |session: Session| pages::answer(pages::home::show(&session).await)))
         .route(
             "/login",
             post(async |session: Session, FormBody(body): FormBody| {
-                page(pages::sign_in::login(&session, &body).await)
+                pages::answer(pages::sign_in::login(&session, &body).await)
             }),
         )
         .route(
             "/logout",
-            post(async |session: Session| page(pages::sign_in::logout(&session).await)),
+            post(async |session: Session| pages::answer(pages::sign_in::logout(&session).await)),
         )
         .route(
             "/logout-others",
-            post(async |session: Session| page(pages::devices::logout_others(&session).await)),
+            post(async |session: Session| {
+                pages::answer(pages::devices::logout_others(&session).await)
+            }),
         )
         .route(
             "/logout-all",
-            post(async |session: Session| page(pages::devices::logout_all(&session).await)),
+            post(async |session: Session| {
+                pages::answer(pages::devices::logout_all(&session).await)
+            }),
         )
-        .route("/devices", get(async |session: Session| page(pages::devices::show(&session).await)))
+        .route(
+            "/devices",
+            get(async |session: Session| pages::answer(pages::devices::show(&session).await)),
+        )
         .route(
             "/devices/{id}/revoke",
             post(async |session: Session, uri: Uri| {
-                page(pages::devices::revoke(&session, request::revoked(uri.path())).await)
+                pages::answer(pages::devices::revoke(&session, request::revoked(uri.path())).await)
             }),
         )
         .route(
             "/cart",
             post(async |session: Session, FormBody(body): FormBody| {
-                page(pages::cart::change(&session, &body).await)
+                pages::answer(pages::cart::change(&session, &body).await)
             }),
         )
         .route(
             "/theme",
             post(async |session: Session, FormBody(body): FormBody| {
-                page(pages::theme::choose(&session, &body))
+                pages::answer(pages::theme::choose(&session, &body))
             }),
         )
 }
 
-/// People get their errors as a page.
-fn page(outcome: Outcome) -> Answer {
-    outcome.unwrap_or_else(|problem| pages::problem(&problem))
-}
-
-/// An error outside of every route: as a page for who asks for one, else as JSON.
-fn told(request: &Request, code: Code) -> Answer {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
-    let problem = Problem::from(code);
-    if wants_page && !request.uri().path().starts_with("/api/") {
-        pages::problem(&problem)
-    } else {
-        Answer::problem(&problem)
-    }
+fn elsewhere(request: &Request, code: Code) -> Answer {
+    pages::elsewhere(request.headers(), request.uri(), code)
 }
 
 /// Routes whose last segment may be anything, the empty one included, for which axum needs a route of
@@ -246,7 +240,8 @@ impl Keyed for Router<SessionStore> {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        (self.status, self.headers, self.body).into_response()
+        // As a body and not as bytes, to which axum would give a type of content: a redirect has none.
+        (self.status, self.headers, Body::from(self.body)).into_response()
     }
 }
 

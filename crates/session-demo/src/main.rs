@@ -3,7 +3,8 @@
 //!
 //! - [`api`] and [`pages`] are what it does. They know [`session_core::Session`] and nothing of a web
 //!   framework: a request comes in as strings and bytes, an [`answer::Answer`] goes out.
-//! - `axum_app` puts them under axum's routes. Another framework is another such file.
+//! - [`axum_app`] puts them under axum's routes, [`salvo_app`] under salvo's. Another framework is
+//!   another such file.
 //! - [`backend`] opens the database that was asked for. Another one is another file in there.
 //! - [`server`] starts and stops all of it.
 
@@ -16,6 +17,7 @@ mod config;
 mod pages;
 mod problem;
 mod request;
+mod salvo_app;
 mod security;
 mod server;
 

@@ -9,10 +9,10 @@ pub(crate) mod sign_in;
 pub(crate) mod theme;
 
 use askama::Template;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, CACHE_CONTROL};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Outcome};
 use crate::problem::{Code, Problem};
 
 /// `GET /style.css`
@@ -27,6 +27,23 @@ pub(crate) fn icon() -> Answer {
     let text = include_str!("pages/favicon.svg");
     Answer::new(StatusCode::OK, "image/svg+xml", text.into())
         .with(CACHE_CONTROL, HeaderValue::from_static("max-age=86400"))
+}
+
+/// People get their errors as a page.
+pub(crate) fn answer(outcome: Outcome) -> Answer {
+    outcome.unwrap_or_else(|error| problem(&error))
+}
+
+/// An error outside of every route: as a page for who asks for one, else as JSON.
+pub(crate) fn elsewhere(headers: &HeaderMap, uri: &Uri, code: Code) -> Answer {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let error = Problem::from(code);
+    if wants_page && !uri.path().starts_with("/api/") {
+        problem(&error)
+    } else {
+        Answer::problem(&error)
+    }
 }
 
 /// An error as a page.

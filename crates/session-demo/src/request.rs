@@ -1,5 +1,7 @@
 //! What is read out of a request: keys, queries, forms, and how large a body may be.
 
+pub(crate) mod body;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
@@ -56,11 +58,11 @@ impl<'a> Form<'a> {
 }
 
 /// The most bytes of a form.
-pub(crate) const FORM_LIMIT: usize = 64 * 1024;
+const FORM_LIMIT: usize = 64 * 1024;
 
 /// The most bytes of a JSON body: whatever `max_data_bytes` allows must pass. A body may spell each
 /// character as an escape of six, and there may be white space around it.
-pub(crate) fn json_limit(config: &SessionConfig) -> usize {
+fn json_limit(config: &SessionConfig) -> usize {
     const ROOM: usize = 64 * 1024;
     let data = usize::try_from(config.max_data_bytes).unwrap_or(usize::MAX);
     data.saturating_mul(6).saturating_add(ROOM)

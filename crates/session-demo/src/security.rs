@@ -4,7 +4,7 @@ use http::header::{
     CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 /// No script runs here at all, nothing is loaded from elsewhere, nobody frames the site.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
@@ -27,11 +27,18 @@ pub(crate) fn protect(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether this is a form that another site sent. It guards what people fill in; the addresses under
+/// `/api` are for scripts, which send no such headers.
+pub(crate) fn is_foreign_form(method: &Method, headers: &HeaderMap, uri: &Uri) -> bool {
+    let is_form = method == Method::POST && !uri.path().starts_with("/api/");
+    is_form && !is_same_site(headers, uri)
+}
+
 /// Whether a form was sent from a page of this site.
 ///
 /// Browsers say so in `Sec-Fetch-Site`; those that do not know it send an `Origin`. What sends
 /// neither is no browser of these days, and carries nobody's cookies but its own.
-pub(crate) fn is_same_site(headers: &HeaderMap, uri: &Uri) -> bool {
+fn is_same_site(headers: &HeaderMap, uri: &Uri) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter().peekable();
     if sites.peek().is_some() {
         return sites.all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));

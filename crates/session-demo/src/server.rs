@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use session_core::{SessionConfig, SessionStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::backend::{self, Opened};
 use crate::cli::{Framework, Options};
-use crate::{axum_app, config};
+use crate::{axum_app, config, salvo_app};
 
 /// How long requests in flight may take after the demo was told to stop. The slowest route waits ten
 /// seconds; what is longer is a client that never finishes what it began to send.
@@ -23,9 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Nothing is logged before it listens: what keeps it from starting is the error that this returns,
 /// and the only line.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    if options.framework == Framework::Salvo {
-        bail!("--framework salvo is not supported by this build");
-    }
     let config = config::load(options.config.as_deref(), options.is_local())?;
     // Before the database is asked: a mistake in the configuration should change nothing there.
     check(config.clone())?;
@@ -40,8 +37,17 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     log_to_stderr();
     announce(&format!("listening on http://{address} ({}, {name})", options.framework));
     let cleanup = store.cleanup_job().spawn();
+    let serve = {
+        let stop = stop.clone();
+        async move {
+            match options.framework {
+                Framework::Axum => axum_app::serve(listener, store, stop).await,
+                Framework::Salvo => salvo_app::serve(listener, store, stop).await,
+            }
+        }
+    };
     let served = tokio::select! {
-        served = axum_app::serve(listener, store, stop.clone()) => served,
+        served = serve => served,
         () = out_of_patience(stop) => {
             tracing::warn!("stopping while requests are still in flight");
             Ok(())

@@ -1,22 +1,40 @@
 //! The demo as a script meets it: the real program, started as a user starts it, driven over HTTP.
 //!
-//! What holds on every backend is a function that gets a running demo; `on_every_backend!` makes a
-//! test of it for each of them.
+//! What holds on every framework over every backend is a function that gets a running demo;
+//! `on_every_combination!` makes a test of it for each of them. What starts its own demo gets the
+//! framework: `on_every_framework!`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-/// Makes tests of functions, one for each backend: `rows::memory::name`, `rows::sqlite::name`.
-macro_rules! on_every_backend {
+/// Makes tests of functions that get a running demo: `rows::salvo_over_sqlite::name` and so on.
+macro_rules! on_every_combination {
     ($($name:ident)*) => {
-        mod memory {
+        on_every_combination! { @over axum_over_memory, Axum, memory, $($name)* }
+        on_every_combination! { @over axum_over_sqlite, Axum, sqlite, $($name)* }
+        on_every_combination! { @over salvo_over_memory, Salvo, memory, $($name)* }
+        on_every_combination! { @over salvo_over_sqlite, Salvo, sqlite, $($name)* }
+    };
+    (@over $module:ident, $framework:ident, $backend:ident, $($name:ident)*) => {
+        mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name($crate::demo::Demo::memory().await).await;
+                use $crate::demo::{Demo, Framework};
+                super::$name(Demo::$backend(Framework::$framework).await).await;
             })*
         }
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    };
+}
+
+/// Makes tests of functions that get a framework: `process::salvo::name` and so on.
+macro_rules! on_every_framework {
+    ($($name:ident)*) => {
+        on_every_framework! { @on axum, Axum, $($name)* }
+        on_every_framework! { @on salvo, Salvo, $($name)* }
+    };
+    (@on $module:ident, $framework:ident, $($name:ident)*) => {
+        mod $module {
+            $(#[tokio::test]
             async fn $name() {
-                super::$name($crate::demo::Demo::sqlite().await).await;
+                super::$name($crate::demo::Framework::$framework).await;
             })*
         }
     };

@@ -3,7 +3,6 @@
 use std::any::Any;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,11 +20,9 @@ pub(super) async fn protected(mut response: Response) -> Response {
     response
 }
 
-/// Refuses forms from other sites. It guards what people fill in; the addresses under `/api` are for
-/// scripts, which send no such headers.
+/// Refuses forms from other sites.
 pub(super) async fn own_forms_only(request: Request, next: Next) -> Response {
-    let is_form = request.method() == Method::POST && !request.uri().path().starts_with("/api/");
-    if is_form && !security::is_same_site(request.headers(), request.uri()) {
+    if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
         return pages::problem(&Code::CrossSite.into()).into_response();
     }
     next.run(request).await

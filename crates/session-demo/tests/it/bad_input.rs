@@ -9,12 +9,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::browser::{CHROME, Reply};
 use crate::demo::Demo;
 
-on_every_backend! {
+on_every_combination! {
     cookies_of_any_bytes
     keys_of_any_kind
     numbers_at_their_edges
     as_large_as_allowed
     larger_than_anything
+    broken_connections
 }
 
 /// Sends a request with these cookie headers.
@@ -218,9 +219,7 @@ async fn larger_than_anything(demo: Demo) {
 }
 
 /// What is no HTTP, and what leaves in the middle, ends only its own connection.
-#[tokio::test]
-async fn broken_connections() {
-    let demo = Demo::memory().await;
+async fn broken_connections(demo: Demo) {
     for bytes in [
         &b"\x16\x03\x01\x02\x00"[..],
         b"GET / HTTP/9.9\r\n\r\n",

@@ -3,7 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::browser::Cookie;
-use crate::demo::Demo;
+use crate::demo::{Demo, Framework};
+
+on_every_framework! {
+    where_secure_is_off
+    a_file_in_either_format
+    large_data_pass_where_they_are_allowed
+    what_expired_is_purged
+}
 
 /// The cookie that a sign-in sets.
 async fn cookie(demo: &Demo) -> Cookie {
@@ -11,8 +18,7 @@ async fn cookie(demo: &Demo) -> Cookie {
     reply.check(200).cookie().expect("a cookie")
 }
 
-#[tokio::test]
-async fn where_secure_is_off() {
+async fn where_secure_is_off(framework: Framework) {
     for (name, yaml, options, secure) in [
         ("nothing is said", "", &[][..], false),
         ("localhost", "", &["--host", "localhost"], false),
@@ -26,14 +32,13 @@ async fn where_secure_is_off() {
         std::fs::write(folder.path().join("config.yml"), yaml).unwrap();
         let mut all = vec!["--backend", "memory:", "--config", "config.yml"];
         all.extend(options);
-        let demo = Demo::start(folder, &all).await;
+        let demo = Demo::start(framework, folder, &all).await;
         let cookie = cookie(&demo).await;
         assert_eq!(cookie.says("Secure"), secure, "{name}: {}", cookie.line);
     }
 }
 
-#[tokio::test]
-async fn a_file_in_either_format() {
+async fn a_file_in_either_format(framework: Framework) {
     for (file, text) in [
         ("c.yaml", "session_ttl_secs: 7200\ncookie_name: shop\ncookie:\n  same_site: strict\n"),
         (
@@ -43,7 +48,8 @@ async fn a_file_in_either_format() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(file), text).unwrap();
-        let demo = Demo::start(folder, &["--backend", "memory:", "--config", file]).await;
+        let demo =
+            Demo::start(framework, folder, &["--backend", "memory:", "--config", file]).await;
         let cookie = cookie(&demo).await;
         assert_eq!(cookie.name, "shop");
         cookie.check_max_age(7200);
@@ -51,9 +57,8 @@ async fn a_file_in_either_format() {
     }
 }
 
-#[tokio::test]
-async fn large_data_pass_where_they_are_allowed() {
-    let demo = Demo::configured("max_data_bytes: 6000000").await;
+async fn large_data_pass_where_they_are_allowed(framework: Framework) {
+    let demo = Demo::configured(framework, "max_data_bytes: 6000000").await;
     let mut browser = demo.signed_in("alice").await;
     let value = json!("x".repeat(5_900_000));
     browser.put("/api/data/k", &value).await.check(200);
@@ -62,10 +67,9 @@ async fn large_data_pass_where_they_are_allowed() {
     demo.browser().post("/api/login", &body).await.check(200);
 }
 
-#[tokio::test]
-async fn what_expired_is_purged() {
+async fn what_expired_is_purged(framework: Framework) {
     // Every read that finds a session would prolong it, so the reads are another user's.
-    let demo = Demo::configured("anonymous_ttl_secs: 1").await;
+    let demo = Demo::configured(framework, "anonymous_ttl_secs: 1").await;
     for _ in 0..3 {
         demo.browser().put("/api/data/k", &json!(1)).await.check(200);
     }

@@ -38,24 +38,47 @@ pub(crate) struct Demo {
     folder: TempDir,
 }
 
+/// What serves the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framework {
+    Axum,
+    Salvo,
+}
+
+impl Framework {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Axum => "axum",
+            Self::Salvo => "salvo",
+        }
+    }
+}
+
 impl Demo {
-    pub(crate) async fn memory() -> Self {
-        Self::start(tempfile::tempdir().unwrap(), &["--backend", "memory:"]).await
+    pub(crate) async fn memory(framework: Framework) -> Self {
+        Self::start(framework, tempfile::tempdir().unwrap(), &["--backend", "memory:"]).await
     }
 
-    pub(crate) async fn sqlite() -> Self {
-        Self::start(tempfile::tempdir().unwrap(), &["--backend", "sqlite:new/demo.db"]).await
+    pub(crate) async fn sqlite(framework: Framework) -> Self {
+        let options = ["--backend", "sqlite:new/demo.db"];
+        Self::start(framework, tempfile::tempdir().unwrap(), &options).await
     }
 
     /// In memory, with this configuration.
-    pub(crate) async fn configured(yaml: &str) -> Self {
+    pub(crate) async fn configured(framework: Framework, yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.yaml"), yaml).unwrap();
-        Self::start(folder, &["--backend", "memory:", "--config", "config.yaml"]).await
+        let options = ["--backend", "memory:", "--config", "config.yaml"];
+        Self::start(framework, folder, &options).await
     }
 
     /// Starts the program in `folder`, and waits until it listens.
-    pub(crate) async fn start(folder: TempDir, options: &[&str]) -> Self {
+    pub(crate) async fn start(framework: Framework, folder: TempDir, options: &[&str]) -> Self {
+        Self::launch(folder, &[&["--framework", framework.name()], options].concat()).await
+    }
+
+    /// The same on the framework that it takes by itself.
+    pub(crate) async fn launch(folder: TempDir, options: &[&str]) -> Self {
         let mut command = program();
         command.args(["--port", "0"]).args(options).current_dir(folder.path());
         command.env("RUST_LOG", "warn,session_demo=debug");

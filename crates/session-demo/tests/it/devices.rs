@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, FIREFOX};
 use crate::demo::Demo;
 
-on_every_backend! {
+on_every_combination! {
     the_list_is_the_users_own
     ending_one
     ending_the_others_and_all

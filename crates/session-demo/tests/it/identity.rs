@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, CHROME, FIREFOX};
 use crate::demo::Demo;
 
-on_every_backend! {
+on_every_combination! {
     a_session_has_these_fields
     signing_in_makes_another_session
     signing_in_with_data

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, FIREFOX, Reply};
 use crate::demo::Demo;
 
-on_every_backend! {
+on_every_combination! {
     who_only_looks_gets_no_cookie
     the_cart_survives_the_sign_in
     a_wrong_password_is_told

@@ -8,14 +8,23 @@ use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tokio::task::JoinSet;
 
-use crate::demo::{Demo, database, program};
+use crate::demo::{Demo, Framework, database, program};
 
-#[tokio::test]
-async fn it_says_where_it_listens_and_nothing_else() {
-    for (mut demo, backend) in [(Demo::memory().await, "memory"), (Demo::sqlite().await, "sqlite")]
-    {
-        let port = demo.address.port();
-        assert_eq!(demo.said, format!("listening on http://127.0.0.1:{port} (axum, {backend})\n"));
+on_every_framework! {
+    it_says_where_it_listens_and_nothing_else
+    a_request_in_flight_is_finished
+    sessions_outlive_the_process_and_the_framework
+    a_database_that_fails_signs_nobody_out
+}
+
+async fn it_says_where_it_listens_and_nothing_else(framework: Framework) {
+    let (memory, sqlite) = (Demo::memory(framework).await, Demo::sqlite(framework).await);
+    for (mut demo, backend) in [(memory, "memory"), (sqlite, "sqlite")] {
+        let (port, name) = (demo.address.port(), framework.name());
+        assert_eq!(
+            demo.said,
+            format!("listening on http://127.0.0.1:{port} ({name}, {backend})\n")
+        );
         demo.browser().get("/healthz").await.check(200);
         demo.signal("INT").await;
         let (status, rest) = demo.ended().await;
@@ -26,7 +35,7 @@ async fn it_says_where_it_listens_and_nothing_else() {
 #[tokio::test]
 async fn the_defaults() {
     // The usual port may be taken here; all else is as it comes.
-    let demo = Demo::start(tempfile::tempdir().unwrap(), &[]).await;
+    let demo = Demo::launch(tempfile::tempdir().unwrap(), &[]).await;
     assert!(demo.said.ends_with("(axum, sqlite)\n"), "{}", demo.said);
     assert!(demo.file("target/session-demo.db").is_file());
     let help = program().arg("--help").output().await.unwrap();
@@ -111,7 +120,6 @@ async fn what_keeps_it_from_starting_is_one_line() {
         (&["--colour"], "--colour"),
         (&["extra"], "extra"),
         (&["--framework", "rocket"], "rocket"),
-        (&["--framework", "salvo"], "salvo"),
         (&["--backend", ""], "--backend"),
         (&["--backend", "nowhere"], "--backend"),
         (&["--backend", "mysql://u:hunter2@h/d"], "--backend"),
@@ -145,9 +153,9 @@ async fn what_keeps_it_from_starting_is_one_line() {
     assert!(!folder.path().join("target").exists());
 }
 
-#[tokio::test]
-async fn a_request_in_flight_is_finished() {
-    for (mut demo, name) in [(Demo::memory().await, "TERM"), (Demo::sqlite().await, "INT")] {
+async fn a_request_in_flight_is_finished(framework: Framework) {
+    let (memory, sqlite) = (Demo::memory(framework).await, Demo::sqlite(framework).await);
+    for (mut demo, name) in [(memory, "TERM"), (sqlite, "INT")] {
         let mut browser = demo.signed_in("alice").await;
         let mut running = JoinSet::new();
         running.spawn(async move { browser.put("/api/slow/k?ms=1500", &json!(1)).await });
@@ -160,9 +168,8 @@ async fn a_request_in_flight_is_finished() {
     }
 }
 
-#[tokio::test]
-async fn sessions_outlive_the_process() {
-    let demo = Demo::sqlite().await;
+async fn sessions_outlive_the_process_and_the_framework(framework: Framework) {
+    let demo = Demo::sqlite(framework).await;
     let mut browser = demo.signed_in("alice").await;
     browser.put("/api/data/cart", &json!(["tea", 1.5, null])).await.check(200);
     let session = browser.session().await;
@@ -171,7 +178,11 @@ async fn sessions_outlive_the_process() {
     ended.post("/api/logout", &Value::Null).await.check(200);
 
     let folder = demo.stopped().await;
-    let demo = Demo::start(folder, &["--backend", "sqlite:new/demo.db"]).await;
+    let other = match framework {
+        Framework::Axum => Framework::Salvo,
+        Framework::Salvo => Framework::Axum,
+    };
+    let demo = Demo::start(other, folder, &["--backend", "sqlite:new/demo.db"]).await;
     let mut again = demo.browser();
     again.cookie = browser.cookie;
     assert_eq!(again.session().await, session);
@@ -197,9 +208,8 @@ async fn in_database(file: &Path, statement: &'static str) {
     connection.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_database_that_fails_signs_nobody_out() {
-    let demo = Demo::sqlite().await;
+async fn a_database_that_fails_signs_nobody_out(framework: Framework) {
+    let demo = Demo::sqlite(framework).await;
     let mut browser = demo.signed_in("alice").await;
     let file = demo.file("new/demo.db");
     in_database(&file, "ALTER TABLE web_sessions RENAME TO elsewhere").await;

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use crate::browser::{Browser, Reply};
 use crate::demo::Demo;
 
-on_every_backend! {
+on_every_combination! {
     increments_add_up
     writes_to_different_keys_all_survive
     one_rotation_wins

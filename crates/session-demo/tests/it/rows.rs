@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::demo::Demo;
 
-on_every_backend! { of_the_service of_sessions of_data of_writes of_failures of_addresses }
+on_every_combination! { of_the_service of_sessions of_data of_writes of_failures of_addresses }
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]

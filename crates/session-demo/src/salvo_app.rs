@@ -1,0 +1,148 @@
+//! The demo on salvo: which address belongs to which function, and nothing else.
+//!
+//! Every route is behind one session handler of one of three kinds, as on axum:
+//!
+//! - the scripts' routes behind one that loads on first use, and tells its own errors in JSON;
+//! - the pages behind one that tells them as a page;
+//! - the route whose user is found out by a hoop behind an eager one.
+//!
+//! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
+//! handler, which drops what was buffered.
+
+mod extract;
+mod hoops;
+mod people;
+mod routes;
+mod scripts;
+
+use anyhow::Context;
+use salvo_core::conn::tcp::TcpAcceptor;
+use salvo_core::{Handler, Response, Router, Scribe, Server, Writer, handler};
+use session_core::{Error, SessionStore};
+use session_salvo::SessionHandler;
+use tokio::net::TcpListener;
+
+use self::extract::Store;
+use self::routes::{Route, all, everywhere};
+use crate::answer::{Answer, Outcome};
+use crate::problem::Problem;
+use crate::server::{Stop, stopped};
+use crate::{api, pages};
+
+/// Serves until it is told to stop, and then until the requests in flight are answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    store: SessionStore,
+    stop: Stop,
+) -> anyhow::Result<()> {
+    let acceptor = TcpAcceptor::try_from(listener).context("cannot listen")?;
+    let server = Server::new(acceptor);
+    let handle = server.handle();
+    let stopping = async move {
+        stopped(stop).await;
+        handle.stop_graceful(None);
+        // It is for the server to say that all is done.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        served = server.try_serve(app(&store)) => Ok(served?),
+        () = stopping => Ok(()),
+    }
+}
+
+fn app(store: &SessionStore) -> Router {
+    let json = |error: &Error| Answer::problem(&Problem::from(error));
+    let page = |error: &Error| pages::problem(&Problem::from(error));
+    let sessions = || SessionHandler::new(store.clone());
+    Router::new()
+        .hoop(hoops::traced)
+        .hoop(hoops::protected)
+        .hoop(hoops::panicked)
+        .hoop(hoops::own_forms_only)
+        .hoop(hoops::Given(store.clone()))
+        .push(scripts().hoop(sessions().on_error(json)))
+        .push(looked_at(sessions().eager().on_error(json)))
+        .push(people().hoop(sessions().on_error(page)))
+        .push(all([
+            Route::at("/healthz").get(health),
+            Route::at("/style.css").get(stylesheet),
+            Route::at("/favicon.svg").get(icon),
+        ]))
+        .push(everywhere().goal(routes::not_found))
+}
+
+fn scripts() -> Router {
+    all([
+        Route::at("/api/public").get(scripts::public),
+        Route::at("/api/session").get(scripts::show),
+        Route::at("/api/me").get(scripts::me),
+        Route::at("/api/login").post(scripts::login),
+        Route::at("/api/reauthenticate").post(scripts::reauthenticate),
+        Route::at("/api/rotate").post(scripts::rotate),
+        Route::at("/api/logout").post(scripts::logout),
+        Route::at("/api/goodbye").post(scripts::goodbye),
+        Route::at("/api/logout-others").post(scripts::logout_others),
+        Route::at("/api/logout-all").post(scripts::logout_all),
+        Route::at("/api/sessions").get(scripts::list),
+        Route::keyed("/api/sessions/").delete(scripts::revoke),
+        Route::at("/api/data").get(scripts::all_data).delete(scripts::clear),
+        Route::keyed("/api/data/").get(scripts::read).put(scripts::write).delete(scripts::remove),
+        Route::keyed("/api/increment/").post(scripts::increment),
+        Route::keyed("/api/slow/").put(scripts::slow),
+        Route::keyed("/api/fail/").post(scripts::fail),
+        Route::at("/api/fail-login").post(scripts::fail_login),
+        Route::at("/api/panic").post(scripts::panic),
+        Route::at("/api/fresh").get(scripts::fresh),
+        Route::at("/api/purge").post(scripts::purge),
+    ])
+}
+
+/// What only looks at the session that an eager handler loads, for this goal alone.
+fn looked_at(eager: SessionHandler) -> Router {
+    let goal = scripts::layer_user.hoop(eager).hoop(hoops::find_user);
+    all([Route::at("/api/layer-user").get(goal)])
+}
+
+fn people() -> Router {
+    all([
+        Route::at("/").get(people::home),
+        Route::at("/login").post(people::login),
+        Route::at("/logout").post(people::logout),
+        Route::at("/logout-others").post(people::logout_others),
+        Route::at("/logout-all").post(people::logout_all),
+        Route::at("/devices").get(people::devices),
+        Route::between("/devices/", "/revoke").post(people::revoke),
+        Route::at("/cart").post(people::cart),
+        Route::at("/theme").post(people::theme),
+    ])
+}
+
+#[handler]
+async fn health(store: Store) -> Outcome {
+    api::service::health(&store.0).await
+}
+
+#[handler]
+async fn stylesheet() -> Answer {
+    pages::stylesheet()
+}
+
+#[handler]
+async fn icon() -> Answer {
+    pages::icon()
+}
+
+/// The answer takes the place of what was written before.
+impl Scribe for Answer {
+    fn render(self, response: &mut Response) {
+        response.status_code(self.status);
+        response.headers_mut().extend(self.headers);
+        response.body(self.body);
+    }
+}
+
+impl Scribe for Problem {
+    fn render(self, response: &mut Response) {
+        Answer::problem(&self).render(response);
+    }
+}

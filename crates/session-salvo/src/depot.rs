@@ -1,0 +1,80 @@
+//! The session in the depot: asking for it, and the look that does not load.
+
+use std::fmt;
+
+use salvo_core::Depot;
+use session_core::{Error, ErrorKind, UserId};
+
+use crate::answer::SessionError;
+use crate::extract::Session;
+
+/// The handle that [`SessionHandler`](crate::SessionHandler) put into a request's depot, attached to
+/// its request: whoever asks later has the depot and perhaps nothing else.
+pub(crate) struct Mounted(pub(crate) session_core::Session);
+
+/// The request's session, out of the depot.
+pub trait SessionDepotExt {
+    /// The session, loaded: the first who asks awaits one read of the database.
+    ///
+    /// # Errors
+    /// Answered with 503 where the backend failed, and with 500 (and the reason in the log) where no
+    /// [`SessionHandler`](crate::SessionHandler) is mounted around this route.
+    ///
+    /// ```
+    /// use salvo_core::prelude::*;
+    /// use session_salvo::{SessionDepotExt, SessionError};
+    ///
+    /// #[handler]
+    /// async fn sign_out(depot: &mut Depot) -> Result<&'static str, SessionError> {
+    ///     depot.session().await?.logout().await?;
+    ///     Ok("signed out")
+    /// }
+    /// ```
+    fn session(&self) -> impl Future<Output = Result<Session, SessionError>> + Send;
+}
+
+impl SessionDepotExt for Depot {
+    async fn session(&self) -> Result<Session, SessionError> {
+        let Some(session) = mounted(self).cloned() else {
+            let error = Error::from_kind(ErrorKind::Misconfigured).with_context(
+                "the session handler is missing: hoop session_salvo::SessionHandler around this \
+                 route",
+            );
+            return Err(error.into());
+        };
+        if !session.is_loaded() {
+            session.load().await?;
+        }
+        Ok(Session(session))
+    }
+}
+
+/// Nobody has loaded the session yet, or there is no session handler, so it is not known who is
+/// signed in. Not the same as "nobody".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotLoaded;
+
+impl fmt::Display for NotLoaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the session was not loaded; mount the session handler with `.eager()`")
+    }
+}
+
+impl std::error::Error for NotLoaded {}
+
+/// Who is signed in, as far as is known without asking the database: for handlers behind the session
+/// handler that only look. `Ok(None)` is a visitor.
+///
+/// # Errors
+/// [`NotLoaded`] where the session was not loaded: mount the handler with
+/// [`eager`](crate::SessionHandler::eager), or look after somebody asked for the session.
+pub fn user_id_from_depot(depot: &Depot) -> Result<Option<UserId>, NotLoaded> {
+    match mounted(depot) {
+        Some(session) if session.is_loaded() => Ok(session.user_id()),
+        _ => Err(NotLoaded),
+    }
+}
+
+pub(crate) fn mounted(depot: &Depot) -> Option<&session_core::Session> {
+    depot.get_typed::<Mounted>().ok().map(|Mounted(session)| session)
+}

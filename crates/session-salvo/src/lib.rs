@@ -1,0 +1,73 @@
+//! Database-backed HTTP sessions for [salvo](https://docs.rs/salvo).
+//!
+//! ```
+//! use salvo_core::prelude::*;
+//! use session_core::{MemoryBackend, SessionConfig, SessionStore};
+//! use session_salvo::{RequireUser, Session, SessionDepotExt, SessionError, SessionHandler};
+//!
+//! // As an argument …
+//! #[handler]
+//! async fn count(session: Session) -> Result<String, SessionError> {
+//!     let visits: u64 = session.get("visits")?.unwrap_or(0) + 1;
+//!     session.set("visits", visits)?;
+//!     Ok(format!("visit number {visits}"))
+//! }
+//!
+//! // … or out of the depot.
+//! #[handler]
+//! async fn sign_in(depot: &mut Depot) -> Result<(), SessionError> {
+//!     // … check the password …
+//!     Ok(depot.session().await?.authenticate("alice").await?)
+//! }
+//!
+//! #[handler]
+//! async fn me(user: RequireUser) -> String {
+//!     format!("signed in as {}", user.0)
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+//! let router = Router::new()
+//!     .hoop(SessionHandler::new(store))
+//!     .get(count)
+//!     .push(Router::with_path("sign-in").post(sign_in))
+//!     .push(Router::with_path("me").get(me));
+//! # let _ = router; Ok(()) }
+//! ```
+//!
+//! 1. [`SessionHandler`] puts a handle into the depot; no I/O happens until somebody asks for it.
+//! 2. [`Session`] as an argument, or [`depot.session()`](SessionDepotExt::session), loads it: one
+//!    read. There always is one, signed in, anonymous or empty; only a failing backend is an error,
+//!    503. There is no `Option<Session>`, because an outage must not look like a visitor.
+//!    [`RequireUser`] answers 401 where nobody is signed in.
+//! 3. Handlers that only look use [`user_id_from_depot`].
+//! 4. When the handlers behind it are done, [`SessionHandler`] saves what was written, in one
+//!    statement, and sets the cookie. Where that fails, the answer becomes an error: 409 or 503.
+//!
+//! # Where to mount it
+//!
+//! Once around each route: at the router (`Router::hoop`), the service (`Service::hoop`) or one goal
+//! (`goal.hoop(…)`). What catches panics goes outside of it, that is before it. Whatever else may set
+//! cookies goes behind it: salvo writes its cookie jar (`Response::add_cookie`) into the headers only
+//! when every handler is done, so [`SessionHandler`] takes a cookie of the session's name out of the
+//! jar when it concludes, and cannot see what a handler outside of it adds later.
+//!
+//! The client's address is the connection's ([`Request::remote_addr`][addr]; a Unix socket counts as
+//! this machine), or a [`Peer`] that a handler outside put into the depot or the request's
+//! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
+//! believed.
+//!
+//! [addr]: salvo_core::http::Request::remote_addr
+
+mod answer;
+mod depot;
+mod extract;
+mod handler;
+mod peer;
+mod response;
+
+pub use answer::SessionError;
+pub use depot::{NotLoaded, SessionDepotExt, user_id_from_depot};
+pub use extract::{RequireUser, Session};
+pub use handler::SessionHandler;
+pub use session_core::Peer;

@@ -1,0 +1,17 @@
+//! Tests of the salvo adapter.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "it/answers.rs"]
+mod answers;
+#[path = "it/flow.rs"]
+mod flow;
+#[path = "it/http_laws.rs"]
+mod http_laws;
+#[path = "it/jar.rs"]
+mod jar;
+#[path = "it/look.rs"]
+mod look;
+#[path = "it/server.rs"]
+mod server;
+#[path = "it/support.rs"]
+mod support;

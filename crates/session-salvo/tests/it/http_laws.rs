@@ -1,0 +1,136 @@
+//! The request laws, over every backend at hand.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use salvo_core::http::cookie::Cookie;
+use salvo_core::http::uri::Scheme;
+use salvo_core::prelude::*;
+use session_conformance::http::{
+    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+};
+use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler};
+use session_sqlite::SqliteBackend;
+
+struct Salvo {
+    backend: Arc<dyn SessionBackend>,
+    /// Where the database lies, as long as it is needed.
+    _folder: Option<tempfile::TempDir>,
+}
+
+async fn over_memory() -> Salvo {
+    Salvo { backend: Arc::new(MemoryBackend::new()), _folder: None }
+}
+
+async fn over_sqlite() -> Salvo {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.db");
+    let backend = SqliteBackend::connect(file.to_str().unwrap()).await.unwrap();
+    backend.migrate().await.unwrap();
+    Salvo { backend: Arc::new(backend), _folder: Some(folder) }
+}
+
+#[async_trait]
+impl Harness for Salvo {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        self.backend.clone()
+    }
+
+    async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
+        let (name, value) = jar_cookie(&store);
+        let jar = Jar(Cookie::build((name, value)).path("/").build());
+        let path = |prefix: &str| Router::with_path(prefix.trim_start_matches('/'));
+        let rest = || Router::with_path("{**rest}");
+        let app = Router::new()
+            .push(path(UNTOUCHED).goal(untouched).push(rest().goal(untouched)))
+            .push(path(JAR).push(rest().hoop(jar).goal(asks)))
+            .push(rest().goal(asks));
+        let handler = SessionHandler::new(store);
+        let app = match mount {
+            Mount::Once => app.hoop(handler),
+            Mount::Eager => app.hoop(handler.eager()),
+            Mount::Nested => app.hoop(handler.clone()).hoop(handler),
+            Mount::Missing => app,
+        };
+        Arc::new(Mounted(Service::new(app)))
+    }
+}
+
+/// Asks twice, once by each way there is.
+#[handler]
+async fn asks(
+    first: Session,
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+) -> Result<(), SessionError> {
+    let second = depot.session().await?;
+    let sessions = [first.into(), second.into()];
+    let handled = session_conformance::http::handle(sessions, whole(request).await).await?;
+    write(handled, response);
+    Ok(())
+}
+
+#[handler]
+async fn untouched(request: &mut Request, response: &mut Response) {
+    write(session_conformance::http::untouched(whole(request).await).await, response);
+}
+
+/// Sets a cookie by salvo's own means.
+struct Jar(Cookie<'static>);
+
+#[handler]
+impl Jar {
+    async fn handle(&self, response: &mut Response) {
+        response.add_cookie(self.0.clone());
+    }
+}
+
+async fn whole(request: &mut Request) -> http::Request<Vec<u8>> {
+    let body = request.payload().await.unwrap().to_vec();
+    let mut whole = http::Request::new(body);
+    *whole.method_mut() = request.method().clone();
+    *whole.uri_mut() = request.uri().clone();
+    *whole.headers_mut() = request.headers().clone();
+    whole
+}
+
+fn write(answer: http::Response<Vec<u8>>, response: &mut Response) {
+    let (parts, body) = answer.into_parts();
+    response.status_code(parts.status);
+    for (name, value) in &parts.headers {
+        response.headers_mut().append(name, value.clone());
+    }
+    response.body(body);
+}
+
+struct Mounted(Service);
+
+#[async_trait]
+impl App for Mounted {
+    async fn call(
+        &self,
+        request: http::Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<http::Response<Vec<u8>>, Panicked> {
+        let mut request = Request::from_hyper(request, Scheme::HTTP);
+        request.extensions_mut().insert(peer);
+        catch_panic(async {
+            // As it goes out: with the jar written into the headers.
+            let (parts, body) = self.0.handle(request).await.into_hyper().into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            http::Response::from_parts(parts, body.into())
+        })
+        .await
+    }
+}
+
+mod salvo_over_memory {
+    session_conformance::http_laws!(super::over_memory);
+}
+
+mod salvo_over_sqlite {
+    session_conformance::http_laws!(super::over_sqlite);
+}

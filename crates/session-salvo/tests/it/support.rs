@@ -1,0 +1,135 @@
+//! What several tests need: stores, requests, and a backend that is down.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http_body_util::BodyExt;
+use salvo_core::http::uri::Scheme;
+use salvo_core::http::{HeaderMap, Method, StatusCode, header};
+use salvo_core::prelude::*;
+use session_core::{
+    BackendError, BackendErrorKind, Created, EndedBy, Found, MemoryBackend, NewSession, Purged,
+    SessionBackend, SessionChange, SessionConfig, SessionData, SessionId, SessionRef, SessionStore,
+    Timestamp, TokenHash, Updated, UserId,
+};
+use session_salvo::{Session, SessionError};
+
+pub(crate) fn store() -> SessionStore {
+    SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap()
+}
+
+pub(crate) fn store_that_is_down() -> SessionStore {
+    SessionStore::shared(Arc::new(Down), SessionConfig::default()).unwrap()
+}
+
+/// A response as it goes out.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// `name=value` of the one cookie that it sets.
+    #[track_caller]
+    pub(crate) fn cookie(&self) -> String {
+        let [cookie] = &self.cookies()[..] else { panic!("{:?}", self.cookies()) };
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        let lines = self.headers.get_all(header::SET_COOKIE).iter();
+        lines.map(|line| line.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn check(self, name: &str, status: u16, body: &str) -> Self {
+        assert_eq!((self.status.as_u16(), self.body.as_str()), (status, body), "{name}");
+        self
+    }
+}
+
+pub(crate) async fn get(service: &Service, path: &str, cookie: &str) -> Reply {
+    ask(service, Method::GET, path, cookie).await
+}
+
+pub(crate) async fn ask(service: &Service, method: Method, path: &str, cookie: &str) -> Reply {
+    let mut request = http::Request::builder().method(method).uri(path);
+    if !cookie.is_empty() {
+        request = request.header(header::COOKIE, cookie);
+    }
+    let request = Request::from_hyper(request.body(Vec::new()).unwrap(), Scheme::HTTP);
+    let (parts, body) = service.handle(request).await.into_hyper().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    Reply { status: parts.status, headers: parts.headers, body }
+}
+
+/// Signs alice in.
+#[handler]
+pub(crate) async fn sign_in(session: Session) -> Result<&'static str, SessionError> {
+    session.authenticate("alice").await?;
+    Ok("signed in")
+}
+
+/// Counts visits.
+#[handler]
+pub(crate) async fn count(session: Session) -> Result<String, SessionError> {
+    let visits = session.get("visits")?.unwrap_or(0_u64) + 1;
+    session.set("visits", visits)?;
+    Ok(format!("visit number {visits}"))
+}
+
+/// A database that is out of reach.
+struct Down;
+
+impl Down {
+    fn error<T>() -> Result<T, BackendError> {
+        Err(BackendError::from_kind(BackendErrorKind::Unavailable))
+    }
+}
+
+#[async_trait]
+impl SessionBackend for Down {
+    async fn create(&self, _: NewSession, _: Timestamp) -> Result<Created, BackendError> {
+        Self::error()
+    }
+    async fn find(&self, _: &TokenHash, _: Timestamp) -> Result<Option<Found>, BackendError> {
+        Self::error()
+    }
+    async fn update(
+        &self,
+        _: &SessionRef,
+        _: &SessionChange,
+        _: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        Self::error()
+    }
+    async fn remove(
+        &self,
+        _: &SessionRef,
+        _: Option<&UserId>,
+        _: EndedBy,
+        _: Timestamp,
+    ) -> Result<bool, BackendError> {
+        Self::error()
+    }
+    async fn remove_user(
+        &self,
+        _: &UserId,
+        _: Option<&SessionId>,
+        _: EndedBy,
+        _: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        Self::error()
+    }
+    async fn list(&self, _: &UserId, _: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        Self::error()
+    }
+    async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<Purged, BackendError> {
+        Self::error()
+    }
+    async fn ping(&self) -> Result<(), BackendError> {
+        Self::error()
+    }
+}
