@@ -3,6 +3,7 @@
 mod ci;
 mod laws;
 mod package;
+mod services;
 mod shell;
 mod test;
 mod tidy;
@@ -21,10 +22,12 @@ struct Arguments {
     command: Command,
 }
 
-#[derive(Subcommand, Debug, Clone, Copy)]
+#[derive(Subcommand, Debug, Clone)]
 enum Command {
     /// Run every test, doc tests too, and say which laws held where.
     Test(test::Arguments),
+    /// Start and stop the servers that tests need.
+    Services(services::Arguments),
     /// Run every check that a change must pass: formatting, lints, docs, tidy, packages, licences, tests.
     Ci,
     /// Check the rules of this workspace that no compiler knows.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(arguments) => test::run(arguments),
+        Command::Services(arguments) => services::run(arguments),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),

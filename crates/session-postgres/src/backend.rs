@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use session_core::{
     Applied, BackendError, BackendErrorKind, Carry, Created, EndedBy, Found, NewSession, Purged,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    TokenState, Updated, UserId, tombstone_expiry,
+    Rotation, SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp,
+    TokenHash, TokenState, Updated, UserId, tombstone_expiry,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, query};
@@ -247,7 +247,7 @@ fn update(session: &SessionRef, change: &SessionChange, now: Timestamp) -> State
     if !changes_token {
         return statement;
     }
-    let grace_until = change.rotation.as_ref().and_then(|rotation| rotation.grace_until());
+    let grace_until = change.rotation.as_ref().and_then(Rotation::grace_until);
     let again = change.reauthentication.as_ref();
     statement
         .bind(change.rotation.as_ref().map(|rotation| row::bytes(rotation.token())))

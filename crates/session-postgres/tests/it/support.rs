@@ -75,6 +75,18 @@ impl Place {
         Self { url: server().unwrap(), schema: format!("session_test_{id}") }
     }
 
+    /// In a database of its own: what other tests keep open holds nothing up there.
+    pub(crate) async fn apart() -> Self {
+        let place = Self::new();
+        let mut connection = place.connection().await;
+        let text = sqlx::AssertSqlSafe(format!("CREATE DATABASE {}", place.schema));
+        sqlx::query(text).execute(&mut connection).await.unwrap();
+        let (server, database) = place.url.rsplit_once('/').unwrap();
+        let query =
+            database.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
+        Self { url: format!("{server}/{}{query}", place.schema), ..place }
+    }
+
     pub(crate) fn options(&self) -> PgConnectOptions {
         let settings = [
             ("search_path", self.schema.clone()),

@@ -5,14 +5,15 @@ use sqlx::{AssertSqlSafe, Connection, Row, query};
 use tokio::task::JoinSet;
 
 use super::support::{
-    Fresh, NOW, after, record, record_of, set, stored, touch, until, user_id, with_server,
+    Fresh, NOW, Place, after, record, record_of, set, stored, touch, until, user_id, with_server,
 };
 
 with_server! {
     async fn every_touch_stays_on_its_page() {
         const SESSIONS: u64 = 100;
         const TOUCHES: u64 = 20;
-        let fresh = Fresh::new().await;
+        let place = Place::apart().await;
+        let fresh = Fresh { backend: place.backend().await, place };
         let mut sessions = Vec::new();
         for n in 0..SESSIONS {
             sessions.push(stored(&fresh.backend, record_of(&format!("user {}", n % 10))).await);
