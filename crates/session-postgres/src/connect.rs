@@ -66,7 +66,7 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", milliseconds(config.statement_timeout)),
         ("lock_timeout", milliseconds(config.lock_timeout)),
-        // Another connection cannot hold a transaction of ours open for long either.
+        // Nothing here waits inside a transaction. Should it ever, the server ends it.
         ("idle_in_transaction_session_timeout", "60000".to_owned()),
     ];
     settings.extend(config.schema.clone().map(|schema| ("search_path", schema)));

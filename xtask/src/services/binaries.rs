@@ -35,12 +35,9 @@ impl fmt::Display for Binaries {
 /// The newest that is installed.
 pub(crate) fn of_system() -> Option<Binaries> {
     let mut folders: Vec<PathBuf> = Vec::new();
-    for (parent, inside) in [
-        ("/usr/lib/postgresql", "bin"),
-        ("/opt/homebrew/opt", "bin"),
-        ("/usr/local/opt", "bin"),
-        ("/home/linuxbrew/.linuxbrew/opt", "bin"),
-    ] {
+    for (parent, inside) in
+        [("/usr/lib/postgresql", "bin"), ("/opt/homebrew/opt", "bin"), ("/usr/local/opt", "bin")]
+    {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         let named = entries.filter(|entry| {
             parent == "/usr/lib/postgresql"

@@ -56,7 +56,7 @@ with_server! {
     async fn no_dropped_call_leaves_a_transaction_open() {
         let fresh = Fresh::new().await;
         let shared = PostgresBackend::from_pool(fresh.place.pool().await);
-        let mut observer = fresh.place.connection().await;
+        let observer = fresh.place.connection().await;
         for backend in [&fresh.backend, &shared] {
             for n in 0..270 {
                 let session = stored(backend, record_of("alice")).await;
@@ -69,25 +69,22 @@ with_server! {
                 assert_eq!(live(backend, &session.token.unwrap()).await.version, n + 1);
             }
         }
-        // What was in flight has ended by now, and nothing of it is open.
-        let schema = fresh.place.schema.clone();
-        let schema = &schema;
-        let connection = &mut observer;
-        let mut rounds = 0;
-        while rounds < 3 {
-            let open: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid) \
-                 JOIN pg_class ON relation = pg_class.oid \
-                 JOIN pg_namespace ON relnamespace = pg_namespace.oid \
-                 WHERE nspname = $1 AND state LIKE 'idle in transaction%'",
+        // What was in flight ends, and nothing of it stays open.
+        let (observer, name) = (&tokio::sync::Mutex::new(observer), &fresh.place.schema);
+        until("the end of what was in flight", || async move {
+            let (busy, open): (i64, i64) = sqlx::query_as(
+                "SELECT count(*) FILTER (WHERE state = 'active'), \
+                 count(*) FILTER (WHERE state LIKE 'idle in transaction%') \
+                 FROM pg_stat_activity WHERE application_name = $1",
             )
-            .bind(schema)
-            .fetch_one(&mut *connection)
+            .bind(name.clone())
+            .fetch_one(&mut *observer.lock().await)
             .await
             .unwrap();
             assert_eq!(open, 0, "connections idle in transaction");
-            rounds += 1;
-        }
+            (busy == 0).then_some(())
+        })
+        .await;
     }
 
     async fn what_was_dropped_gives_its_connection_back() {

@@ -75,25 +75,16 @@ impl Place {
         Self { url: server().unwrap(), schema: format!("session_test_{id}") }
     }
 
-    /// In a database of its own: what other tests keep open holds nothing up there.
-    pub(crate) async fn apart() -> Self {
-        let place = Self::new();
-        let mut connection = place.connection().await;
-        let text = sqlx::AssertSqlSafe(format!("CREATE DATABASE {}", place.schema));
-        sqlx::query(text).execute(&mut connection).await.unwrap();
-        let (server, database) = place.url.rsplit_once('/').unwrap();
-        let query =
-            database.split_once('?').map_or(String::new(), |(_, query)| format!("?{query}"));
-        Self { url: format!("{server}/{}{query}", place.schema), ..place }
-    }
-
     pub(crate) fn options(&self) -> PgConnectOptions {
         let settings = [
             ("search_path", self.schema.clone()),
             ("statement_timeout", STATEMENT.as_millis().to_string()),
             ("lock_timeout", LOCK.as_millis().to_string()),
         ];
-        PgConnectOptions::from_str(&self.url).unwrap().options(settings)
+        PgConnectOptions::from_str(&self.url)
+            .unwrap()
+            .application_name(&self.schema)
+            .options(settings)
     }
 
     pub(crate) fn config(&self) -> PostgresConfig {
@@ -101,7 +92,9 @@ impl Place {
     }
 
     pub(crate) fn config_at(&self, url: &str) -> PostgresConfig {
-        PostgresConfig::new(url)
+        // Told apart from other tests' connections by the name.
+        let separator = if url.contains('?') { '&' } else { '?' };
+        PostgresConfig::new(format!("{url}{separator}application_name={}", self.schema))
             .schema(&self.schema)
             .max_connections(NonZeroU32::new(5).unwrap())
             .acquire_timeout(ACQUIRE)
@@ -126,9 +119,10 @@ impl Place {
             .unwrap()
     }
 
-    /// One more client.
+    /// One more client, under another name than the backend's connections.
     pub(crate) async fn connection(&self) -> PgConnection {
-        PgConnection::connect_with(&self.options()).await.unwrap()
+        let options = self.options().application_name("session-test");
+        PgConnection::connect_with(&options).await.unwrap()
     }
 
     /// A way to the server that can be shut, and the URL that leads through it.

@@ -5,43 +5,59 @@ use sqlx::{AssertSqlSafe, Connection, Row, query};
 use tokio::task::JoinSet;
 
 use super::support::{
-    Fresh, NOW, Place, after, record, record_of, set, stored, touch, until, user_id, with_server,
+    Fresh, NOW, after, record, record_of, set, stored, touch, until, user_id, with_server,
 };
+
+const SESSIONS: u64 = 100;
+const TOUCHES: u64 = 20;
+
+/// Touches many sessions many times; how many updates that were, and how many of them wrote no index.
+async fn touches() -> (i64, i64) {
+    let fresh = Fresh::new().await;
+    let mut sessions = Vec::new();
+    for n in 0..SESSIONS {
+        sessions.push(stored(&fresh.backend, record_of(&format!("user {}", n % 10))).await);
+    }
+    for round in 1..=TOUCHES {
+        for session in &sessions {
+            fresh.backend.update(session, &touch(after(round)), after(round)).await.unwrap();
+        }
+    }
+    // A connection's counts are flushed when it ends, if not before.
+    fresh.backend.close().await;
+    let (place, expected) = (&fresh.place, (SESSIONS * TOUCHES).cast_signed());
+    until("the statistics", || async move {
+        let mut connection = place.connection().await;
+        let row = query(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables \
+             WHERE schemaname = $1 AND relname = 'web_sessions'",
+        )
+        .bind(place.schema.clone())
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        let (updates, hot): (i64, i64) = (row.get(0), row.get(1));
+        (updates >= expected).then_some((updates, hot))
+    })
+    .await
+}
 
 with_server! {
     async fn every_touch_stays_on_its_page() {
-        const SESSIONS: u64 = 100;
-        const TOUCHES: u64 = 20;
-        let place = Place::apart().await;
-        let fresh = Fresh { backend: place.backend().await, place };
-        let mut sessions = Vec::new();
-        for n in 0..SESSIONS {
-            sessions.push(stored(&fresh.backend, record_of(&format!("user {}", n % 10))).await);
-        }
-        for round in 1..=TOUCHES {
-            for session in &sessions {
-                fresh.backend.update(session, &touch(after(round)), after(round)).await.unwrap();
+        let all = (SESSIONS * TOUCHES).cast_signed();
+        let mut seen = Vec::new();
+        // A transaction that another test keeps open, anywhere on this server, keeps old versions
+        // from being reused. Tried again, it is over.
+        for _ in 0..20 {
+            let (updates, hot) = touches().await;
+            assert_eq!(updates, all);
+            if hot == all {
+                return;
             }
+            seen.push(hot);
         }
-        // A server's counts are flushed when its connection ends, if not before.
-        fresh.backend.close().await;
-        let (place, expected) = (&fresh.place, (SESSIONS * TOUCHES).cast_signed());
-        let (updates, hot) = until("the statistics", || async move {
-            let mut connection = place.connection().await;
-            let row = query(
-                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables \
-                 WHERE schemaname = $1 AND relname = 'web_sessions'",
-            )
-            .bind(place.schema.clone())
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-            connection.close().await.unwrap();
-            let (updates, hot): (i64, i64) = (row.get(0), row.get(1));
-            (updates >= expected).then_some((updates, hot))
-        })
-        .await;
-        assert_eq!((updates, hot), (expected, expected), "updates, and those without an index write");
+        panic!("of {all} touches so many wrote no index: {seen:?}");
     }
 
     async fn each_look_up_uses_its_index() {
