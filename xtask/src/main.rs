@@ -4,6 +4,7 @@ mod ci;
 mod laws;
 mod outside;
 mod package;
+mod services;
 mod shell;
 mod test;
 mod tidy;
@@ -22,10 +23,12 @@ struct Arguments {
     command: Command,
 }
 
-#[derive(Subcommand, Debug, Clone, Copy)]
+#[derive(Subcommand, Debug, Clone)]
 enum Command {
     /// Run every test, doc tests too, and say which laws held where.
     Test(test::Arguments),
+    /// Start and stop the servers that tests need.
+    Services(services::Arguments),
     /// Run every check that a change must pass: formatting, lints, docs, tidy, packages, licences, tests.
     Ci,
     /// Check the rules of this workspace that no compiler knows.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Test(arguments) => test::run(arguments),
+        Command::Services(arguments) => services::run(arguments),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),

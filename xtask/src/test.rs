@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::laws;
+use crate::services::{self, Server};
 use crate::shell;
 use crate::workspace::{self, Crate};
 use matrix::Matrix;
@@ -29,7 +30,12 @@ pub(crate) struct Report {
     ran: Vec<(String, bool)>,
     /// What went wrong beside tests that failed.
     problems: Vec<String>,
+    /// Whether there was a PostgreSQL. Without one its tests pass and hold nothing.
+    has_server: bool,
 }
+
+/// Whose tests run on every generation of the server that is at hand.
+const NEEDS_SERVER: &str = "session-postgres";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let report = report(arguments)?;
@@ -40,11 +46,20 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// Runs everything to its end, whatever fails on the way.
 pub(crate) fn report(arguments: Arguments) -> Result<Report> {
-    let crates = workspace::crates()?;
+    let mut crates = workspace::crates()?;
     let mut report = Report::default();
     report.check_features(&crates)?;
-    report.run_tests(arguments)?;
+    let (servers, problems) = services::servers();
+    report.problems.extend(problems);
+    report.run_tests(arguments, servers.first())?;
+    for server in servers.iter().skip(1) {
+        report.run_tests_of(NEEDS_SERVER, arguments, server)?;
+    }
+    drop(servers);
     report.run_doc_tests()?;
+    if !report.has_server {
+        crates.retain(|member| member.name != NEEDS_SERVER);
+    }
     report.weigh_laws(&crates);
     report.weigh_totals(std::env::var("CI").is_ok_and(|ci| ci == "true"));
     Ok(report)
@@ -67,12 +82,29 @@ impl Report {
         Ok(())
     }
 
-    fn run_tests(&mut self, arguments: Arguments) -> Result<()> {
+    fn run_tests(&mut self, arguments: Arguments, server: Option<&Server>) -> Result<()> {
+        self.has_server = server.is_some();
+        if server.is_none() {
+            println!("\n*** NOT RUN: the tests on PostgreSQL. {} ***\n", services::HELP);
+        }
+        self.run_some(&["--workspace"], arguments, server)
+    }
+
+    /// The tests of one crate once more, on another server.
+    fn run_tests_of(&mut self, package: &str, arguments: Arguments, server: &Server) -> Result<()> {
+        self.run_some(&["--package", package], arguments, Some(server))
+    }
+
+    fn run_some(
+        &mut self,
+        packages: &[&str],
+        arguments: Arguments,
+        server: Option<&Server>,
+    ) -> Result<()> {
         let with_nextest = !arguments.without_nextest && shell::has_cargo_command("nextest");
         let mut command = if with_nextest {
             let limits = format!("session:{}", shell::root().join("xtask/nextest.toml").display());
-            let mut command =
-                shell::cargo(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]);
+            let mut command = shell::cargo(["nextest", "run", "--all-features", "--no-fail-fast"]);
             command.args([
                 "--status-level",
                 "all",
@@ -86,17 +118,25 @@ impl Report {
             println!(
                 "cargo-nextest is not used: `cargo test` runs the same tests, one binary after the other"
             );
-            let mut command =
-                shell::cargo(["test", "--workspace", "--all-features", "--no-fail-fast"]);
+            let mut command = shell::cargo(["test", "--all-features", "--no-fail-fast"]);
             command.args(["--lib", "--bins", "--tests"]);
             command
         };
+        command.args(packages);
+        match server {
+            Some(server) => command.env(services::VARIABLE, &server.url),
+            None => command.env_remove(services::VARIABLE),
+        };
         let transcript = shell::stream(&mut command)?;
-        let results = if with_nextest {
+        let mut results = if with_nextest {
             results::of_nextest(&transcript.lines)
         } else {
             results::of_libtest(&transcript.lines)
         };
+        match server {
+            Some(server) => results.ran_on(server.generation.as_deref()),
+            None => results.did_not_run(),
+        }
         self.take(&command, transcript.success, results);
         Ok(())
     }
@@ -144,6 +184,9 @@ impl Report {
     fn weigh_totals(&mut self, in_ci: bool) {
         if self.results.passed() + self.results.failed() == 0 {
             self.problems.push("no test ran".to_owned());
+        }
+        if in_ci && !self.has_server {
+            self.problems.push(format!("CI needs PostgreSQL: {}", services::HELP));
         }
         let skipped = self.results.skipped();
         if skipped > 0 && in_ci {
@@ -213,7 +256,8 @@ mod tests {
 
     fn report_of(lines: &[&str]) -> Report {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        Report { results: results::of_libtest(&lines), ..Report::default() }
+        let results = results::of_libtest(&lines);
+        Report { results, has_server: true, ..Report::default() }
     }
 
     #[test]

@@ -92,23 +92,65 @@ pub use subject::{Cut, Failure, Fresh, TestBackend};
 /// a fresh [`TestBackend`]; the crate's documentation has a whole example. Put it into
 /// `mod backend_laws { mod <name of the backend> { … } }`, so that tests of several backends are
 /// told apart by their paths, as `cargo xtask test` does.
+///
+/// A database that needs a server may not be there. `only_if` names a function that says whether it
+/// is; where it says no, the tests hold nothing and pass, so it should say so loudly, or panic where
+/// that must not happen:
+///
+/// ```
+/// # use session_conformance::{Cut, Failure, TestBackend, async_trait};
+/// # struct Database;
+/// # #[async_trait]
+/// # impl TestBackend for Database {
+/// #     fn backend(&self) -> std::sync::Arc<dyn session_core::SessionBackend> { todo() }
+/// #     async fn reopen(&self) -> std::sync::Arc<dyn session_core::SessionBackend> { todo() }
+/// #     async fn dump(&self) -> Vec<u8> { Vec::new() }
+/// #     async fn cut(&self, _: Failure) -> Cut { Cut::CannotFail { reason: "" } }
+/// # }
+/// # fn todo<T>() -> T { panic!() }
+/// async fn fresh() -> impl TestBackend {
+///     // …
+/// #   Database
+/// }
+///
+/// fn has_server() -> bool {
+///     let found = std::env::var_os("MY_SERVER").is_some();
+///     if !found {
+///         eprintln!("NOT RUN: set MY_SERVER");
+///     }
+///     found
+/// }
+///
+/// mod backend_laws {
+///     mod mine {
+///         session_conformance::backend_laws!(crate::fresh, only_if: crate::has_server);
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! backend_laws {
     ($make:expr $(,)?) => {
-        $crate::__each_backend_law! { [$crate::__backend_law_tests] [$make] }
+        $crate::backend_laws! { $make, only_if: || true }
+    };
+    ($make:expr, only_if: $ready:expr $(,)?) => {
+        $crate::__each_backend_law! { [$crate::__backend_law_tests] [$make, $ready] }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __backend_law_tests {
-    ([$make:expr] $($law:ident $promise:literal)+) => {
+    ([$make:expr, $ready:expr] $($law:ident $promise:literal)+) => {
         $(
             #[doc = $promise]
             #[test]
             fn $law() {
-                let law: $crate::LawFn = |fresh| ::std::boxed::Box::pin($crate::laws::$law(fresh));
-                $crate::hold(stringify!($law), law, &$crate::Fresh::new($make));
+                if ($ready)() {
+                    let law: $crate::LawFn =
+                        |fresh| ::std::boxed::Box::pin($crate::laws::$law(fresh));
+                    $crate::hold(stringify!($law), law, &$crate::Fresh::new($make));
+                }
             }
         )+
     };

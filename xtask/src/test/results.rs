@@ -55,6 +55,26 @@ impl Results {
         self.inconsistency.as_deref()
     }
 
+    /// Says in the names of the tests on PostgreSQL which generation of it they ran on, so that those
+    /// of several are told apart.
+    pub(crate) fn ran_on(&mut self, generation: Option<&str>) {
+        let Some(generation) = generation else { return };
+        let tests = std::mem::take(&mut self.tests);
+        self.tests =
+            tests.into_iter().map(|(name, ending)| (on(&name, generation), ending)).collect();
+    }
+
+    /// There was no PostgreSQL: its tests passed without a look at anything.
+    pub(crate) fn did_not_run(&mut self) {
+        for (name, ending) in &mut self.tests {
+            if *ending == Ending::Passed && name.split("::").any(is_on_postgres) {
+                *ending = Ending::Skipped;
+                self.passed -= 1;
+                self.skipped += 1;
+            }
+        }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -70,6 +90,19 @@ impl Results {
             *known = ending;
         }
     }
+}
+
+/// Whether a part of a test's path names PostgreSQL as what it ran on.
+fn is_on_postgres(part: &str) -> bool {
+    part == "postgres" || part.starts_with("postgres_") || part.contains("_over_postgres")
+}
+
+fn on(name: &str, generation: &str) -> String {
+    let parts = name.split("::").map(|part| match is_on_postgres(part) {
+        true => format!("{part}@{generation}"),
+        false => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("::")
 }
 
 /// Lines such as `    PASS [   0.004s] ( 1/30) session-sqlite::it backend_laws::sqlite::create_then_find`.
@@ -171,6 +204,29 @@ mod tests {
 
     fn lines(text: &str) -> Vec<String> {
         text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn tests_on_postgres_say_on_which() {
+        let text = "\
+        PASS [   0.009s] (1/3) session-postgres::it backend_laws::postgres_pool::cap_is_exact
+        PASS [   0.009s] (2/3) a::it http_laws::axum_over_postgres::sign_out_wins
+        PASS [   0.009s] (3/3) a::it http_laws::axum_over_memory::sign_out_wins
+     Summary [   4.199s] 3 tests run: 3 passed, 0 skipped";
+        let mut results = of_nextest(&lines(text));
+        results.ran_on(Some("18"));
+        let names: Vec<&str> = results.tests().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "a::it http_laws::axum_over_memory::sign_out_wins",
+                "a::it http_laws::axum_over_postgres@18::sign_out_wins",
+                "session-postgres::it backend_laws::postgres_pool@18::cap_is_exact",
+            ]
+        );
+        let mut results = of_nextest(&lines(text));
+        results.did_not_run();
+        assert_eq!((results.passed(), results.skipped()), (1, 2));
     }
 
     const NEXTEST: &str = "\

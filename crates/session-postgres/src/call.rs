@@ -1,0 +1,189 @@
+//! How a statement reaches the server, and what becomes of the connection afterwards:
+//! [`Connections`].
+//!
+//! Three rules. A call ends in bounded time, whatever the server does. A connection that may be
+//! broken never goes back to the pool unseen: the driver would wait for it there without an end, and
+//! the pool would be one smaller for as long. And a caller that goes away leaves nothing behind: each
+//! operation is one statement, which the server does wholly or not at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use session_core::BackendError;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{Connection, PgPool, Postgres};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::error::{breaks_connection, driver, lost_a_race, too_slow};
+use crate::row::Statement;
+
+/// What a busy machine may add before an answer counts as missing.
+const MARGIN: Duration = Duration::from_millis(250);
+
+/// How long a connection that somebody left in the middle of a statement may take to be ready again.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// How often a statement is sent that the server takes back because of others.
+const ATTEMPTS: u32 = 4;
+
+/// The pool, and how long to wait for it.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pub(crate) pool: PgPool,
+    pub(crate) acquire_timeout: Duration,
+    pub(crate) statement_timeout: Duration,
+    /// How many idle connections are older than the last one that broke: after a restart of the
+    /// server none of them is good. Each is asked before it is used.
+    suspects: Arc<AtomicU32>,
+}
+
+impl Connections {
+    pub(crate) fn new(
+        pool: PgPool,
+        acquire_timeout: Duration,
+        statement_timeout: Duration,
+    ) -> Self {
+        Self { pool, acquire_timeout, statement_timeout, suspects: Arc::default() }
+    }
+
+    /// A statement that only reads, so that it may be sent again where its connection turns out to
+    /// be broken.
+    pub(crate) async fn read(
+        &self,
+        statement: impl Fn() -> Statement,
+    ) -> Result<Vec<PgRow>, BackendError> {
+        match self.send(statement()).await {
+            Err(Failure::Driver(error)) if breaks_connection(&error) => {
+                self.send(statement()).await.map_err(Failure::into_error)
+            }
+            answer => answer.map_err(Failure::into_error),
+        }
+    }
+
+    /// A statement that changes something. Sent again only where the server says that it took
+    /// everything back.
+    pub(crate) async fn write(
+        &self,
+        statement: impl Fn() -> Statement,
+    ) -> Result<Vec<PgRow>, BackendError> {
+        let started = Instant::now();
+        for _ in 1..ATTEMPTS {
+            match self.send(statement()).await {
+                Err(Failure::Driver(error))
+                    if lost_a_race(&error) && started.elapsed() < self.statement_timeout / 2 => {}
+                answer => return answer.map_err(Failure::into_error),
+            }
+        }
+        self.send(statement()).await.map_err(Failure::into_error)
+    }
+
+    async fn send(&self, statement: Statement) -> Result<Vec<PgRow>, Failure> {
+        let mut lease = self.lease().await?;
+        // All rows, also where there is one: the statement commits at its end, and not before.
+        let answer = statement.fetch_all(&mut **lease.connection());
+        match timeout(self.statement_timeout + MARGIN, answer).await {
+            Ok(Ok(rows)) => {
+                lease.give_back();
+                Ok(rows)
+            }
+            Ok(Err(error)) if breaks_connection(&error) => {
+                lease.discard();
+                self.suspects.store(self.pool.size(), Ordering::Relaxed);
+                Err(Failure::Driver(error))
+            }
+            Ok(Err(error)) => {
+                lease.give_back();
+                Err(Failure::Driver(error))
+            }
+            Err(_) => Err(Failure::Slow("PostgreSQL did not answer within the statement timeout")),
+        }
+    }
+
+    async fn lease(&self) -> Result<Lease, Failure> {
+        let started = Instant::now();
+        loop {
+            let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
+            let connection = match timeout(left, self.pool.acquire()).await {
+                Ok(connection) => connection.map_err(Failure::Driver)?,
+                Err(_) => return Err(Failure::Driver(sqlx::Error::PoolTimedOut)),
+            };
+            let mut lease = Lease { connection: Some(connection) };
+            let suspected =
+                self.suspects
+                    .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
+            if suspected.is_err() {
+                return Ok(lease);
+            }
+            if let Ok(Ok(())) = timeout(RECOVERY.min(left), lease.connection().ping()).await {
+                return Ok(lease);
+            }
+            lease.discard();
+        }
+    }
+
+    /// A connection that is the caller's to keep: whatever happens on it, the pool never sees it
+    /// again.
+    pub(crate) async fn own(&self) -> Result<sqlx::PgConnection, BackendError> {
+        let mut lease = self.lease().await.map_err(Failure::into_error)?;
+        match lease.connection.take() {
+            Some(connection) => Ok(connection.detach()),
+            None => Err(driver(sqlx::Error::PoolTimedOut)),
+        }
+    }
+}
+
+enum Failure {
+    Driver(sqlx::Error),
+    Slow(&'static str),
+}
+
+impl Failure {
+    fn into_error(self) -> BackendError {
+        match self {
+            Self::Driver(error) => driver(error),
+            Self::Slow(context) => too_slow(context),
+        }
+    }
+}
+
+/// A connection on loan. Dropped in the middle of a statement, it is looked after in the background.
+struct Lease {
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+impl Lease {
+    #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
+    fn connection(&mut self) -> &mut PoolConnection<Postgres> {
+        self.connection.as_mut().expect("a lease holds its connection")
+    }
+
+    /// The last statement came to its end.
+    fn give_back(mut self) {
+        drop(self.connection.take());
+    }
+
+    /// Closes the socket at once, and makes room for another connection.
+    fn discard(mut self) {
+        drop(self.connection.take().map(PoolConnection::detach));
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        // Left to itself the driver asks the connection too, but waits for ever, and keeps its place
+        // in the pool meanwhile (https://github.com/launchbadge/sqlx/issues/4349).
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                match timeout(RECOVERY, connection.ping()).await {
+                    Ok(Ok(())) => drop(connection),
+                    _ => drop(connection.detach()),
+                }
+            })),
+            Err(_) => drop(connection.detach()),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How connections are opened, and what they are set to: [`connections`].
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use session_core::BackendError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
+use tokio::time::timeout;
+
+use crate::call::Connections;
+use crate::config::{PostgresConfig, is_plain_name};
+use crate::error::{driver, other, too_slow};
+
+/// The oldest server that the tests have ever seen.
+const OLDEST: u32 = 15;
+
+/// Opens one connection, to say at once what is wrong, and others as they are needed.
+pub(crate) async fn connections(config: &PostgresConfig) -> Result<Connections, BackendError> {
+    if let Some(schema) = config.schema.as_deref().filter(|schema| !is_plain_name(schema)) {
+        return Err(other(format!(
+            "{schema:?} cannot be the schema for sessions: lower-case letters, digits and \
+             underscores only, not beginning with a digit or pg_, at most 63"
+        )));
+    }
+    let options = options(config)?;
+    let place = place(&options);
+    let named = |error: BackendError| {
+        let context = format!("{error} ({place})");
+        error.with_context(context)
+    };
+    let connecting = timeout(config.acquire_timeout, options.connect()).await;
+    let connection = connecting
+        .map_err(|_| too_slow("PostgreSQL did not answer within the acquire timeout"))
+        .and_then(|connected| connected.map_err(driver))
+        .map_err(named)?;
+    check_version(&connection)?;
+    // It says goodbye; a server that does not listen is found out by the next one.
+    let _ = timeout(config.acquire_timeout, connection.close()).await;
+
+    let pool = PgPoolOptions::new()
+        .max_connections(config.max_connections.get())
+        .acquire_timeout(config.acquire_timeout)
+        // It would be a round trip before every statement. What breaks is seen by the statement.
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
+    Ok(Connections::new(pool, config.acquire_timeout, config.statement_timeout))
+}
+
+/// What holds for a pool that the application brought: the defaults.
+pub(crate) fn given(pool: PgPool) -> Connections {
+    let config = PostgresConfig::new("");
+    Connections::new(pool, config.acquire_timeout, config.statement_timeout)
+}
+
+fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
+    let is_ours = ["postgres:", "postgresql:"].iter().any(|scheme| config.url.starts_with(scheme));
+    let options = PgConnectOptions::from_str(&config.url)
+        .ok()
+        .filter(|_| is_ours)
+        .ok_or_else(|| driver(sqlx::Error::Configuration("not a URL of PostgreSQL".into())))?;
+    let name = options.get_application_name().unwrap_or("session-postgres").to_owned();
+    let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
+    let mut settings = vec![
+        // What the functions need; a role or a database may have another default.
+        ("default_transaction_isolation", "read committed".to_owned()),
+        ("statement_timeout", milliseconds(config.statement_timeout)),
+        ("lock_timeout", milliseconds(config.lock_timeout)),
+        // Nothing here waits inside a transaction. Should it ever, the server ends it.
+        ("idle_in_transaction_session_timeout", "60000".to_owned()),
+    ];
+    settings.extend(config.schema.clone().map(|schema| ("search_path", schema)));
+    // Its lines would repeat the same constants for every request.
+    Ok(options.application_name(&name).options(settings).disable_statement_logging())
+}
+
+/// Where the server is, without who asks.
+fn place(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(folder) => format!("socket in {}", folder.display()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+pub(crate) fn check_version(connection: &PgConnection) -> Result<(), BackendError> {
+    // A server that gives no number is no release; those know what they do.
+    match connection.server_version_num() {
+        Some(number) if number / 10_000 < OLDEST => Err(other(format!(
+            "PostgreSQL {} is too old for sessions: {OLDEST} or later is needed",
+            number / 10_000
+        ))),
+        _ => Ok(()),
+    }
+}

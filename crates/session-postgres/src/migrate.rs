@@ -1,0 +1,131 @@
+//! The schema, and how a database gets it: [`run`].
+
+use std::time::Duration;
+
+use session_core::{BackendError, BackendErrorKind};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_scalar};
+
+use crate::call::Connections;
+use crate::connect::check_version;
+use crate::error::{DUPLICATE_FUNCTION, DUPLICATE_TABLE, driver, is_state, other, too_slow};
+
+/// The migrations in their order. One that was published is never changed.
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "sessions", include_str!("../migrations/0001_sessions.sql"))];
+
+/// A table of our own: the driver's default one belongs to the application's migrations.
+const BOOKKEEPING: &str = "web_sessions_migrations";
+
+/// How long to wait for other processes, each of which migrates too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Applies what is missing, as one transaction. Processes that start at once come one after the
+/// other.
+///
+/// It runs on a connection that belongs to no pool: a caller that goes away closes it, and the
+/// server takes everything back.
+pub(crate) async fn run(
+    connections: &Connections,
+    schema: Option<&str>,
+) -> Result<(), BackendError> {
+    let mut connection = connections.own().await?;
+    check_version(&connection)?;
+    let migrating = tokio::time::timeout(PATIENCE * 2, migrate(&mut connection, schema)).await;
+    migrating.unwrap_or_else(|_| Err(too_slow("PostgreSQL did not finish the migration")))?;
+    // It says goodbye; nothing depends on it.
+    let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
+    Ok(())
+}
+
+async fn migrate(connection: &mut PgConnection, schema: Option<&str>) -> Result<(), BackendError> {
+    // Read committed: what others did before the lock was given has to be seen after it.
+    let begun = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await;
+    let mut transaction = begun.map_err(driver)?;
+    // A request's patience is not enough here.
+    let patience = PATIENCE.as_millis().to_string();
+    query("SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $1, true)")
+        .bind(patience)
+        .execute(&mut *transaction)
+        .await
+        .map_err(driver)?;
+    let encoding: String = query_scalar("SELECT current_setting('server_encoding')")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(driver)?;
+    if encoding != "UTF8" {
+        return Err(other(format!(
+            "the database's encoding is {encoding}: sessions need a database in UTF8"
+        )));
+    }
+    query("SELECT pg_advisory_xact_lock(hashtextextended('web_sessions_migrations', 0))")
+        .execute(&mut *transaction)
+        .await
+        .map_err(driver)?;
+    if let Some(schema) = schema {
+        make_schema(&mut transaction, schema).await?;
+    }
+    let place: Option<String> = query_scalar("SELECT current_schema()::text")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(driver)?;
+    if place.is_none() {
+        return Err(other(
+            "there is no schema to make the session tables in: no schema of the search_path exists",
+        ));
+    }
+    migrator().run_direct(None, &mut *transaction, false).await.map_err(explain)?;
+    transaction.commit().await.map_err(driver)
+}
+
+/// Looks first: a role that may not create schemas may use one that is there.
+async fn make_schema(connection: &mut PgConnection, schema: &str) -> Result<(), BackendError> {
+    let exists: bool =
+        query_scalar("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
+            .bind(schema.to_owned())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(driver)?;
+    if !exists {
+        // The name was looked at when the connections were made, and needs no quotes.
+        let statement = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+        query(statement).execute(connection).await.map_err(driver)?;
+    }
+    Ok(())
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        let (name, sql) = (name.into(), sql.into_sql_str());
+        Migration::new(version, name, MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    migrator.dangerous_set_table_name(BOOKKEEPING);
+    // The driver's lock is the session's, and would outlive a caller that goes away. Ours ends with
+    // the transaction.
+    migrator.set_locking(false);
+    migrator
+}
+
+fn explain(error: MigrateError) -> BackendError {
+    match error {
+        MigrateError::Execute(error) => driver(error),
+        MigrateError::ExecuteMigration(error, version)
+            if is_state(&error, DUPLICATE_TABLE) || is_state(&error, DUPLICATE_FUNCTION) =>
+        {
+            driver(error).with_context(format!(
+                "migration {version} failed: does the schema hold other tables of these names?"
+            ))
+        }
+        MigrateError::ExecuteMigration(error, _) => driver(error),
+        MigrateError::VersionMissing(version) => other(format!(
+            "the database was migrated by a newer release: migration {version} is unknown to this \
+             one; upgrade this application"
+        )),
+        MigrateError::VersionMismatch(version) => other(format!(
+            "migration {version} of the database is not the one of this release: was it edited?"
+        )),
+        error => BackendError::new(BackendErrorKind::Other, error)
+            .with_context("the session tables could not be migrated"),
+    }
+}

@@ -1,0 +1,28 @@
+//! What is particular to PostgreSQL, and that the backend holds the laws.
+//!
+//! They need a server: `cargo xtask test` finds or starts one, and so does
+//! `cargo xtask services run -- cargo test -p session-postgres`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "it/backend_laws.rs"]
+mod backend_laws;
+#[path = "it/cancel.rs"]
+mod cancel;
+#[path = "it/errors.rs"]
+mod errors;
+#[path = "it/migrate.rs"]
+mod migrate;
+#[path = "it/outage.rs"]
+mod outage;
+#[path = "it/pool.rs"]
+mod pool;
+#[path = "it/proxy.rs"]
+mod proxy;
+#[path = "it/races.rs"]
+mod races;
+#[path = "it/support.rs"]
+mod support;
+#[path = "it/tables.rs"]
+mod tables;
+#[path = "it/versions.rs"]
+mod versions;

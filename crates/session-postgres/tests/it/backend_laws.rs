@@ -1,0 +1,106 @@
+//! The laws, held to a server: with the backend's own connections, and with an application's pool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use session_conformance::{Cut, Failure, TestBackend, async_trait};
+use session_core::SessionBackend;
+use session_postgres::PostgresBackend;
+use sqlx::{Executor, PgConnection, PgPool};
+use tokio::sync::Mutex;
+
+use super::proxy::Proxy;
+use super::support::{ACQUIRE, Place, STATEMENT, has_server};
+
+/// One schema, and how it is reached.
+struct Database {
+    backend: PostgresBackend,
+    place: Place,
+    /// For connections of its own: what they go through.
+    proxy: Option<Proxy>,
+    pool: Option<PgPool>,
+    /// Keeps the locks where the database is to be slow.
+    holder: Mutex<Option<PgConnection>>,
+}
+
+#[async_trait]
+impl TestBackend for Database {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        Arc::new(self.backend.clone())
+    }
+
+    async fn reopen(&self) -> Arc<dyn SessionBackend> {
+        if self.pool.is_some() {
+            return Arc::new(PostgresBackend::from_pool(self.place.pool().await));
+        }
+        Arc::new(PostgresBackend::connect_with(self.place.config()).await.unwrap())
+    }
+
+    async fn dump(&self) -> Vec<u8> {
+        let mut connection = self.place.connection().await;
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT web_sessions::text FROM web_sessions \
+             UNION ALL SELECT web_session_tombstones::text FROM web_session_tombstones \
+             UNION ALL SELECT web_sessions_migrations::text FROM web_sessions_migrations",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        rows.join("\n").into_bytes()
+    }
+
+    async fn cut(&self, how: Failure) -> Cut {
+        match (how, &self.proxy, &self.pool) {
+            (Failure::Unreachable, Some(proxy), _) => proxy.shut(),
+            (Failure::Unreachable, None, Some(pool)) => pool.close().await,
+            (Failure::Unreachable, None, None) => unreachable!("one or the other"),
+            (Failure::Slow, ..) => {
+                let mut holder = self.place.connection().await;
+                holder
+                    .execute("BEGIN; LOCK TABLE web_sessions, web_session_tombstones")
+                    .await
+                    .unwrap();
+                *self.holder.lock().await = Some(holder);
+            }
+            (Failure::Broken, ..) => {
+                let mut other = self.place.connection().await;
+                other
+                    .execute("DROP TABLE web_sessions; DROP TABLE web_session_tombstones")
+                    .await
+                    .unwrap();
+            }
+        }
+        Cut::Done { within: ACQUIRE + STATEMENT + Duration::from_millis(500) }
+    }
+}
+
+mod postgres {
+    use super::*;
+
+    async fn fresh() -> Database {
+        let place = Place::new();
+        let (proxy, url) = place.proxy().await;
+        let backend = PostgresBackend::connect_with(place.config_at(&url)).await.unwrap();
+        backend.migrate().await.unwrap();
+        Database { backend, place, proxy: Some(proxy), pool: None, holder: Mutex::new(None) }
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_server);
+}
+
+mod postgres_pool {
+    use super::*;
+
+    async fn fresh() -> Database {
+        let place = Place::new();
+        let mut connection = place.connection().await;
+        let schema = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {}", place.schema));
+        sqlx::query(schema).execute(&mut connection).await.unwrap();
+        let pool = place.pool().await;
+        let backend = PostgresBackend::from_pool(pool.clone());
+        backend.migrate().await.unwrap();
+        Database { backend, place, proxy: None, pool: Some(pool), holder: Mutex::new(None) }
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_server);
+}
