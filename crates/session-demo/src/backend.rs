@@ -1,6 +1,7 @@
 //! The database that was asked for: one file for each kind.
 
 mod memory;
+mod postgres;
 mod sqlite;
 
 use std::pin::Pin;
@@ -27,9 +28,10 @@ pub(crate) async fn open(url: &str) -> anyhow::Result<Opened> {
         Some("memory") if url == "memory:" => Ok(memory::open()),
         Some("memory") => bail!("--backend memory: takes nothing after the colon"),
         Some("sqlite") => sqlite::open(url).await,
-        Some(scheme @ ("postgres" | "postgresql" | "redis" | "rediss" | "redis-cluster")) => {
+        Some("postgres" | "postgresql") => postgres::open(url).await,
+        Some(scheme @ ("redis" | "rediss" | "redis-cluster")) => {
             bail!("--backend {scheme}: is not supported by this build")
         }
-        _ => bail!("--backend must begin with memory: or sqlite:"),
+        _ => bail!("--backend must begin with memory:, sqlite: or postgres:"),
     }
 }

@@ -12,6 +12,20 @@ macro_rules! on_every_combination {
         on_every_combination! { @over axum_over_sqlite, Axum, sqlite, $($name)* }
         on_every_combination! { @over salvo_over_memory, Salvo, memory, $($name)* }
         on_every_combination! { @over salvo_over_sqlite, Salvo, sqlite, $($name)* }
+        on_every_combination! { @server axum_over_postgres, Axum, $($name)* }
+        on_every_combination! { @server salvo_over_postgres, Salvo, $($name)* }
+    };
+    // Where there is no server, `Demo::postgres` says so.
+    (@server $module:ident, $framework:ident, $($name:ident)*) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                use $crate::demo::{Demo, Framework};
+                if let Some(demo) = Demo::postgres(Framework::$framework).await {
+                    super::$name(demo).await;
+                }
+            })*
+        }
     };
     (@over $module:ident, $framework:ident, $backend:ident, $($name:ident)*) => {
         mod $module {
@@ -54,6 +68,8 @@ mod devices;
 mod identity;
 #[path = "it/pages.rs"]
 mod pages;
+#[path = "it/postgres.rs"]
+mod postgres;
 #[path = "it/process.rs"]
 mod process;
 #[path = "it/races.rs"]

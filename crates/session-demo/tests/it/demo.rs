@@ -64,6 +64,12 @@ impl Demo {
         Self::start(framework, tempfile::tempdir().unwrap(), &options).await
     }
 
+    /// In a schema of its own, where there is a server.
+    pub(crate) async fn postgres(framework: Framework) -> Option<Self> {
+        let url = crate::postgres::fresh().await?;
+        Some(Self::start(framework, tempfile::tempdir().unwrap(), &["--backend", &url]).await)
+    }
+
     /// In memory, with this configuration.
     pub(crate) async fn configured(framework: Framework, yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -123,7 +123,7 @@ async fn what_keeps_it_from_starting_is_one_line() {
         (&["--backend", ""], "--backend"),
         (&["--backend", "nowhere"], "--backend"),
         (&["--backend", "mysql://u:hunter2@h/d"], "--backend"),
-        (&["--backend", "postgres://u:hunter2@127.0.0.1:1/d"], "postgres"),
+        (&["--backend", "postgres://u:hunter2@127.0.0.1:1/d"], "PostgreSQL"),
         (&["--backend", "redis://:hunter2@127.0.0.1:1"], "redis"),
         (&["--backend", "redis-cluster://127.0.0.1:1"], "redis-cluster"),
         (&["--backend", "memory:x"], "memory"),
