@@ -16,7 +16,8 @@ use std::hint::black_box;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, header};
+use axum::http::header::InvalidHeaderValue;
+use axum::http::{self, HeaderMap, HeaderValue, Request, header};
 use axum::routing::get;
 use session_axum::{RequireUser, Session, SessionError, layer};
 use session_core::{MemoryBackend, SessionConfig, SessionStore};
@@ -54,23 +55,32 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // As a server does once at its start; without it axum puts the layers on at every request.
     let mut app: Router = app.with_state(());
 
-    let request = |path: &str, cookie: &str| {
-        Request::get(path)
-            .header(header::HOST, "localhost")
-            .header(header::USER_AGENT, AGENT)
-            .header(header::ACCEPT, "*/*")
-            .header(header::COOKIE, cookie)
-            .body(Body::empty())
+    let headers = |cookie: &str| -> Result<HeaderMap, InvalidHeaderValue> {
+        let headers = [
+            (header::HOST, HeaderValue::from_static("localhost")),
+            (header::USER_AGENT, HeaderValue::from_static(AGENT)),
+            (header::ACCEPT, HeaderValue::from_static("*/*")),
+            (header::COOKIE, HeaderValue::from_str(cookie)?),
+        ];
+        Ok(headers.into_iter().collect())
+    };
+    // A clone of headers shares their values' bytes, as those of a request that was read do.
+    let request = |path: &str, headers: &HeaderMap| {
+        let mut request = Request::get(path).body(Body::empty())?;
+        *request.headers_mut() = headers.clone();
+        Ok::<_, http::Error>(request)
     };
     // As long as the session's cookie, so that making the request costs the same.
     let mut cookie = format!("_another={}", "b".repeat(64));
     if !bare {
-        let signed_in = app.as_service::<Body>().call(request("/sign-in", "a=b")?).await?;
+        let signed_in =
+            app.as_service::<Body>().call(request("/sign-in", &headers("a=b")?)?).await?;
         let set = signed_in.headers().get(header::SET_COOKIE).ok_or("no cookie")?.to_str()?;
         cookie = set.split(';').next().unwrap_or_default().to_owned();
     }
+    let headers = headers(&cookie)?;
     for _ in 0..requests {
-        let response = app.as_service::<Body>().call(request(path, &cookie)?).await?;
+        let response = app.as_service::<Body>().call(request(path, &headers)?).await?;
         if !response.status().is_success() {
             return Err(response.status().to_string().into());
         }

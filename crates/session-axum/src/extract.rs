@@ -6,7 +6,7 @@ use std::ops::Deref;
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Uri};
-use session_core::{Error, ErrorKind, Peer, Scheme, UserId};
+use session_core::{Error, ErrorKind, Peer, Scheme, SecurePolicy, UserId};
 
 use crate::answer::SessionError;
 
@@ -117,7 +117,10 @@ pub(crate) fn attach(
     extensions: &Extensions,
     uri: &Uri,
 ) {
-    session.attach_with_scheme(headers, peer(extensions), scheme(extensions, uri));
+    // Read for nothing else, and most applications never ask.
+    let asks_scheme = session.store().config().cookie.secure == SecurePolicy::Auto;
+    let scheme = if asks_scheme { scheme(extensions, uri) } else { None };
+    session.attach_with_scheme(headers, peer(extensions), scheme);
 }
 
 /// How the request came: a [`Scheme`] that some layer put in, or what the request's own URI says, as

@@ -59,14 +59,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if request.extensions().get::<Mounted>().is_some() {
+        let session = self.store.begin();
+        if request.extensions_mut().insert(Mounted(session.clone())).is_some() {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session layers are mounted around one route");
             return SessionFuture::answered(answer(&error, self.on_error.as_ref()));
         }
-        let session = self.store.begin();
         if !self.eager {
-            request.extensions_mut().insert(Mounted(session.clone()));
             return SessionFuture::calling(
                 self.inner.call(request),
                 session,
@@ -75,7 +74,6 @@ where
         }
 
         attach(&session, request.headers(), request.extensions(), request.uri());
-        request.extensions_mut().insert(Mounted(session.clone()));
         let on_error = self.on_error.clone();
         // The service that was asked whether it is ready is the one to call; the clone waits its
         // turn.

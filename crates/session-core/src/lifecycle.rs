@@ -82,18 +82,26 @@ pub(crate) fn with_session(
     buffer: &Patch,
     now: Timestamp,
 ) -> Plan {
-    let due_before = if settings.config.save_unchanged {
-        Some(now)
-    } else {
-        expiry::touch_due(settings, session, now)
-    };
-    let touch = due_before.map(|due_before| Touch {
+    let touch = due_before(settings, session, now).map(|due_before| Touch {
         due_before,
         expires_at: expiry::end_after_touch(settings, session, now),
         ip_address: client.meta.ip_address(),
         agent: if client.is_newer { client.meta.agent() } else { None },
     });
     if touch.is_none() && buffer.is_empty() { Plan::Nothing } else { Plan::Update(touch) }
+}
+
+/// Whether a request that changed nothing has to say that its session is still used.
+pub(crate) fn is_touch_due(settings: &Settings, session: &SessionData, now: Timestamp) -> bool {
+    due_before(settings, session, now).is_some()
+}
+
+fn due_before(settings: &Settings, session: &SessionData, now: Timestamp) -> Option<Timestamp> {
+    if settings.config.save_unchanged {
+        Some(now)
+    } else {
+        expiry::touch_due(settings, session, now)
+    }
 }
 
 /// Who asks.

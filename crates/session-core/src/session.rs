@@ -62,8 +62,7 @@ pub struct Session {
 
 struct Inner {
     store: SessionStore,
-    /// Boxed, so that a request which never uses its session does not carry room for it.
-    request: OnceLock<Box<Request>>,
+    request: OnceLock<Request>,
     state: Mutex<State>,
 }
 
@@ -87,7 +86,7 @@ enum Loaded {
     #[default]
     Not,
     Without(Absence),
-    With(Arc<Live>),
+    With(Live),
 }
 
 /// A session that is there, as this request knows it.
@@ -151,7 +150,7 @@ impl Session {
     /// [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else. `None`: not known.
     pub fn attach_with_scheme(&self, headers: &HeaderMap, peer: Peer, scheme: Option<Scheme>) {
         let settings = self.inner.store.settings();
-        self.inner.request.get_or_init(|| Box::new(Request::new(headers, peer, scheme, settings)));
+        self.inner.request.get_or_init(|| Request::new(headers, peer, scheme, settings));
     }
 
     /// The store that it belongs to.
@@ -185,7 +184,7 @@ impl Session {
     /// [`Unavailable`](ErrorKind::Unavailable) where the backend failed and the configuration says to
     /// go on as a visitor: an outage must not read as "not signed in".
     pub fn require_user(&self) -> Result<UserId, Error> {
-        self.signed_in().map(|(_, user)| user)
+        self.with_user(|_, user| user.clone())
     }
 
     /// Whether somebody is signed in.
@@ -259,7 +258,7 @@ impl Session {
     }
 
     fn request(&self) -> Option<&Request> {
-        self.inner.request.get().map(|request| &**request)
+        self.inner.request.get()
     }
 
     /// The lock is held for moments, and what is done under it does not panic; should it have been
@@ -282,7 +281,7 @@ impl Session {
     }
 
     /// The session that is there, for an operation that needs one.
-    fn live(&self) -> Result<Option<Arc<Live>>, Error> {
+    fn live(&self) -> Result<Option<Live>, Error> {
         match &self.state().loaded {
             Loaded::Not => Err(Error::from_kind(ErrorKind::NotLoaded)),
             Loaded::Without(_) => Ok(None),
@@ -291,14 +290,22 @@ impl Session {
     }
 
     /// The session that is there, with its user, for an operation that needs somebody signed in.
-    fn signed_in(&self) -> Result<(Arc<Live>, UserId), Error> {
-        if let Loaded::Without(Absence::Refused(Refusal::BackendFailed)) = self.state().loaded {
+    fn signed_in(&self) -> Result<(Live, UserId), Error> {
+        self.with_user(|live, user| (live.clone(), user.clone()))
+    }
+
+    fn with_user<T>(&self, read: impl FnOnce(&Live, &UserId) -> T) -> Result<T, Error> {
+        let kind = match &self.state().loaded {
+            Loaded::Not => ErrorKind::NotLoaded,
             // Nobody knows, and that is not "nobody".
-            return Err(Error::from_kind(ErrorKind::Unavailable));
-        }
-        let live = self.live()?;
-        let user = live.as_ref().and_then(|live| live.session.user_id.clone());
-        live.zip(user).ok_or(Error::from_kind(ErrorKind::Unauthenticated))
+            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => ErrorKind::Unavailable,
+            Loaded::Without(_) => ErrorKind::Unauthenticated,
+            Loaded::With(live) => match &live.session.user_id {
+                Some(user) => return Ok(read(live, user)),
+                None => ErrorKind::Unauthenticated,
+            },
+        };
+        Err(Error::from_kind(kind))
     }
 
     fn emit(&self, kind: EventKind, id: SessionId, user: Option<&UserId>) {
@@ -309,7 +316,7 @@ impl Session {
 
     /// The session turned out to have ended: the request is now one whose token was refused. The
     /// buffer stays, so that the response reports what could not be stored.
-    fn ended_meanwhile(&self, live: &Arc<Live>) -> Error {
+    fn ended_meanwhile(&self, live: &Live) -> Error {
         let mut state = self.state();
         // Unless another operation on this handle has put another session in its place.
         if state.holds(live) {
@@ -332,7 +339,7 @@ impl State {
     }
 
     /// Whether the session is still the one that an operation began with.
-    fn holds(&self, live: &Arc<Live>) -> bool {
+    fn holds(&self, live: &Live) -> bool {
         matches!(&self.loaded, Loaded::With(now) if now.session.id == live.session.id)
     }
 
@@ -348,7 +355,7 @@ impl State {
     }
 
     fn replace(&mut self, live: Live) {
-        self.loaded = Loaded::With(Arc::new(live));
+        self.loaded = Loaded::With(live);
         self.size = None;
     }
 }

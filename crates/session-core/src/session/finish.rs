@@ -1,7 +1,5 @@
 //! The end of a request: what to save, and which headers the response gets.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
@@ -17,10 +15,17 @@ use crate::lifecycle::{self, Absence, Plan};
 use crate::patch::Patch;
 use crate::store::SessionStore;
 
-/// What is left to ask of the backend when the response is decided.
-enum Work {
+/// What becomes of a session when the response is decided.
+enum Decision {
+    /// There is nothing to ask of the backend.
+    Done(Conclusion),
     Without(Plan, Buffer),
-    With { live: Arc<Live>, touch: Option<Touch>, buffer: Buffer, now: Timestamp },
+    With {
+        live: Live,
+        touch: Option<Touch>,
+        buffer: Buffer,
+        now: Timestamp,
+    },
 }
 
 impl Session {
@@ -33,10 +38,13 @@ impl Session {
     /// # Cancellation
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
     pub async fn finish(&self, status: StatusCode) -> Conclusion {
+        if !self.is_used_when_decided() {
+            return Conclusion::default();
+        }
         let done = match self.decide(status) {
-            Ok(conclusion) => return conclusion,
-            Err(Work::Without(plan, buffer)) => self.carry_out_without(plan, &buffer).await,
-            Err(Work::With { live, touch, buffer, now }) => {
+            Decision::Done(conclusion) => return conclusion,
+            Decision::Without(plan, buffer) => self.carry_out_without(plan, &buffer).await,
+            Decision::With { live, touch, buffer, now } => {
                 let change = self.change(&live, Patch::clone(&buffer), touch, None);
                 let saved = self.apply_change(&live, change, &buffer, now).await;
                 if buffer.is_empty() { self.touched(saved) } else { saved }
@@ -47,18 +55,39 @@ impl Session {
 
     /// [`finish`](Self::finish) where the backend need not be asked, which is so for most requests
     /// that only read: saves an adapter the future. `None`: call `finish`.
+    #[inline]
     #[must_use]
     pub fn finish_without_io(&self, status: StatusCode) -> Option<Conclusion> {
-        self.decide(status).ok()
+        if !self.is_used_when_decided() {
+            return Some(Conclusion::default());
+        }
+        match self.decide(status) {
+            Decision::Done(conclusion) => Some(conclusion),
+            Decision::Without(..) | Decision::With { .. } => None,
+        }
     }
 
-    /// Closes the handle for buffered writes; the conclusion, or what has to be done for it.
-    fn decide(&self, status: StatusCode) -> Result<Conclusion, Work> {
+    /// Closes the handle for buffered writes, and says whether it was ever loaded.
+    #[inline]
+    fn is_used_when_decided(&self) -> bool {
+        let mut state = self.state();
+        state.decided = true;
+        !matches!(state.loaded, Loaded::Not)
+    }
+
+    fn decide(&self, status: StatusCode) -> Decision {
+        // Outside the lock: a `Clock` may be the application's code.
+        let now = self.inner.store.now();
         let (loaded, buffer) = {
-            let mut state = self.state();
-            state.decided = true;
-            if matches!(state.loaded, Loaded::Not) {
-                return Ok(Conclusion::default());
+            let state = self.state();
+            if let Loaded::With(live) = &state.loaded
+                && state.buffer.is_empty()
+                && state.cookie == Cookie::Keep
+                && !state.slid
+                && !lifecycle::is_touch_due(self.inner.store.settings(), &live.session, now)
+            {
+                // Only read, as in most requests.
+                return Decision::Done(Conclusion::of_use(&self.inner.store));
             }
             (state.loaded.clone(), state.buffer.clone())
         };
@@ -76,22 +105,21 @@ impl Session {
                     Plan::Nothing => {}
                     // `save_unchanged` gives no session to a request that went wrong.
                     Plan::Create if failed => {}
-                    plan => return Err(Work::Without(plan, buffer)),
+                    plan => return Decision::Without(plan, buffer),
                 }
             }
             Loaded::With(live) => {
-                let now = self.inner.store.now();
                 if let Plan::Update(touch) = self.plan(&live, &buffer, now) {
-                    return Err(Work::With { live, touch, buffer, now });
+                    return Decision::With { live, touch, buffer, now };
                 }
             }
         }
-        Ok(self.conclusion(None))
+        Decision::Done(self.conclusion(None))
     }
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
         let cookie = self.cookie(error.is_some());
-        Conclusion { cookie, error, used_by: Some(self.inner.store.clone()) }
+        Conclusion { cookie, error, ..Conclusion::of_use(&self.inner.store) }
     }
 
     /// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
@@ -182,6 +210,11 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
+    /// A session was used, and that is all.
+    fn of_use(store: &SessionStore) -> Self {
+        Self { used_by: Some(store.clone()), ..Self::default() }
+    }
+
     /// Where what was buffered could not be saved: the error that the response must become (law
     /// `failed_save_is_reported`). Ask this first, then [`apply`](Self::apply) to whichever response
     /// goes out.

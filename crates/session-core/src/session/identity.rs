@@ -70,7 +70,7 @@ impl Session {
         let mut patch = Patch::clone(&buffer);
         patch.carry(&carry);
         patch.extend(sign_in.patch);
-        self.check_carried(before.as_deref(), &carry, &patch)?;
+        self.check_carried(before.as_ref(), &carry, &patch)?;
 
         let replaces = before.as_ref().map(|live| Replace { session: live.reference(), carry });
         let mut record = self.new_record(Some(sign_in.user), sign_in.idle_ttl_secs)?;
@@ -310,15 +310,14 @@ impl Session {
     ) -> Result<Issued, Error> {
         let store = &self.inner.store;
         let now = record.created_at;
-        let mut new = NewSession::new(record, SessionToken::generate()?.hash());
+        let mut token = SessionToken::generate()?;
+        let mut new = NewSession::new(record, token.hash());
         new.cap = new.record.user_id.as_ref().map(|_| store.settings().cap);
         new.max_bytes = store.settings().ceiling(new.record.is_authenticated());
         new.patch = patch;
         new.replaces = replaces;
         let mut tries = 1;
         loop {
-            let token = SessionToken::generate()?;
-            new.token = token.hash();
             match store.call_raw(store.backend().create(new.clone(), now)).await {
                 Ok(Created { session, evicted, .. }) => {
                     return Ok(Issued { session, token, evicted });
@@ -326,6 +325,8 @@ impl Session {
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;
                     new.record.id = SessionId::generate(now)?;
+                    token = SessionToken::generate()?;
+                    new.token = token.hash();
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -352,7 +353,7 @@ impl Session {
     }
 
     /// Puts a new token in; says whether the response was decided meanwhile.
-    fn rotated(&self, live: &Arc<Live>, session: Arc<SessionData>, token: SessionToken) -> bool {
+    fn rotated(&self, live: &Live, session: Arc<SessionData>, token: SessionToken) -> bool {
         let hash = token.hash();
         let mut state = self.state();
         if state.holds(live) {
@@ -369,10 +370,10 @@ impl Session {
         state.decided
     }
 
-    fn superseded(&self, live: &Arc<Live>) {
+    fn superseded(&self, live: &Live) {
         let mut state = self.state();
         if state.holds(live) {
-            state.replace(Live { current: false, ..Live::clone(live) });
+            state.replace(Live { current: false, ..live.clone() });
         }
     }
 
@@ -393,7 +394,7 @@ impl Session {
 
     /// The session is gone: by this request, which then clears the cookie, or by another, which may
     /// have set a new one that must not be cleared (law `late_response_never_clobbers`).
-    fn gone(&self, live: &Arc<Live>, by_this_request: bool) {
+    fn gone(&self, live: &Live, by_this_request: bool) {
         let mut state = self.state();
         if !state.holds(live) {
             return;

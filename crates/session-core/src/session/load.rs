@@ -20,7 +20,9 @@ static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// What is kept of a request: no more than is needed after its headers are gone.
 pub(super) struct Request {
-    tokens: Vec<Presented>,
+    /// The first token, and what is behind it: nearly every request brings one at most.
+    token: Option<Presented>,
+    others: Vec<Presented>,
     /// Whether more tokens were sent than are looked up.
     more: bool,
     meta: SessionMeta,
@@ -52,12 +54,13 @@ impl Request {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
         };
-        let tokens = candidates.each().map(|candidate| Presented {
+        let mut tokens = candidates.each().map(|candidate| Presented {
             token: SessionToken::from_lower_hex(candidate.token),
             is_up_to_date: candidate.is_up_to_date,
         });
         Self {
-            tokens: tokens.collect(),
+            token: tokens.next(),
+            others: tokens.collect(),
             more: candidates.truncated(),
             meta: SessionMeta::new(headers, peer, settings),
             navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
@@ -78,7 +81,11 @@ impl Request {
     }
 
     pub(super) fn presented(&self, position: usize) -> Option<&Presented> {
-        self.tokens.get(position)
+        self.tokens().nth(position)
+    }
+
+    fn tokens(&self) -> impl Iterator<Item = &Presented> {
+        self.token.iter().chain(&self.others)
     }
 
     pub(super) const fn navigates(&self) -> bool {
@@ -134,7 +141,7 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
-        for (position, Presented { token, .. }) in request.tokens.iter().enumerate() {
+        for (position, Presented { token, .. }) in request.tokens().enumerate() {
             let now = store.now();
             let hash = token.hash();
             let (session, current) = match store.call(store.backend().find(&hash, now)).await? {
@@ -168,7 +175,7 @@ impl Session {
             None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
             // A good one may be among those that were not looked at, so the cookie is left alone.
             None if request.more => Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous))),
-            None if request.tokens.is_empty() => Ok(Loaded::Without(Absence::Visitor)),
+            None if request.token.is_none() => Ok(Loaded::Without(Absence::Visitor)),
             None => Ok(Loaded::Without(Absence::Stale)),
         }
     }
@@ -177,12 +184,12 @@ impl Session {
         let store = &self.inner.store;
         let config = store.config();
         if !config.validate_fingerprint {
-            return Ok(Loaded::With(live.into()));
+            return Ok(Loaded::With(live));
         }
         let session: &SessionData = &live.session;
         let known = session.user_agent.as_deref();
         if config.fingerprint_mode == FingerprintMode::Stable && request.meta.agent_is(known) {
-            return Ok(Loaded::With(live.into()));
+            return Ok(Loaded::With(live));
         }
         let agent = request.meta.user_agent();
         let verdict = fingerprint::check(
@@ -211,7 +218,7 @@ impl Session {
                 }
             }
         }
-        Ok(Loaded::With(live.into()))
+        Ok(Loaded::With(live))
     }
 
     async fn revoke_mismatched(&self, live: &Live) -> Result<Loaded, Error> {

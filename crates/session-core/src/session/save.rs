@@ -1,7 +1,6 @@
 //! Writing data through: [`Session::save`] and [`Session::update`].
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -177,7 +176,7 @@ impl Session {
     }
 
     /// Reads the session again, after another request changed it.
-    async fn reload(&self, live: &Arc<Live>) -> Result<(), Error> {
+    async fn reload(&self, live: &Live) -> Result<(), Error> {
         let store = &self.inner.store;
         let found = store.call(store.backend().find(&live.hash, store.now())).await?;
         let (session, current) = match found {
@@ -233,7 +232,7 @@ impl Session {
     /// in. `buffered` is what of the change came out of the buffer.
     pub(super) async fn apply_change(
         &self,
-        live: &Arc<Live>,
+        live: &Live,
         change: SessionChange,
         buffered: &Buffer,
         now: Timestamp,
