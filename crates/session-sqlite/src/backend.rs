@@ -12,6 +12,7 @@ use sqlx::query;
 
 use crate::config::SqliteConfig;
 use crate::connect::{self, Pools};
+use crate::connections::Connections;
 use crate::error::{corrupt, driver};
 use crate::{create, end, migrate, row, sql, transaction, update};
 
@@ -56,7 +57,8 @@ impl SqliteBackend {
     /// is checked here; [`migrate`](Self::migrate) checks the library's version.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self { pools: Pools { writer: pool.clone(), readers: pool }, owned: false }
+        let given = Connections::pooled(pool);
+        Self { pools: Pools { writer: given.clone(), readers: given }, owned: false }
     }
 
     /// Makes the tables, or brings those of an older release up to date. Safe to call at every
@@ -98,26 +100,22 @@ impl SessionBackend for SqliteBackend {
     }
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
-        let found = query(sql::FIND)
-            .bind(token.as_bytes().as_slice())
-            .bind(now.as_micros())
-            .fetch_optional(&self.pools.readers)
-            .await
-            .map_err(driver)?;
-        let Some(found) = found else { return Ok(None) };
+        let statement = query(sql::FIND).bind(token.as_bytes().as_slice()).bind(now.as_micros());
+        let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
+        let Some(found) = found.first() else { return Ok(None) };
 
-        let tombstone: Option<&str> = row::get(&found, row::WIDTH + 1)?;
+        let tombstone: Option<&str> = row::get(found, row::WIDTH + 1)?;
         let Some(how) = tombstone else {
-            return Ok(Some(Found::Live(Arc::new(row::session(&found)?))));
+            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
         };
-        let joined: Option<&str> = row::get(&found, 0)?;
+        let joined: Option<&str> = row::get(found, 0)?;
         if joined.is_some() {
-            let until = row::time(&found, row::WIDTH + 3)?;
-            return Ok(Some(Found::Grace { session: Arc::new(row::session(&found)?), until }));
+            let until = row::time(found, row::WIDTH + 3)?;
+            return Ok(Some(Found::Grace { session: Arc::new(row::session(found)?), until }));
         }
-        let id = row::id(&found, row::WIDTH)?;
+        let id = row::id(found, row::WIDTH)?;
         let how = how.parse().map_err(|_| corrupt(Some(id), "how (web_session_tombstones)"))?;
-        Ok(Some(Found::Ended { id, how, at: row::time(&found, row::WIDTH + 2)? }))
+        Ok(Some(Found::Ended { id, how, at: row::time(found, row::WIDTH + 2)? }))
     }
 
     async fn update(
@@ -175,12 +173,8 @@ impl SessionBackend for SqliteBackend {
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
-        let rows = query(sql::LIST)
-            .bind(user.as_str())
-            .bind(now.as_micros())
-            .fetch_all(&self.pools.readers)
-            .await
-            .map_err(driver)?;
+        let statement = query(sql::LIST).bind(user.as_str()).bind(now.as_micros());
+        let rows = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         rows.iter().map(row::session).collect()
     }
 
@@ -193,6 +187,6 @@ impl SessionBackend for SqliteBackend {
     }
 
     async fn ping(&self) -> Result<(), BackendError> {
-        query(sql::PING).fetch_one(&self.pools.readers).await.map_err(driver).map(|_| ())
+        self.pools.readers.fetch_all(query(sql::PING)).await.map_err(driver).map(|_| ())
     }
 }

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use session_core::{BackendError, BackendErrorKind};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::config::SqliteConfig;
+use crate::connections::Connections;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
 use crate::location::Location;
 
@@ -16,8 +17,8 @@ const OLDEST: (u32, u32) = (3, 50);
 /// The connections of one backend.
 #[derive(Debug, Clone)]
 pub(crate) struct Pools {
-    pub(crate) writer: SqlitePool,
-    pub(crate) readers: SqlitePool,
+    pub(crate) writer: Connections,
+    pub(crate) readers: Connections,
 }
 
 /// Opens the database, creates the file where there is none, and puts it into WAL mode.
@@ -25,10 +26,11 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let location = Location::parse(&config.url)?;
     location.check()?;
     let Location::File(path) = &location else {
-        let pool = pool(config, 1).connect_with(options(config).in_memory(true)).await;
+        let pool = in_memory(config).connect_with(options(config).in_memory(true)).await;
         let pool = pool.map_err(driver)?;
         check_version(&mut *pool.acquire().await.map_err(driver)?).await?;
-        return Ok(Pools { writer: pool.clone(), readers: pool });
+        let one = Connections::pooled(pool);
+        return Ok(Pools { writer: one.clone(), readers: one });
     };
 
     let named = |error: BackendError| {
@@ -40,10 +42,11 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     check_version(&mut connection).await?;
     enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
 
-    let writer = pool(config, 1).connect_with(options.clone()).await.map_err(driver)?;
+    let writer = Connections::parked(options.clone(), 1, config.acquire_timeout);
+    writer.lease().await.map_err(driver).map_err(named)?.give_back();
     // That nothing is written here is a rule of this crate; the database holds it to it.
     let readers = options.create_if_missing(false).pragma("query_only", "ON");
-    let readers = pool(config, config.readers.get()).connect_lazy_with(readers);
+    let readers = Connections::parked(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
     Ok(Pools { writer, readers })
@@ -63,14 +66,13 @@ fn options(config: &SqliteConfig) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn pool(config: &SqliteConfig, connections: u32) -> SqlitePoolOptions {
+/// A database in memory is its connection, which must outlive whatever becomes of a call. The
+/// driver's pool sees to that, and costs a little more.
+fn in_memory(config: &SqliteConfig) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
-        .max_connections(connections)
+        .max_connections(1)
         .acquire_timeout(config.acquire_timeout)
-        // A connection is a thread of this process, and nothing on the way to it can die. Asking it
-        // each time would send a message to that thread and back before every read.
         .test_before_acquire(false)
-        // The file does not move; and the database in memory is the connection.
         .idle_timeout(None)
         .max_lifetime(None)
 }

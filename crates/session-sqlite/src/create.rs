@@ -5,19 +5,22 @@ use session_core::{
     BackendError, BackendErrorKind, Created, Data, EndedBy, NewSession, Replace, SessionData,
     Timestamp,
 };
-use sqlx::{SqliteConnection, SqliteExecutor, SqlitePool, query};
+use sqlx::{SqliteConnection, query};
 
+use crate::connections::Connections;
 use crate::error::driver;
 use crate::{end, row, sql};
 
 /// A session that replaces none and counts towards no cap.
 pub(crate) async fn anonymous(
-    writer: &SqlitePool,
+    writer: &Connections,
     mut new: NewSession,
     now: Timestamp,
 ) -> Result<Created, BackendError> {
     new.record.data = Data::new();
-    let session = insert(writer, new, now).await?;
+    let mut lease = writer.lease().await.map_err(driver)?;
+    let session = insert(&mut lease, new, now).await?;
+    lease.give_back();
     Ok(Created { session, evicted: Vec::new(), replaced: false })
 }
 
@@ -64,7 +67,7 @@ pub(crate) async fn in_transaction(
 
 /// Applies the patch to the data that the record came with, and stores it.
 async fn insert(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     new: NewSession,
     now: Timestamp,
 ) -> Result<SessionData, BackendError> {
@@ -77,7 +80,7 @@ async fn insert(
     let inserted = row::bind(query(sql::INSERT), &session, data)
         .bind(row::blob(&token))
         .bind(now.as_micros())
-        .execute(executor)
+        .execute(connection)
         .await
         .map_err(driver)?;
     // The token is one that ended lately. To issue it again would revive it.

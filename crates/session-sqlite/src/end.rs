@@ -14,7 +14,7 @@ use crate::sql;
 /// the live ones and returns their ids in order.
 pub(crate) async fn all(
     connection: &mut SqliteConnection,
-    deletion: Statement,
+    deletion: Statement<'_>,
     how: EndedBy,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, BackendError> {

@@ -91,6 +91,7 @@
 mod backend;
 mod config;
 mod connect;
+mod connections;
 mod create;
 mod end;
 mod error;

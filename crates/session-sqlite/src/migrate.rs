@@ -2,9 +2,10 @@
 
 use session_core::{BackendError, BackendErrorKind};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection, SqlSafeStr, SqlitePool};
+use sqlx::{Connection, SqlSafeStr};
 
 use crate::connect::check_version;
+use crate::connections::Connections;
 use crate::error::{SQLITE_ERROR, driver, other, primary_code};
 use crate::transaction::{Guarded, outlive};
 
@@ -16,18 +17,18 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
 const BOOKKEEPING: &str = "web_sessions_migrations";
 
 /// Applies what is missing, as one step. Processes that start at once come one after the other.
-pub(crate) async fn run(pool: &SqlitePool) -> Result<(), BackendError> {
-    let connection = pool.acquire().await.map_err(driver)?;
+pub(crate) async fn run(writer: &Connections) -> Result<(), BackendError> {
+    let lease = writer.lease().await.map_err(driver)?;
     outlive(async move {
-        let mut guarded = Guarded { connection, clean: false };
-        check_version(&mut guarded.connection).await?;
+        let mut guarded = Guarded::new(lease);
+        check_version(guarded.connection()).await?;
         // The driver's own transaction, in which its migrator opens savepoints. Where it fails the
         // connection is closed.
-        let begun = guarded.connection.begin_with("BEGIN IMMEDIATE").await;
+        let begun = guarded.connection().begin_with("BEGIN IMMEDIATE").await;
         let mut transaction = begun.map_err(driver)?;
         migrator().run_direct(None, &mut *transaction, false).await.map_err(explain)?;
         transaction.commit().await.map_err(driver)?;
-        guarded.clean = true;
+        guarded.is_clean();
         Ok(())
     })
     .await

@@ -11,7 +11,7 @@ use sqlx::{Row, Sqlite};
 
 use crate::error::{corrupt, driver};
 
-pub(crate) type Statement = Query<'static, Sqlite, SqliteArguments>;
+pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Reads the columns of `sql::columns!`, which begin the row.
 pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
@@ -62,7 +62,11 @@ pub(crate) fn data(text: &str) -> Option<Data> {
 }
 
 /// Binds a record in the order of `sql::columns!`; `data` instead of the record's own.
-pub(crate) fn bind(statement: Statement, record: &SessionData, data: String) -> Statement {
+pub(crate) fn bind<'q>(
+    statement: Statement<'q>,
+    record: &SessionData,
+    data: String,
+) -> Statement<'q> {
     statement
         .bind(record.id.to_string())
         .bind(record.user_id.as_ref().map(|user| user.as_str().to_owned()))

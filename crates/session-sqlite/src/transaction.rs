@@ -4,9 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use session_core::{BackendError, BackendErrorKind};
-use sqlx::pool::PoolConnection;
-use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Executor, SqliteConnection};
 
+use crate::connections::{Connections, Lease};
 use crate::error::{SQLITE_BUSY, SQLITE_LOCKED, driver, other, primary_code};
 
 pub(crate) type Step<'c, T> = Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'c>>;
@@ -19,17 +19,13 @@ pub(crate) type Step<'c, T> = Pin<Box<dyn Future<Output = Result<T, BackendError
 /// The three statements are sent as such, not through the driver's own transactions: those count
 /// their depth, and after a `COMMIT` that failed and that SQLite took back by itself the count is
 /// wrong for as long as the connection lives.
-pub(crate) async fn run<T, W>(pool: &SqlitePool, work: W) -> Result<T, BackendError>
+pub(crate) async fn run<T, W>(writer: &Connections, work: W) -> Result<T, BackendError>
 where
     T: Send + 'static,
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T> + Send + 'static,
 {
-    let connection = pool.acquire().await.map_err(driver)?;
-    outlive(async move {
-        let mut connection = Guarded { connection, clean: false };
-        connection.run(work).await
-    })
-    .await
+    let mut guarded = Guarded::new(writer.lease().await.map_err(driver)?);
+    outlive(async move { guarded.run(work).await }).await
 }
 
 /// Lets `work` run to its end, also where the caller is dropped.
@@ -48,19 +44,34 @@ pub(crate) async fn outlive<T: Send + 'static>(
     })
 }
 
-/// A connection that goes back to its pool only when no transaction is open on it.
+/// A connection that others get only when no transaction is open on it.
 pub(crate) struct Guarded {
-    pub(crate) connection: PoolConnection<Sqlite>,
-    pub(crate) clean: bool,
+    /// Taken when it is dropped.
+    lease: Option<Lease>,
+    clean: bool,
 }
 
 impl Guarded {
+    pub(crate) const fn new(lease: Lease) -> Self {
+        Self { lease: Some(lease), clean: false }
+    }
+
+    #[expect(clippy::expect_used, reason = "it is taken only when this is dropped")]
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        self.lease.as_mut().expect("a guard holds its lease")
+    }
+
+    /// No transaction is open.
+    pub(crate) const fn is_clean(&mut self) {
+        self.clean = true;
+    }
+
     async fn run<T, W>(&mut self, work: W) -> Result<T, BackendError>
     where
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T>,
     {
         self.begin().await?;
-        let done = match work(&mut self.connection).await {
+        let done = match work(self.connection()).await {
             Ok(value) => self.statement("COMMIT").await.map(|()| value).map_err(driver),
             Err(error) => Err(error),
         };
@@ -96,14 +107,16 @@ impl Guarded {
 
     async fn statement(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         // Through `query`, so that the prepared statement is kept.
-        self.connection.execute(sqlx::query(sql)).await.map(|_| ())
+        self.connection().execute(sqlx::query(sql)).await.map(|_| ())
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        if !self.clean {
-            self.connection.close_on_drop();
+        match self.lease.take() {
+            Some(lease) if self.clean => lease.give_back(),
+            Some(lease) => lease.close(),
+            None => {}
         }
     }
 }

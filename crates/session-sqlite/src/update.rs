@@ -44,7 +44,7 @@ pub(crate) async fn at_once(
     }
     // All rows, though there is at most one: the statement commits when it is done, and after the
     // first row it is not. A commit that fails (a full disk) would go unseen.
-    match merge.bind(statement).fetch_all(&pools.writer).await {
+    match pools.writer.fetch_all(merge.bind(statement)).await {
         Ok(rows) => match rows.first() {
             Some(row) => Ok(Some(Updated::Applied(Applied {
                 version: row::get::<i64>(row, 0)?.cast_unsigned(),
@@ -66,25 +66,23 @@ async fn look(
     change: &SessionChange,
     now: Timestamp,
 ) -> Result<Option<Updated>, BackendError> {
-    let found = query(sql::LOOK)
+    let statement = query(sql::LOOK)
         .bind(session.id.to_string())
         .bind(now.as_micros())
-        .bind(session.token.as_ref().map(row::blob))
-        .fetch_optional(&pools.readers)
-        .await
-        .map_err(driver)?;
-    let Some(found) = found else { return Ok(Some(Updated::Missing)) };
-    let version = row::get::<i64>(&found, 0)?.cast_unsigned();
+        .bind(session.token.as_ref().map(row::blob));
+    let found = pools.readers.fetch_all(statement).await.map_err(driver)?;
+    let Some(found) = found.first() else { return Ok(Some(Updated::Missing)) };
+    let version = row::get::<i64>(found, 0)?.cast_unsigned();
     if change.if_version.is_some_and(|wanted| wanted != version) {
         return Ok(Some(Updated::Conflict));
     }
-    let last_active_at = row::time(&found, 1)?;
+    let last_active_at = row::time(found, 1)?;
     let due = change.touch.as_ref().is_some_and(|touch| last_active_at <= touch.due_before);
     if !change.patch.is_empty() || due {
         // The data may be too large; or the touch is not due, and the data still has to go in.
         return Ok(None);
     }
-    let token = token_state(row::get(&found, 2)?);
+    let token = token_state(row::get(found, 2)?);
     Ok(Some(Updated::Applied(Applied { version, token, touched: false })))
 }
 
