@@ -6,6 +6,7 @@
 mod directions;
 mod law_names;
 mod manifests;
+mod parity;
 mod shape;
 mod text;
 mod tree;
@@ -79,6 +80,8 @@ pub(crate) fn run() -> Result<()> {
             message: format!("the suite does not list its laws: {error:#}"),
         }),
     }
+    findings.extend(parity::unshown(&tree));
+    findings.extend(parity::dead_links(&tree, &shell::root()));
     for finding in &findings {
         println!("{finding}");
     }

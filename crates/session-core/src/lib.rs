@@ -1,7 +1,7 @@
 //! Database-backed HTTP sessions: the framework-agnostic core.
 //!
-//! An application picks this crate, a backend (`session-sqlite`, or [`MemoryBackend`] from here) and
-//! an adapter for its framework (`session-axum`):
+//! An application picks this crate, a backend (`session-sqlite`, `session-postgres`, or
+//! [`MemoryBackend`] from here) and an adapter for its framework (`session-axum`, `session-salvo`):
 //!
 //! ```
 //! use session_core::{MemoryBackend, Session, SessionConfig, SessionStore};

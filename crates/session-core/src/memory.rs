@@ -22,7 +22,8 @@ use crate::token::TokenHash;
 /// - **Bounded**: holds at most [`capacity`](Self::with_capacity) sessions, expired but unpurged
 ///   ones counted, and 100,000 where nothing is said. When it is full it drops what has expired;
 ///   where nothing has, making a session is an error `Unavailable`. Anonymous sessions may take
-///   nine tenths, so that a flood of visitors does not keep users from signing in.
+///   nine tenths, so that a flood of visitors does not keep users from signing in. One without data
+///   takes somewhat less than a kilobyte (`examples/memory_footprint.rs`).
 /// - **Atomic**: every call holds one lock for its whole work and awaits nothing under it.
 /// - **Not durable**: what it holds ends with the process.
 pub struct MemoryBackend {

@@ -55,7 +55,7 @@
 //!
 //! # Sizing
 //!
-//! A session without data takes about half a kilobyte, its indexes included; tens of millions are
+//! A session without data takes some six hundred bytes, its indexes included; tens of millions are
 //! no burden, because each call looks up a few rows by an index. [`PostgresConfig`] says how many
 //! connections there are and how long a call may wait. Expired sessions are deleted by the core's
 //! cleanup job or by `purge_expired`. `docs/operating.md` has the rest.

@@ -57,11 +57,12 @@
 //!
 //! # Sizing
 //!
-//! A session without data takes about half a kilobyte, its indexes included. Each write costs tens of
-//! microseconds, so one file carries thousands of writes a second, and most requests only read.
+//! A session without data takes about half a kilobyte, its indexes included. A write costs about a
+//! tenth of a millisecond, so one file carries thousands a second, and most requests only
+//! read; `docs/operating.md` has the figures and what made them.
 //! [`SqliteConfig`] says how many connections read and how long a call may wait. Expired sessions
 //! are deleted by the core's cleanup job or by `purge_expired`; the file keeps the space for later.
-//! What has more than one machine wants `session-postgres` or `session-redis`.
+//! What has more than one machine wants `session-postgres`.
 //!
 //! # Errors
 //!

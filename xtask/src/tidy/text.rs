@@ -62,7 +62,7 @@ pub(crate) fn sleep_in_test(file: &SourceFile) -> Vec<Hit> {
 }
 
 /// The line from which on a file holds tests. The suite that tests every backend is a test throughout.
-fn first_line_of_tests(file: &SourceFile) -> Option<usize> {
+pub(crate) fn first_line_of_tests(file: &SourceFile) -> Option<usize> {
     let is_test =
         file.path.contains("/tests/") || file.path.starts_with("crates/session-conformance/src/");
     if is_test || file.path.ends_with("/tests.rs") {

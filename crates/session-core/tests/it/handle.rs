@@ -1,6 +1,7 @@
 //! The per-request handle without any adapter: what is true whatever the framework.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
@@ -250,4 +251,31 @@ async fn administration_ends_sessions() {
         session.set("a", 1).unwrap();
         assert_eq!(kind(finish(&session).await), Some(ErrorKind::SessionEnded));
     }
+}
+
+/// What a scheduler of the application's own calls: more than a batch goes, and nothing that lives.
+#[tokio::test]
+async fn a_scheduler_purges_everything() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
+    let told = Arc::new(AtomicU64::new(0));
+    let heard = told.clone();
+    let store = store().with_clock(clock.clone()).on_event(move |event| {
+        if let EventKind::Purged(count) = event.kind {
+            heard.fetch_add(count, SeqCst);
+        }
+    });
+    for visitor in 0..1200 {
+        let session = request(&store, "").await;
+        session.set("visitor", visitor).unwrap();
+        finish(&session).await.unwrap();
+    }
+    let session = request(&store, "").await;
+    session.authenticate("alice").await.unwrap();
+    let alice = finish(&session).await.unwrap();
+    for (days, expected) in [(0, 0), (1, 1200), (0, 0)] {
+        clock.advance(Duration::from_secs(days * 24 * 3600));
+        assert_eq!(store.purge().await.unwrap(), expected, "{days} days on");
+    }
+    assert_eq!(told.load(SeqCst), 1200);
+    assert!(request(&store, &alice).await.is_authenticated());
 }

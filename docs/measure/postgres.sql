@@ -1,0 +1,62 @@
+-- The figures for PostgreSQL in docs/operating.md. From the repository's folder:
+--   cargo xtask services run -- sh -c 'psql "$SESSION_TEST_POSTGRES_URL" -qXAtf docs/measure/postgres.sql'
+-- It works in the schema session_measure, which it makes and takes away again. Times are the
+-- server's own, without the network; look at them on a machine that does nothing else.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+DROP SCHEMA IF EXISTS session_measure CASCADE;
+CREATE SCHEMA session_measure;
+SET search_path = session_measure;
+\ir ../../crates/session-postgres/migrations/0001_sessions.sql
+
+-- A hundred thousand sessions without data, of 33,000 users, made one after the other.
+INSERT INTO web_sessions (
+    id, token_hash, user_id, ip_address, last_ip_address, user_agent, device_name, device_type,
+    fingerprint, data, version, created_at, authenticated_at, last_active_at, expires_at, purge_after
+)
+SELECT '01KA' || lpad(n::text, 22, '0'), sha256(n::text::bytea), 'user-' || n / 3,
+    '203.0.113.7', '203.0.113.7',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
+    'Chrome on Windows', 'desktop', sha256('Chrome, Windows'), '{}', 0,
+    now(), now(), now(), now() + interval '30 days', now() + interval '30 days' + n * interval '1 ms'
+FROM generate_series(1, 100000) AS n;
+VACUUM (ANALYZE) web_sessions;
+
+SELECT 'bytes per session, with its indexes: ' || pg_total_relation_size('web_sessions') / 100000;
+SELECT '  of them the table: ' || pg_table_size('web_sessions') / 100000;
+
+CREATE TEMP TABLE measured (what text, runs int, took interval);
+DO $$
+DECLARE
+    began timestamptz := clock_timestamp();
+    found record;
+BEGIN
+    FOR n IN 1..10000 LOOP
+        SELECT * INTO found FROM web_sessions
+        WHERE token_hash = sha256((n * 7)::text::bytea) AND expires_at > now();
+    END LOOP;
+    INSERT INTO measured VALUES ('a look-up', 10000, clock_timestamp() - began);
+    began := clock_timestamp();
+    FOR n IN 1..10000 LOOP
+        PERFORM web_session_update_v1(
+            '01KA' || lpad((n * 7)::text, 22, '0'), sha256((n * 7)::text::bytea),
+            now() + interval '10 minutes', NULL, NULL, NULL, NULL, 262144,
+            now() + interval '5 minutes', now() + interval '31 days', '203.0.113.8', NULL, NULL, NULL);
+        COMMIT;
+    END LOOP;
+    INSERT INTO measured VALUES ('a touch, committed', 10000, clock_timestamp() - began);
+    -- A month and a day on all are due; the touched ones are filed anew, the others go.
+    FOR batch IN 1..50 LOOP
+        began := clock_timestamp();
+        PERFORM web_session_purge_v1(now() + interval '30 days 5 minutes', 1000);
+        COMMIT;
+        INSERT INTO measured VALUES ('a batch of the purge', 1, clock_timestamp() - began);
+    END LOOP;
+END
+$$;
+SELECT what || ': ' || round(1000 * extract(epoch FROM sum(took)) / sum(runs), 3) || ' ms'
+    || CASE WHEN max(runs) = 1
+        THEN ', at most ' || round(1000 * extract(epoch FROM max(took)), 1) || ' ms' ELSE '' END
+FROM measured GROUP BY what ORDER BY sum(runs) DESC, what;
+SELECT 'left of 100000 after 50 batches of 1000: ' || count(*) FROM web_sessions;
+DROP SCHEMA session_measure CASCADE;
