@@ -15,6 +15,7 @@ use std::time::Duration;
 use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 
+pub(crate) use self::candidates::Candidate;
 use self::candidates::Signatures;
 pub use self::candidates::{Candidates, MAX_CANDIDATES, MAX_SIGNATURES};
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
@@ -316,8 +317,16 @@ impl CookieRules {
     /// One pass, no allocation; a request without cookies ends at the header map.
     #[must_use]
     pub fn candidates<'h>(&self, headers: &'h HeaderMap) -> Candidates<'h> {
+        self.candidates_in(headers.get_all(header::COOKIE).iter())
+    }
+
+    /// The same for the values of all `Cookie` headers.
+    pub(crate) fn candidates_in<'h>(
+        &self,
+        lines: impl Iterator<Item = &'h HeaderValue>,
+    ) -> Candidates<'h> {
         let mut found = Candidates::none();
-        for line in headers.get_all(header::COOKIE) {
+        for line in lines {
             let line = line.as_bytes();
             let mut start = 0;
             for end in memchr::memchr_iter(b';', line).chain([line.len()]) {

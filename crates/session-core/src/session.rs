@@ -114,8 +114,12 @@ impl Live {
 /// The token that stands for a session.
 #[derive(Clone)]
 enum Token {
-    /// One that the request presented: which of them. Not copied, for it is seldom needed.
-    Presented(usize),
+    /// One that the request presented.
+    Presented {
+        token: SessionToken,
+        /// Whether its cookie is spelt as it would be set today: see [`crate::cookie::Candidate`].
+        is_up_to_date: bool,
+    },
     /// One that this request issued.
     Issued(SessionToken),
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
-use session_core::{Error, ErrorKind, Scheme, Session, SessionStore};
+use session_core::{Error, ErrorKind, Scheme, SecurePolicy, Session, SessionStore};
 
 use crate::answer::{answer, reshape, unshaped};
 use crate::depot::{Mounted, mounted};
@@ -18,8 +18,7 @@ use crate::response::{Before, drop_from_jar};
 /// 1. A request that came through another one before is an error 500: the inner of two would hide the
 ///    outer one's session.
 /// 2. The handle goes into the depot, attached to the request: whoever asks for the session later may
-///    have no more than the depot. Attaching decodes the token and keeps the agent; to keep the
-///    headers for later would cost as much.
+///    have no more than the depot. Attaching shares a few header values, and decodes none.
 /// 3. An [`eager`](Self::eager) one loads now, and answers itself where that fails.
 /// 4. The handlers behind it run. A panic in there passes through, and what was buffered is dropped
 ///    with the request.
@@ -105,15 +104,17 @@ impl SessionHandler {
     ) {
         let shape = self.on_error.as_ref();
         let status = response.status_code.unwrap_or(StatusCode::OK);
+        // Boxed here and below, so that a request which asks for none of it does not carry room for
+        // it.
         let mut conclusion = match session.finish_without_io(status) {
             Some(conclusion) => conclusion,
-            None => session.finish(status).await,
+            None => Box::pin(session.finish(status)).await,
         };
         if let Some(error) = conclusion.take_error() {
             let _ = unshaped(response);
-            answer(&error, shape, before, request, depot, response).await;
+            Box::pin(answer(&error, shape, before, request, depot, response)).await;
         } else if let Some(error) = shape.and_then(|_| unshaped(response)) {
-            reshape(&error, shape, before, request, depot, response).await;
+            Box::pin(reshape(&error, shape, before, request, depot, response)).await;
         }
         if session.is_loaded() {
             drop_from_jar(response, &self.store.config().cookie_name);
@@ -136,19 +137,23 @@ impl Handler for SessionHandler {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session handlers are mounted around one route");
             flow.skip_rest();
-            return answer(&error, self.on_error.as_ref(), before, request, depot, response).await;
+            let shape = self.on_error.as_ref();
+            return Box::pin(answer(&error, shape, before, request, depot, response)).await;
         }
         let session = self.store.begin();
-        let scheme = Scheme::from_uri(request.scheme());
+        // Read for nothing else, and most applications never ask.
+        let asks_scheme = self.store.config().cookie.secure == SecurePolicy::Auto;
+        let scheme = if asks_scheme { Scheme::from_uri(request.scheme()) } else { None };
         session.attach_with_scheme(request.headers(), peer(request, depot), scheme);
         depot.insert_typed(Mounted(session.clone()));
         if self.eager
-            && let Err(error) = session.load().await
+            && let Err(error) = Box::pin(session.load()).await
         {
             flow.skip_rest();
             // Closed, so that nobody outside writes what is never saved.
             let _ = session.finish_without_io(error.status());
-            return answer(&error, self.on_error.as_ref(), before, request, depot, response).await;
+            let shape = self.on_error.as_ref();
+            return Box::pin(answer(&error, shape, before, request, depot, response)).await;
         }
         flow.call_next(request, depot, response).await;
         self.conclude(&session, before, request, depot, response).await;

@@ -8,7 +8,9 @@ use salvo_core::http::cookie::Cookie;
 
 /// What a response was when its request came to the session handler: what handlers outside have
 /// written, such as a request's id, and what an answer of ours leaves alone.
-pub(crate) struct Before {
+pub(crate) struct Before(Option<Box<Written>>);
+
+struct Written {
     headers: HeaderMap,
     cookies: Vec<Cookie<'static>>,
 }
@@ -16,17 +18,24 @@ pub(crate) struct Before {
 impl Before {
     /// Costs nothing where nothing was written.
     pub(crate) fn of(response: &Response) -> Self {
-        Self {
+        if response.headers.is_empty() && response.cookies.delta().next().is_none() {
+            return Self(None);
+        }
+        Self(Some(Box::new(Written {
             headers: response.headers.clone(),
             cookies: response.cookies.delta().cloned().collect(),
-        }
+        })))
     }
 
     /// Takes away what the handlers behind have written: headers, cookies, status and body.
     pub(crate) fn restore(self, response: &mut Response) {
-        response.headers = self.headers;
+        let (headers, cookies) = match self.0 {
+            Some(written) => (written.headers, written.cookies),
+            None => Default::default(),
+        };
+        response.headers = headers;
         response.cookies.reset_delta();
-        for cookie in self.cookies {
+        for cookie in cookies {
             response.cookies.add(cookie);
         }
         response.status_code = None;

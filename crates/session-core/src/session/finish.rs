@@ -170,11 +170,10 @@ impl Session {
                     session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
                 let (token, has_changed) = match &live.token {
                     Token::Issued(token) => (token, true),
-                    Token::Presented(position) => {
-                        let presented = self.request()?.presented(*position)?;
-                        // What ends with the browser has no Max-Age to slide; it is sent anew only
-                        // where it is signed otherwise than it would be today.
-                        (&presented.token, persistent || !presented.is_up_to_date)
+                    // What ends with the browser has no Max-Age to slide; it is sent anew only
+                    // where it is signed otherwise than it would be today.
+                    Token::Presented { token, is_up_to_date } => {
+                        (token, persistent || !is_up_to_date)
                     }
                 };
                 let issued = state.cookie == Cookie::Issue;

@@ -1,11 +1,12 @@
 //! Loading: from the cookie to a session, or to the reason why there is none.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{Live, Loaded, Session, Token};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::client_ip::Peer;
 use crate::config::{OnBackendError, Settings};
+use crate::cookie::Candidate;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
@@ -18,27 +19,18 @@ use crate::token::SessionToken;
 
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// What is kept of a request: no more than is needed after its headers are gone.
+/// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
+/// before somebody asks: header values are shared, not copied.
 pub(super) struct Request {
-    /// The first token, and what is behind it: nearly every request brings one at most.
-    token: Option<Presented>,
-    others: Vec<Presented>,
-    /// Whether more tokens were sent than are looked up.
-    more: bool,
+    /// The first Cookie header, and what is behind it: nearly every request brings one at most.
+    cookie: Option<HeaderValue>,
+    more_cookies: Vec<HeaderValue>,
     meta: SessionMeta,
     /// Whether the request may be a navigation: one that says that it is none must not sign out the
     /// tab beside it (Fetch Metadata, `Sec-Fetch-Mode`).
     navigates: bool,
     /// Whether the response's cookie is marked `Secure`.
     secure: bool,
-}
-
-/// A token that was presented.
-pub(super) struct Presented {
-    pub(super) token: SessionToken,
-    /// Whether its cookie is spelt as it would be set today: see
-    /// [`Candidate`](crate::cookie::Candidate).
-    pub(super) is_up_to_date: bool,
 }
 
 impl Request {
@@ -48,20 +40,15 @@ impl Request {
         connection: Option<Scheme>,
         settings: &Settings,
     ) -> Self {
-        let candidates = settings.cookie.candidates(headers);
+        let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
         let mode = headers.get(&SEC_FETCH_MODE);
         let scheme = || {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
         };
-        let mut tokens = candidates.each().map(|candidate| Presented {
-            token: SessionToken::from_lower_hex(candidate.token),
-            is_up_to_date: candidate.is_up_to_date,
-        });
         Self {
-            token: tokens.next(),
-            others: tokens.collect(),
-            more: candidates.truncated(),
+            cookie: cookies.next(),
+            more_cookies: cookies.collect(),
             meta: SessionMeta::new(headers, peer, settings),
             navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
             secure: if settings.cookie.secure_depends() {
@@ -80,12 +67,8 @@ impl Request {
         self.secure
     }
 
-    pub(super) fn presented(&self, position: usize) -> Option<&Presented> {
-        self.tokens().nth(position)
-    }
-
-    fn tokens(&self) -> impl Iterator<Item = &Presented> {
-        self.token.iter().chain(&self.others)
+    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.cookie.iter().chain(&self.more_cookies)
     }
 
     pub(super) const fn navigates(&self) -> bool {
@@ -141,7 +124,9 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
-        for (position, Presented { token, .. }) in request.tokens().enumerate() {
+        let candidates = store.settings().cookie.candidates_in(request.cookies());
+        for Candidate { token, is_up_to_date } in candidates.each() {
+            let token = SessionToken::from_lower_hex(token);
             let now = store.now();
             let hash = token.hash();
             let (session, current) = match store.call(store.backend().find(&hash, now)).await? {
@@ -165,7 +150,7 @@ impl Session {
                 // Two tokens of one session: the current one counts.
                 Some(other) if other.current || !current => {}
                 _ => {
-                    let token = Token::Presented(position);
+                    let token = Token::Presented { token, is_up_to_date };
                     live = Some(Live { session, token, hash, current, newer_agent: false });
                 }
             }
@@ -174,8 +159,10 @@ impl Session {
             Some(live) => self.check_fingerprint(live, request).await,
             None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
             // A good one may be among those that were not looked at, so the cookie is left alone.
-            None if request.more => Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous))),
-            None if request.token.is_none() => Ok(Loaded::Without(Absence::Visitor)),
+            None if candidates.truncated() => {
+                Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)))
+            }
+            None if candidates.is_empty() => Ok(Loaded::Without(Absence::Visitor)),
             None => Ok(Loaded::Without(Absence::Stale)),
         }
     }
