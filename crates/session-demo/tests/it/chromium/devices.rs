@@ -28,7 +28,7 @@ async fn one_ends_the_other(demo: Demo) {
         let this = person.texts(".devices.this .device").await;
         assert!(this.len() == 1 && this[0].starts_with(own), "{this:?}");
         assert!(this[0].contains("This device"), "{this:?}");
-        let others = person.texts("#others ~ *, section .device").await.join("\n");
+        let others = person.texts("section .device").await.join("\n");
         assert!(others.contains(other) && !others.contains("This device"), "{others}");
     }
 
