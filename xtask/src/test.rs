@@ -7,12 +7,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::chromium::{self, Chromium};
 use crate::laws;
 use crate::services::{self, Server};
 use crate::shell;
 use crate::workspace::{self, Crate};
 use matrix::Matrix;
-use results::Results;
+use results::{Needs, Results};
 
 #[derive(clap::Args, Debug, Clone, Copy, Default)]
 pub(crate) struct Arguments {
@@ -32,10 +33,16 @@ pub(crate) struct Report {
     problems: Vec<String>,
     /// Whether there was a PostgreSQL. Without one its tests pass and hold nothing.
     has_server: bool,
+    /// The browser of the demo's tests, likewise.
+    browser: Option<Chromium>,
 }
 
 /// Whose tests run on every generation of the server that is at hand.
 const NEEDS_SERVER: &str = "session-postgres";
+
+/// Whose tests are built apart: what drives the browser switches on the feature
+/// `preserve_order` of `serde_json`, and all others are tested as their users have them.
+const APART: &str = "session-demo";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let report = report(arguments)?;
@@ -47,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Runs everything to its end, whatever fails on the way.
 pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     let mut crates = workspace::crates()?;
-    let mut report = Report::default();
+    let mut report = Report { browser: chromium::find(), ..Report::default() };
     report.check_features(&crates)?;
     let (servers, problems) = services::servers();
     report.problems.extend(problems);
@@ -87,7 +94,11 @@ impl Report {
         if server.is_none() {
             println!("\n*** NOT RUN: the tests on PostgreSQL. {} ***\n", services::HELP);
         }
-        self.run_some(&["--workspace"], arguments, server)
+        if self.browser.is_none() {
+            println!("\n*** NOT RUN: the tests in a browser. {} ***\n", chromium::HELP);
+        }
+        self.run_some(&["--workspace", "--exclude", APART], arguments, server)?;
+        self.run_some(&["--package", APART], arguments, server)
     }
 
     /// The tests of one crate once more, on another server.
@@ -127,15 +138,19 @@ impl Report {
             Some(server) => command.env(services::VARIABLE, &server.url),
             None => command.env_remove(services::VARIABLE),
         };
+        chromium::tell(self.browser.as_ref(), &mut command);
         let transcript = shell::stream(&mut command)?;
         let mut results = if with_nextest {
             results::of_nextest(&transcript.lines)
         } else {
             results::of_libtest(&transcript.lines)
         };
+        if self.browser.is_none() {
+            results.did_not_run(Needs::Chromium);
+        }
         match server {
             Some(server) => results.ran_on(server.generation.as_deref()),
-            None => results.did_not_run(),
+            None => results.did_not_run(Needs::Postgres),
         }
         self.take(&command, transcript.success, results);
         Ok(())
@@ -187,6 +202,9 @@ impl Report {
         }
         if in_ci && !self.has_server {
             self.problems.push(format!("CI needs PostgreSQL: {}", services::HELP));
+        }
+        if in_ci && self.browser.is_none() {
+            self.problems.push(format!("CI needs a browser: {}", chromium::HELP));
         }
         let skipped = self.results.skipped();
         if skipped > 0 && in_ci {
@@ -257,7 +275,8 @@ mod tests {
     fn report_of(lines: &[&str]) -> Report {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let results = results::of_libtest(&lines);
-        Report { results, has_server: true, ..Report::default() }
+        let browser = Some(Chromium::default());
+        Report { results, has_server: true, browser, ..Report::default() }
     }
 
     #[test]

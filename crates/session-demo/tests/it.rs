@@ -58,6 +58,8 @@ macro_rules! on_every_framework {
 mod bad_input;
 #[path = "it/browser.rs"]
 mod browser;
+#[path = "it/chromium.rs"]
+mod chromium;
 #[path = "it/configuration.rs"]
 mod configuration;
 #[path = "it/demo.rs"]

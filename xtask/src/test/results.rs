@@ -10,6 +10,22 @@ pub(crate) enum Ending {
     Skipped,
 }
 
+/// What some tests need, and say so in their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Postgres,
+    Chromium,
+}
+
+impl Needs {
+    fn is_named_by(self, part: &str) -> bool {
+        match self {
+            Self::Postgres => is_on_postgres(part),
+            Self::Chromium => part.ends_with("_in_chromium"),
+        }
+    }
+}
+
 /// What a run's tests came to.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
@@ -64,10 +80,10 @@ impl Results {
             tests.into_iter().map(|(name, ending)| (on(&name, generation), ending)).collect();
     }
 
-    /// There was no PostgreSQL: its tests passed without a look at anything.
-    pub(crate) fn did_not_run(&mut self) {
+    /// What these tests need was not there: they passed without a look at anything.
+    pub(crate) fn did_not_run(&mut self, needs: Needs) {
         for (name, ending) in &mut self.tests {
-            if *ending == Ending::Passed && name.split("::").any(is_on_postgres) {
+            if *ending == Ending::Passed && name.split("::").any(|part| needs.is_named_by(part)) {
                 *ending = Ending::Skipped;
                 self.passed -= 1;
                 self.skipped += 1;
@@ -225,8 +241,28 @@ mod tests {
             ]
         );
         let mut results = of_nextest(&lines(text));
-        results.did_not_run();
+        results.did_not_run(Needs::Postgres);
         assert_eq!((results.passed(), results.skipped()), (1, 2));
+    }
+
+    #[test]
+    fn tests_without_what_they_need_did_not_run() {
+        let text = "\
+        PASS [   0.009s] (1/4) a::it chromium::axum_in_chromium::one_ends_the_other
+        PASS [   0.009s] (2/4) a::it chromium::axum_over_postgres_in_chromium::one_ends_the_other
+        FAIL [   0.009s] (3/4) a::it chromium::salvo_in_chromium::one_ends_the_other
+        PASS [   0.009s] (4/4) a::it chromium::driver::it_starts
+     Summary [   4.199s] 4 tests run: 3 passed, 1 failed, 0 skipped";
+        for (needs, skipped) in [
+            (&[Needs::Postgres][..], 1),
+            (&[Needs::Chromium], 2),
+            (&[Needs::Chromium, Needs::Postgres], 2),
+        ] {
+            let mut results = of_nextest(&lines(text));
+            needs.iter().for_each(|needs| results.did_not_run(*needs));
+            assert_eq!((results.passed(), results.skipped()), (3 - skipped, skipped), "{needs:?}");
+            assert_eq!(results.failed(), 1);
+        }
     }
 
     const NEXTEST: &str = "\

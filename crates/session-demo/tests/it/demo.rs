@@ -168,7 +168,10 @@ impl Demo {
     }
 }
 
-fn lines(from: impl tokio::io::AsyncRead + Send + Unpin + 'static) -> UnboundedReceiver<String> {
+/// What is written, line by line. It is read to its end, whoever waits for it.
+pub(crate) fn lines(
+    from: impl tokio::io::AsyncRead + Send + Unpin + 'static,
+) -> UnboundedReceiver<String> {
     let (send, receive) = unbounded_channel();
     #[expect(
         clippy::disallowed_methods,

@@ -201,7 +201,7 @@ fn session_of(cookie: &Option<String>) -> Vec<u8> {
 }
 
 /// Runs a statement in the database of a running demo.
-async fn in_database(file: &Path, statement: &'static str) {
+pub(crate) async fn in_database(file: &Path, statement: &'static str) {
     let options = SqliteConnectOptions::new().filename(file);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::query(statement).execute(&mut connection).await.unwrap();

@@ -236,7 +236,7 @@ async fn of_data(demo: Demo) {
 
 async fn of_writes(demo: Demo) {
     let invalid = || Error(400, "invalid_json");
-    let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let deep = |depth: usize| "[".repeat(depth) + "]".repeat(depth).as_str();
     for (request, body, answer) in [
         ("PUT /api/data/k", "1".to_owned(), fine()),
         ("PUT /api/data/k", " \t\n[1, 2.5, null, \"é\"]\r\n".to_owned(), fine()),
