@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::laws;
 use crate::services::{self, Server};
 use crate::shell;
-use crate::workspace::{self, Crate};
+use crate::workspace::{self, Crate, Role};
 use matrix::Matrix;
 use results::Results;
 
@@ -34,8 +34,11 @@ pub(crate) struct Report {
     has_server: bool,
 }
 
-/// Whose tests run on every generation of the server that is at hand.
+/// Whose tests all run on every generation of the server that is at hand.
 const NEEDS_SERVER: &str = "session-postgres";
+
+/// How the tests of other crates are named that run on every generation too: the request laws.
+const OVER_SERVER: &str = "_over_postgres";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let report = report(arguments)?;
@@ -53,7 +56,9 @@ pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     report.problems.extend(problems);
     report.run_tests(arguments, servers.first())?;
     for server in servers.iter().skip(1) {
-        report.run_tests_of(NEEDS_SERVER, arguments, server)?;
+        report.run_some(&["--package", NEEDS_SERVER], arguments, Some(server))?;
+        let others: Vec<&str> = adapters(&crates).chain([OVER_SERVER]).collect();
+        report.run_some(&others, arguments, Some(server))?;
     }
     drop(servers);
     report.run_doc_tests()?;
@@ -90,14 +95,10 @@ impl Report {
         self.run_some(&["--workspace"], arguments, server)
     }
 
-    /// The tests of one crate once more, on another server.
-    fn run_tests_of(&mut self, package: &str, arguments: Arguments, server: &Server) -> Result<()> {
-        self.run_some(&["--package", package], arguments, Some(server))
-    }
-
+    /// The tests of some packages, and of those the ones whose names hold what else is given.
     fn run_some(
         &mut self,
-        packages: &[&str],
+        selection: &[&str],
         arguments: Arguments,
         server: Option<&Server>,
     ) -> Result<()> {
@@ -122,11 +123,11 @@ impl Report {
             command.args(["--lib", "--bins", "--tests"]);
             command
         };
-        command.args(packages);
+        command.args(selection);
         match server {
-            Some(server) => command.env(services::VARIABLE, &server.url),
-            None => command.env_remove(services::VARIABLE),
-        };
+            Some(server) => server.give_to(&mut command),
+            None => services::give_none_to(&mut command),
+        }
         let transcript = shell::stream(&mut command)?;
         let mut results = if with_nextest {
             results::of_nextest(&transcript.lines)
@@ -237,6 +238,12 @@ impl Report {
     }
 }
 
+/// Every adapter, as arguments for cargo.
+fn adapters(crates: &[Crate]) -> impl Iterator<Item = &str> {
+    let adapters = crates.iter().filter(|member| member.role() == Some(Role::Adapter));
+    adapters.flat_map(|member| ["--package", member.name.as_str()])
+}
+
 fn feature_sets(crates: &[Crate]) -> Vec<(&str, Option<&str>)> {
     crates
         .iter()
@@ -294,6 +301,14 @@ mod tests {
             report.weigh_totals(in_ci);
             assert_eq!(report.is_good(), good, "in CI: {in_ci}");
         }
+    }
+
+    #[test]
+    fn the_adapters_by_name() {
+        let member = |name: &str| Crate { name: name.to_owned(), ..Crate::default() };
+        let crates = ["session-axum", "session-core", "session-salvo"].map(member);
+        let expected = ["--package", "session-axum", "--package", "session-salvo"];
+        assert!(adapters(&crates).eq(expected));
     }
 
     #[test]
