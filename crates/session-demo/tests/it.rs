@@ -66,6 +66,8 @@ mod demo;
 mod devices;
 #[path = "it/identity.rs"]
 mod identity;
+#[path = "it/outage.rs"]
+mod outage;
 #[path = "it/pages.rs"]
 mod pages;
 #[path = "it/postgres.rs"]

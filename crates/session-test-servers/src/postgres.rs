@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::processes::{await_end, family, signal, until};
 use crate::watcher::WATCH;
@@ -40,6 +40,7 @@ pub struct Postgres {
     pub bin: PathBuf,
     /// The shell that watches over the server. `None` where it is not ours to end.
     watcher: Option<Child>,
+    has_ended: bool,
 }
 
 impl Drop for Postgres {
@@ -89,6 +90,7 @@ impl Postgres {
             folder: folder.to_path_buf(),
             bin,
             watcher: Some(watcher),
+            has_ended: false,
         };
         running.wait_until_ready()?;
         if lifetime == Lifetime::UntilDown {
@@ -101,8 +103,24 @@ impl Postgres {
     ///
     /// # Errors
     /// Where it does not run.
-    pub fn kill(&self) -> Result<()> {
+    pub fn kill(&mut self) -> Result<()> {
+        // First the one that would start others.
+        signal("STOP", &[self.process()?])?;
         let processes = self.signal("KILL")?;
+        self.has_ended = true;
+        await_end(&processes)
+    }
+
+    /// Shuts it down as an upgrade does: it takes leave of each of its connections.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn shut_down(&mut self) -> Result<()> {
+        let server = self.process()?;
+        let processes = family(server)?;
+        // "Fast", as PostgreSQL calls it.
+        signal("INT", &[server])?;
+        self.has_ended = true;
         await_end(&processes)
     }
 
@@ -111,6 +129,7 @@ impl Postgres {
     /// # Errors
     /// Where it does not run.
     pub fn freeze(&self) -> Result<()> {
+        signal("STOP", &[self.process()?])?;
         self.signal("STOP").map(drop)
     }
 
@@ -122,15 +141,19 @@ impl Postgres {
         self.signal("CONT").map(drop)
     }
 
-    /// Starts one that was killed, on the same port with the same data. Returns when it is ready.
+    /// Starts one that has ended, on the same port with the same data. Returns when it is ready.
     ///
     /// # Errors
     /// Where it runs, or does not start.
     pub fn start_again(&mut self) -> Result<()> {
-        // What says that the former one was ready. All of its processes have ended.
-        fs::remove_file(self.status_file()).context("it was never killed")?;
+        ensure!(self.has_ended, "it runs");
+        // What a killed one leaves says that it is ready.
+        if self.status_file().exists() {
+            fs::remove_file(self.status_file())?;
+        }
         let input = self.watcher.as_mut().and_then(|watcher| watcher.stdin.as_mut());
         input.context("it is not ours to start")?.write_all(b"again\n")?;
+        self.has_ended = false;
         self.wait_until_ready()
     }
 
@@ -147,14 +170,16 @@ impl Postgres {
 
     /// To all processes; returns which those are.
     fn signal(&self, name: &str) -> Result<Vec<u32>> {
-        let status = fs::read_to_string(self.status_file()).context("it does not run")?;
-        let server = status.lines().next().and_then(|line| line.trim().parse().ok());
-        let server = server.context("nobody knows its process")?;
-        // First the one that would start others.
-        signal(if name == "KILL" { "STOP" } else { name }, &[server])?;
-        let processes = family(server)?;
+        let processes = family(self.process()?)?;
         signal(name, &processes)?;
         Ok(processes)
+    }
+
+    /// The one that all others are children of.
+    fn process(&self) -> Result<u32> {
+        let status = fs::read_to_string(self.status_file()).context("it does not run")?;
+        let server = status.lines().next().and_then(|line| line.trim().parse().ok());
+        server.context("nobody knows its process")
     }
 
     fn status_file(&self) -> PathBuf {
