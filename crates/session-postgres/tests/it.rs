@@ -20,6 +20,8 @@ mod pool;
 mod proxy;
 #[path = "it/races.rs"]
 mod races;
+#[path = "it/restart.rs"]
+mod restart;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/tables.rs"]
