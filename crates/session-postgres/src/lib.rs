@@ -88,7 +88,10 @@
 //! # Features
 //!
 //! - `tls-rustls-ring-webpki`: encrypted connections. None by default: a URL that demands one
-//!   (`?sslmode=verify-full`) is then refused. Other ways are features of sqlx itself.
+//!   (`?sslmode=verify-full`) is then refused. `sslrootcert=FILE` names an authority of your own.
+//!
+//! Another provider, or the system's authorities, are features of sqlx: depend on sqlx 0.9 beside this
+//! crate and switch on one of its `tls-…` features.
 
 mod backend;
 mod call;

@@ -26,5 +26,8 @@ mod restart;
 mod support;
 #[path = "it/tables.rs"]
 mod tables;
+#[cfg(feature = "tls-rustls-ring-webpki")]
+#[path = "it/tls.rs"]
+mod tls;
 #[path = "it/versions.rs"]
 mod versions;

@@ -50,7 +50,26 @@ pub fn own_postgres() -> Option<Postgres> {
         ));
         return None;
     };
-    match Postgres::start(&programs, Lifetime::Ours) {
+    start(&programs)
+}
+
+/// The same where the test needs one that can encrypt connections. The fetched programs cannot, so
+/// it may be of another generation.
+///
+/// # Panics
+/// As [`own_postgres`].
+#[must_use]
+pub fn own_postgres_with_tls() -> Option<Postgres> {
+    let able = [programs(), Programs::of_system()];
+    let Some(programs) = able.into_iter().flatten().find(Programs::know_tls) else {
+        not_run("no PostgreSQL that knows TLS is installed (Debian, Ubuntu: `postgresql`)");
+        return None;
+    };
+    start(&programs)
+}
+
+fn start(programs: &Programs) -> Option<Postgres> {
+    match Postgres::start(programs, Lifetime::Ours) {
         Ok(server) => Some(server),
         #[expect(clippy::panic, reason = "a test cannot go on, and must not pass")]
         Err(error) => panic!("{programs} does not start: {error:#}"),

@@ -12,4 +12,5 @@ mod programs;
 mod watcher;
 
 pub use postgres::{Lifetime, Postgres, stop};
+pub use processes::until;
 pub use programs::{Programs, quietly};

@@ -55,8 +55,11 @@ fn is_alive(living: &[(u32, u32, String)], process: u32) -> bool {
     living.iter().any(|(found, _, state)| *found == process && !state.starts_with('Z'))
 }
 
-/// Asks again and again.
-pub(crate) fn until(what: &str, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
+/// Asks again and again, for as long as a server may take.
+///
+/// # Errors
+/// Where it did not come in half a minute, or asking failed.
+pub fn until(what: &str, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while !ask()? {
         if begun.elapsed() > PATIENCE {
