@@ -113,15 +113,21 @@ fn start(programs: &Programs) -> Result<Server> {
 }
 
 /// The first in the order of preference.
-fn preferred() -> Result<Programs> {
-    Programs::of_system().or_else(fetched::programs).context(HELP)
+fn preferred() -> Option<Programs> {
+    Programs::of_system().or_else(fetched::programs)
+}
+
+/// One server: the one that the environment names, or one of the preferred programs. `None` where
+/// there are none.
+pub(crate) fn any() -> Result<Option<Server>> {
+    match named() {
+        Some(server) => Ok(Some(server)),
+        None => preferred().as_ref().map(start).transpose(),
+    }
 }
 
 fn run_command(command: &[String]) -> Result<ExitCode> {
-    let server = match named() {
-        Some(server) => server,
-        None => start(&preferred()?)?,
-    };
+    let server = any()?.context(HELP)?;
     let (program, arguments) = command.split_first().context("no command was given")?;
     let mut child = Command::new(program);
     child.args(arguments);
@@ -145,7 +151,7 @@ fn up() -> Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let programs = preferred()?;
+    let programs = preferred().context(HELP)?;
     let running = Postgres::start(&programs, Lifetime::UntilDown)?;
     let folder = note().parent().map(PathBuf::from).unwrap_or_default();
     std::fs::create_dir_all(&folder)?;
