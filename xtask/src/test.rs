@@ -56,9 +56,9 @@ pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     report.problems.extend(problems);
     report.run_tests(arguments, servers.first())?;
     for server in servers.iter().skip(1) {
-        report.run_some(&["--package", NEEDS_SERVER], arguments, Some(server))?;
-        let others: Vec<&str> = adapters(&crates).chain([OVER_SERVER]).collect();
-        report.run_some(&others, arguments, Some(server))?;
+        report.run_some(&["--package", NEEDS_SERVER], None, arguments, Some(server))?;
+        let adapters: Vec<&str> = adapters(&crates).collect();
+        report.run_some(&adapters, Some(OVER_SERVER), arguments, Some(server))?;
     }
     drop(servers);
     report.run_doc_tests()?;
@@ -92,13 +92,14 @@ impl Report {
         if server.is_none() {
             println!("\n*** NOT RUN: the tests on PostgreSQL. {} ***\n", services::HELP);
         }
-        self.run_some(&["--workspace"], arguments, server)
+        self.run_some(&["--workspace"], None, arguments, server)
     }
 
-    /// The tests of some packages, and of those the ones whose names hold what else is given.
+    /// The tests of some packages: all, or those whose names hold `only`.
     fn run_some(
         &mut self,
-        selection: &[&str],
+        packages: &[&str],
+        only: Option<&str>,
         arguments: Arguments,
         server: Option<&Server>,
     ) -> Result<()> {
@@ -106,9 +107,11 @@ impl Report {
         let mut command = if with_nextest {
             let limits = format!("session:{}", shell::root().join("xtask/nextest.toml").display());
             let mut command = shell::cargo(["nextest", "run", "--all-features", "--no-fail-fast"]);
+            // What was not asked for counts as skipped to nextest, and is none of ours.
+            let level = if only.is_some() { "pass" } else { "all" };
             command.args([
                 "--status-level",
-                "all",
+                level,
                 "--final-status-level",
                 "fail",
                 "--tool-config-file",
@@ -123,7 +126,7 @@ impl Report {
             command.args(["--lib", "--bins", "--tests"]);
             command
         };
-        command.args(selection);
+        command.args(packages).args(only);
         match server {
             Some(server) => server.give_to(&mut command),
             None => services::give_none_to(&mut command),
