@@ -1,19 +1,15 @@
 //! `cargo xtask services`: the servers that tests need, found or fetched, started and stopped.
 
-mod binaries;
-mod postgres;
+mod fetched;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use session_test_servers::given::{self, POSTGRES_BIN, POSTGRES_URL};
+use session_test_servers::{Lifetime, Postgres, Programs};
 
 use crate::shell;
-use binaries::Binaries;
-use postgres::Running;
-
-/// Where the tests look for their server.
-pub(crate) const VARIABLE: &str = "SESSION_TEST_POSTGRES_URL";
 
 /// What to do on a machine where nothing was found.
 pub(crate) const HELP: &str = "no PostgreSQL server was found: install one (Debian, Ubuntu: `apt-get install postgresql`; \
@@ -55,59 +51,87 @@ pub(crate) struct Server {
     /// Its generation, such as `15`, where known.
     pub(crate) generation: Option<String>,
     pub(crate) url: String,
-    _running: Option<Running>,
+    /// Programs for tests that start a server of their own: this one's, where known.
+    bin: Option<PathBuf>,
+    _running: Option<Postgres>,
+}
+
+impl Server {
+    /// Tells a command's tests where it is.
+    pub(crate) fn give_to(&self, command: &mut Command) {
+        command.env(POSTGRES_URL, &self.url);
+        if let Some(bin) = &self.bin {
+            command.env(POSTGRES_BIN, bin);
+        }
+    }
+}
+
+/// Tells a command's tests that there is none.
+pub(crate) fn give_none_to(command: &mut Command) {
+    command.env_remove(POSTGRES_URL).env_remove(POSTGRES_BIN);
 }
 
 /// Every server at hand: the one that the environment names, and no other; or one of each generation,
 /// the system's and the fetched. What could not be had is said.
 pub(crate) fn servers() -> (Vec<Server>, Vec<String>) {
-    if let Some(given) = given() {
-        return (vec![given], Vec::new());
+    if let Some(named) = named() {
+        return (vec![named], Vec::new());
     }
     let (mut servers, mut problems) = (Vec::new(), Vec::new());
-    for binaries in [binaries::of_system(), binaries::fetched()].into_iter().flatten() {
+    for programs in [Programs::of_system(), fetched::programs()].into_iter().flatten() {
         let is_new = servers.iter().all(|server: &Server| {
-            server.generation.as_deref() != Some(binaries.generation.as_str())
+            server.generation.as_deref() != Some(programs.generation.as_str())
         });
         if is_new {
-            match start(&binaries) {
+            match start(&programs) {
                 Ok(server) => servers.push(server),
-                Err(error) => problems.push(format!("{binaries} does not start: {error:#}")),
+                Err(error) => problems.push(format!("{programs} does not start: {error:#}")),
             }
         }
     }
     (servers, problems)
 }
 
-fn given() -> Option<Server> {
-    let url = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())?;
-    println!("PostgreSQL: the one that {VARIABLE} names");
-    Some(Server { generation: None, url, _running: None })
+/// The one that the environment names.
+fn named() -> Option<Server> {
+    let url = std::env::var(POSTGRES_URL).ok().filter(|url| !url.is_empty())?;
+    println!("PostgreSQL: the one that {POSTGRES_URL} names");
+    // It may be on another machine; a test's own server is on this one.
+    let bin = given::programs().or_else(fetched::programs).map(|programs| programs.bin);
+    Some(Server { generation: None, url, bin, _running: None })
 }
 
-fn start(binaries: &Binaries) -> Result<Server> {
-    let running = postgres::start(binaries, postgres::Lifetime::Ours)?;
-    println!("PostgreSQL: {binaries}, at {}", running.url);
+fn start(programs: &Programs) -> Result<Server> {
+    let running = Postgres::start(programs, Lifetime::Ours)?;
+    println!("PostgreSQL: {programs}, at {}", running.url);
     Ok(Server {
-        generation: Some(binaries.generation.clone()),
+        generation: Some(programs.generation.clone()),
         url: running.url.clone(),
+        bin: Some(running.bin.clone()),
         _running: Some(running),
     })
 }
 
 /// The first in the order of preference.
-fn preferred() -> Result<Binaries> {
-    binaries::of_system().or_else(binaries::fetched).context(HELP)
+fn preferred() -> Option<Programs> {
+    Programs::of_system().or_else(fetched::programs)
+}
+
+/// One server: the one that the environment names, or one of the preferred programs. `None` where
+/// there are none.
+pub(crate) fn any() -> Result<Option<Server>> {
+    match named() {
+        Some(server) => Ok(Some(server)),
+        None => preferred().as_ref().map(start).transpose(),
+    }
 }
 
 fn run_command(command: &[String]) -> Result<ExitCode> {
-    let server = match given() {
-        Some(server) => server,
-        None => start(&preferred()?)?,
-    };
+    let server = any()?.context(HELP)?;
     let (program, arguments) = command.split_first().context("no command was given")?;
     let mut child = Command::new(program);
-    child.args(arguments).env(VARIABLE, &server.url);
+    child.args(arguments);
+    server.give_to(&mut child);
     let status = child.status().with_context(|| format!("`{program}`"))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -123,17 +147,17 @@ fn up() -> Result<ExitCode> {
         if let (Some(folder), Some(url)) = (lines.next(), lines.next())
             && PathBuf::from(folder).exists()
         {
-            println!("export {VARIABLE}={url}");
+            println!("export {POSTGRES_URL}={url}");
             return Ok(ExitCode::SUCCESS);
         }
     }
-    let binaries = preferred()?;
-    let running = postgres::start(&binaries, postgres::Lifetime::UntilDown)?;
+    let programs = preferred().context(HELP)?;
+    let running = Postgres::start(&programs, Lifetime::UntilDown)?;
     let folder = note().parent().map(PathBuf::from).unwrap_or_default();
     std::fs::create_dir_all(&folder)?;
     std::fs::write(note(), format!("{}\n{}\n", running.folder.display(), running.url))?;
-    eprintln!("{binaries} runs until `cargo xtask services down`");
-    println!("export {VARIABLE}={}", running.url);
+    eprintln!("{programs} runs until `cargo xtask services down`");
+    println!("export {POSTGRES_URL}={}", running.url);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -145,7 +169,7 @@ fn down() -> Result<ExitCode> {
     let Some(folder) = known.lines().next().map(PathBuf::from) else {
         bail!("{} names no folder", note().display());
     };
-    postgres::stop(&folder)?;
+    session_test_servers::stop(&folder)?;
     std::fs::remove_file(note())?;
     println!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -11,7 +11,7 @@ use crate::chromium::{self, Chromium};
 use crate::laws;
 use crate::services::{self, Server};
 use crate::shell;
-use crate::workspace::{self, Crate};
+use crate::workspace::{self, Crate, Role};
 use matrix::Matrix;
 use results::{Needs, Results};
 
@@ -37,12 +37,15 @@ pub(crate) struct Report {
     browser: Option<Chromium>,
 }
 
-/// Whose tests run on every generation of the server that is at hand.
+/// Whose tests all run on every generation of the server that is at hand.
 const NEEDS_SERVER: &str = "session-postgres";
 
 /// Whose tests are built apart: what drives the browser switches on the feature
 /// `preserve_order` of `serde_json`, and all others are tested as their users have them.
 const APART: &str = "session-demo";
+
+/// How the tests of other crates are named that run on every generation too: the request laws.
+const OVER_SERVER: &str = "_over_postgres";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let report = report(arguments)?;
@@ -60,7 +63,9 @@ pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     report.problems.extend(problems);
     report.run_tests(arguments, servers.first())?;
     for server in servers.iter().skip(1) {
-        report.run_tests_of(NEEDS_SERVER, arguments, server)?;
+        report.run_some(&["--package", NEEDS_SERVER], None, arguments, Some(server))?;
+        let adapters: Vec<&str> = adapters(&crates).collect();
+        report.run_some(&adapters, Some(OVER_SERVER), arguments, Some(server))?;
     }
     drop(servers);
     report.run_doc_tests()?;
@@ -97,18 +102,15 @@ impl Report {
         if self.browser.is_none() {
             println!("\n*** NOT RUN: the tests in a browser. {} ***\n", chromium::HELP);
         }
-        self.run_some(&["--workspace", "--exclude", APART], arguments, server)?;
-        self.run_some(&["--package", APART], arguments, server)
+        self.run_some(&["--workspace", "--exclude", APART], None, arguments, server)?;
+        self.run_some(&["--package", APART], None, arguments, server)
     }
 
-    /// The tests of one crate once more, on another server.
-    fn run_tests_of(&mut self, package: &str, arguments: Arguments, server: &Server) -> Result<()> {
-        self.run_some(&["--package", package], arguments, Some(server))
-    }
-
+    /// The tests of some packages: all, or those whose names hold `only`.
     fn run_some(
         &mut self,
         packages: &[&str],
+        only: Option<&str>,
         arguments: Arguments,
         server: Option<&Server>,
     ) -> Result<()> {
@@ -116,9 +118,11 @@ impl Report {
         let mut command = if with_nextest {
             let limits = format!("session:{}", shell::root().join("xtask/nextest.toml").display());
             let mut command = shell::cargo(["nextest", "run", "--all-features", "--no-fail-fast"]);
+            // What was not asked for counts as skipped to nextest, and is none of ours.
+            let level = if only.is_some() { "pass" } else { "all" };
             command.args([
                 "--status-level",
-                "all",
+                level,
                 "--final-status-level",
                 "fail",
                 "--tool-config-file",
@@ -133,11 +137,11 @@ impl Report {
             command.args(["--lib", "--bins", "--tests"]);
             command
         };
-        command.args(packages);
+        command.args(packages).args(only);
         match server {
-            Some(server) => command.env(services::VARIABLE, &server.url),
-            None => command.env_remove(services::VARIABLE),
-        };
+            Some(server) => server.give_to(&mut command),
+            None => services::give_none_to(&mut command),
+        }
         chromium::tell(self.browser.as_ref(), &mut command);
         let transcript = shell::stream(&mut command)?;
         let mut results = if with_nextest {
@@ -255,6 +259,12 @@ impl Report {
     }
 }
 
+/// Every adapter, as arguments for cargo.
+fn adapters(crates: &[Crate]) -> impl Iterator<Item = &str> {
+    let adapters = crates.iter().filter(|member| member.role() == Some(Role::Adapter));
+    adapters.flat_map(|member| ["--package", member.name.as_str()])
+}
+
 fn feature_sets(crates: &[Crate]) -> Vec<(&str, Option<&str>)> {
     crates
         .iter()
@@ -313,6 +323,14 @@ mod tests {
             report.weigh_totals(in_ci);
             assert_eq!(report.is_good(), good, "in CI: {in_ci}");
         }
+    }
+
+    #[test]
+    fn the_adapters_by_name() {
+        let member = |name: &str| Crate { name: name.to_owned(), ..Crate::default() };
+        let crates = ["session-axum", "session-core", "session-salvo"].map(member);
+        let expected = ["--package", "session-axum", "--package", "session-salvo"];
+        assert!(adapters(&crates).eq(expected));
     }
 
     #[test]

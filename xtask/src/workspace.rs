@@ -20,12 +20,14 @@ pub(crate) enum Role {
     Adapter,
     /// Everything put together; not published.
     Application,
+    /// What tests and this crate share; not published.
+    Testing,
     /// This crate; not published.
     Automation,
 }
 
 /// Every crate that may be in the workspace. A new one is entered here first.
-pub(crate) const ROLES: [(&str, Role); 9] = [
+pub(crate) const ROLES: [(&str, Role); 10] = [
     ("session-core", Role::Core),
     ("session-conformance", Role::Conformance),
     ("session-sqlite", Role::Backend),
@@ -34,6 +36,7 @@ pub(crate) const ROLES: [(&str, Role); 9] = [
     ("session-axum", Role::Adapter),
     ("session-salvo", Role::Adapter),
     ("session-demo", Role::Application),
+    ("session-test-servers", Role::Testing),
     ("xtask", Role::Automation),
 ];
 
@@ -43,7 +46,7 @@ impl Role {
     }
 
     pub(crate) fn is_published(self) -> bool {
-        !matches!(self, Self::Application | Self::Automation)
+        !matches!(self, Self::Application | Self::Testing | Self::Automation)
     }
 }
 

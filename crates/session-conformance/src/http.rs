@@ -51,24 +51,36 @@ pub use run::{RequestLawFn, broken_request_laws};
 ///
 /// The argument is an `async fn` without arguments (or a closure that returns a future) that makes
 /// a fresh [`Harness`]; [the module](crate::http) says where to put it.
+///
+/// For a database whose server may not be there, `only_if` names a function that says whether it is,
+/// as for [`backend_laws!`](crate::backend_laws):
+///
+/// ```text
+/// session_conformance::http_laws!(crate::make, only_if: crate::has_server);
+/// ```
 #[macro_export]
 macro_rules! http_laws {
     ($make:expr $(,)?) => {
-        $crate::__each_request_law! { [$crate::__request_law_tests] [$make] }
+        $crate::http_laws! { $make, only_if: || true }
+    };
+    ($make:expr, only_if: $ready:expr $(,)?) => {
+        $crate::__each_request_law! { [$crate::__request_law_tests] [$make, $ready] }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __request_law_tests {
-    ([$make:expr] $($law:ident $promise:literal)+) => {
+    ([$make:expr, $ready:expr] $($law:ident $promise:literal)+) => {
         $(
             #[doc = $promise]
             #[test]
             fn $law() {
-                let law: $crate::http::RequestLawFn =
-                    |lab| ::std::boxed::Box::pin($crate::http::laws::$law(lab));
-                $crate::http::hold(stringify!($law), law, $make);
+                if ($ready)() {
+                    let law: $crate::http::RequestLawFn =
+                        |lab| ::std::boxed::Box::pin($crate::http::laws::$law(lab));
+                    $crate::http::hold(stringify!($law), law, $make);
+                }
             }
         )+
     };

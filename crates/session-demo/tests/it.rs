@@ -70,6 +70,8 @@ mod devices;
 mod identity;
 #[path = "it/operating.rs"]
 mod operating;
+#[path = "it/outage.rs"]
+mod outage;
 #[path = "it/pages.rs"]
 mod pages;
 #[path = "it/postgres.rs"]

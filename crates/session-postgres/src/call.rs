@@ -7,7 +7,7 @@
 //! operation is one statement, which the server does wholly or not at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use session_core::BackendError;
@@ -26,6 +26,10 @@ const MARGIN: Duration = Duration::from_millis(250);
 /// How long a connection that somebody left in the middle of a statement may take to be ready again.
 const RECOVERY: Duration = Duration::from_secs(1);
 
+/// For how long the server may have been silent before a change asks its connection first. No server
+/// restarts faster; and who hears from it less often than that has time for one round trip more.
+const SILENCE: Duration = Duration::from_millis(100);
+
 /// How often a statement is sent that the server takes back because of others.
 const ATTEMPTS: u32 = 4;
 
@@ -38,6 +42,9 @@ pub(crate) struct Connections {
     /// How many idle connections are older than the last one that broke: after a restart of the
     /// server none of them is good. Each is asked before it is used.
     suspects: Arc<AtomicU32>,
+    /// When the server last answered anything, in milliseconds from `began`.
+    heard: Arc<AtomicU64>,
+    began: Instant,
 }
 
 impl Connections {
@@ -46,7 +53,8 @@ impl Connections {
         acquire_timeout: Duration,
         statement_timeout: Duration,
     ) -> Self {
-        Self { pool, acquire_timeout, statement_timeout, suspects: Arc::default() }
+        let (suspects, heard, began) = (Arc::default(), Arc::default(), Instant::now());
+        Self { pool, acquire_timeout, statement_timeout, suspects, heard, began }
     }
 
     /// A statement that only reads, so that it may be sent again where its connection turns out to
@@ -55,43 +63,45 @@ impl Connections {
         &self,
         statement: impl Fn() -> Statement,
     ) -> Result<Vec<PgRow>, BackendError> {
-        match self.send(statement()).await {
+        match self.send(statement(), Trust::Blind).await {
             Err(Failure::Driver(error)) if breaks_connection(&error) => {
-                self.send(statement()).await.map_err(Failure::into_error)
+                self.send(statement(), Trust::Blind).await.map_err(Failure::into_error)
             }
             answer => answer.map_err(Failure::into_error),
         }
     }
 
     /// A statement that changes something. Sent again only where the server says that it took
-    /// everything back.
+    /// everything back: on a connection that breaks nobody knows whether it happened. So a connection
+    /// that may have broken while nobody looked is asked first.
     pub(crate) async fn write(
         &self,
         statement: impl Fn() -> Statement,
     ) -> Result<Vec<PgRow>, BackendError> {
         let started = Instant::now();
         for _ in 1..ATTEMPTS {
-            match self.send(statement()).await {
+            match self.send(statement(), Trust::WhileHeard).await {
                 Err(Failure::Driver(error))
                     if lost_a_race(&error) && started.elapsed() < self.statement_timeout / 2 => {}
                 answer => return answer.map_err(Failure::into_error),
             }
         }
-        self.send(statement()).await.map_err(Failure::into_error)
+        self.send(statement(), Trust::WhileHeard).await.map_err(Failure::into_error)
     }
 
-    async fn send(&self, statement: Statement) -> Result<Vec<PgRow>, Failure> {
-        let mut lease = self.lease().await?;
+    async fn send(&self, statement: Statement, trust: Trust) -> Result<Vec<PgRow>, Failure> {
+        let mut lease = self.lease(trust).await?;
         // All rows, also where there is one: the statement commits at its end, and not before.
         let answer = statement.fetch_all(&mut **lease.connection());
         match timeout(self.statement_timeout + MARGIN, answer).await {
             Ok(Ok(rows)) => {
+                self.heard.store(self.now(), Ordering::Relaxed);
                 lease.give_back();
                 Ok(rows)
             }
             Ok(Err(error)) if breaks_connection(&error) => {
                 lease.discard();
-                self.suspects.store(self.pool.size(), Ordering::Relaxed);
+                self.suspect_all();
                 Err(Failure::Driver(error))
             }
             Ok(Err(error)) => {
@@ -102,8 +112,11 @@ impl Connections {
         }
     }
 
-    async fn lease(&self) -> Result<Lease, Failure> {
+    async fn lease(&self, trust: Trust) -> Result<Lease, Failure> {
         let started = Instant::now();
+        let is_silent = self.now().saturating_sub(self.heard.load(Ordering::Relaxed))
+            > u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX);
+        let must_ask = trust == Trust::WhileHeard && is_silent;
         loop {
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
             let connection = match timeout(left, self.pool.acquire()).await {
@@ -114,25 +127,47 @@ impl Connections {
             let suspected =
                 self.suspects
                     .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
-            if suspected.is_err() {
+            if suspected.is_err() && !must_ask {
                 return Ok(lease);
             }
             if let Ok(Ok(())) = timeout(RECOVERY.min(left), lease.connection().ping()).await {
                 return Ok(lease);
             }
             lease.discard();
+            if must_ask {
+                self.suspect_all();
+            }
         }
+    }
+
+    /// One broke: those that are as old may have broken with it.
+    fn suspect_all(&self) {
+        self.suspects.store(self.pool.size(), Ordering::Relaxed);
+    }
+
+    /// In milliseconds, so that it fits an atomic.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A connection that is the caller's to keep: whatever happens on it, the pool never sees it
     /// again.
     pub(crate) async fn own(&self) -> Result<sqlx::PgConnection, BackendError> {
-        let mut lease = self.lease().await.map_err(Failure::into_error)?;
+        let mut lease = self.lease(Trust::WhileHeard).await.map_err(Failure::into_error)?;
         match lease.connection.take() {
             Some(connection) => Ok(connection.detach()),
             None => Err(driver(sqlx::Error::PoolTimedOut)),
         }
     }
+}
+
+/// Whether an idle connection is used as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Always: what breaks is sent again.
+    Blind,
+    /// Where the server answered something a moment ago.
+    WhileHeard,
 }
 
 enum Failure {

@@ -25,6 +25,12 @@ pub(crate) fn driver(error: sqlx::Error) -> BackendError {
             "no PostgreSQL connection was free, or could be opened, within the acquire timeout",
         ),
         sqlx::Error::PoolClosed => (Unavailable, "the PostgreSQL backend was closed"),
+        // Bytes that make no sense come from an encrypted connection that is not what it should be.
+        sqlx::Error::Io(reason) if reason.kind() == std::io::ErrorKind::InvalidData => (
+            Other,
+            "the TLS connection to PostgreSQL was refused on this side: see sslmode and sslrootcert in \
+             the URL, and the certificate there",
+        ),
         sqlx::Error::Io(_) => (Unavailable, "the connection to PostgreSQL failed"),
         sqlx::Error::WorkerCrashed => (Unavailable, "the PostgreSQL driver stopped"),
         sqlx::Error::Protocol(_) => (Unavailable, "PostgreSQL answered what nobody asked"),

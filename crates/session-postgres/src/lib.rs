@@ -46,7 +46,8 @@
 //!   renewed anew.
 //! - What PostgreSQL takes back because of others (SQLSTATE 40001, 40P01) is sent again, a few times.
 //! - A read whose connection turns out to be broken, as after a restart of the server, is sent again
-//!   on another. A change is not: it may have happened.
+//!   on another. A change is not: it may have happened. So a change asks its connection first where
+//!   the server has said nothing for a tenth of a second, and nobody sees a restart that is over.
 //! - A connection whose caller went away in the middle is asked whether it is ready before anybody
 //!   gets it; one that does not answer within a second is closed.
 //!
@@ -87,7 +88,10 @@
 //! # Features
 //!
 //! - `tls-rustls-ring-webpki`: encrypted connections. None by default: a URL that demands one
-//!   (`?sslmode=verify-full`) is then refused. Other ways are features of sqlx itself.
+//!   (`?sslmode=verify-full`) is then refused. `sslrootcert=FILE` names an authority of your own.
+//!
+//! Another provider, or the system's authorities, are features of sqlx: depend on sqlx 0.9 beside this
+//! crate and switch on one of its `tls-…` features.
 
 mod backend;
 mod call;

@@ -20,9 +20,14 @@ mod pool;
 mod proxy;
 #[path = "it/races.rs"]
 mod races;
+#[path = "it/restart.rs"]
+mod restart;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/tables.rs"]
 mod tables;
+#[cfg(feature = "tls-rustls-ring-webpki")]
+#[path = "it/tls.rs"]
+mod tls;
 #[path = "it/versions.rs"]
 mod versions;

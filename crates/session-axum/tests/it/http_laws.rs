@@ -1,5 +1,6 @@
 //! The request laws, over every backend at hand.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,7 +16,9 @@ use session_conformance::http::{
     App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_postgres::{PostgresBackend, PostgresConfig};
 use session_sqlite::SqliteBackend;
+use session_test_servers::given;
 use tower::ServiceExt;
 
 struct Axum {
@@ -34,6 +37,18 @@ async fn over_sqlite() -> Axum {
     let backend = SqliteBackend::connect(file.to_str().unwrap()).await.unwrap();
     backend.migrate().await.unwrap();
     Axum { backend: Arc::new(backend), _folder: Some(folder) }
+}
+
+/// In a schema of its own.
+async fn over_postgres() -> Axum {
+    let server = given::postgres().unwrap();
+    // A law may make several, and a server has so many connections and no more.
+    let config = PostgresConfig::new(server)
+        .schema(given::fresh_name())
+        .max_connections(NonZeroU32::new(4).unwrap());
+    let backend = PostgresBackend::connect_with(config).await.unwrap();
+    backend.migrate().await.unwrap();
+    Axum { backend: Arc::new(backend), _folder: None }
 }
 
 #[async_trait]
@@ -110,4 +125,8 @@ mod axum_over_memory {
 
 mod axum_over_sqlite {
     session_conformance::http_laws!(super::over_sqlite);
+}
+
+mod axum_over_postgres {
+    session_conformance::http_laws!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
 }

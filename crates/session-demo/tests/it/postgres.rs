@@ -1,37 +1,17 @@
 //! A PostgreSQL for the demo, and what only one that is shared can show.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use serde_json::{Value, json};
+use session_test_servers::given;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::demo::{Demo, Framework};
 
-/// Where the tests' server is: an environment variable, which `cargo xtask test` sets.
-const VARIABLE: &str = "SESSION_TEST_POSTGRES_URL";
-
-/// The URL of a schema that is new and empty, where there is a server. Says so where there is none,
-/// and accepts that nowhere but on a developer's machine.
+/// The URL of a schema that is new and empty, where there is a server.
 pub(crate) async fn fresh() -> Option<String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-
-    let Some(server) = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
-        let message = format!("NOT RUN: no PostgreSQL; use `cargo xtask test`, or set {VARIABLE}");
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
-        // Past the capture of the test harness: nobody shall believe that this was seen.
-        let line = format!("{message}\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-        return None;
-    };
-    // Of this process's number and a count: other processes of the tests use the same server.
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let schema = format!("session_test_demo_{}_{number}", std::process::id());
+    let (server, schema) = (given::postgres()?, given::fresh_name());
     let mut connection = PgConnection::connect(&server).await.unwrap();
-    for sql in
-        [format!("DROP SCHEMA IF EXISTS {schema} CASCADE"), format!("CREATE SCHEMA {schema}")]
-    {
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-    }
+    let make = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    sqlx::query(make).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let separator = if server.contains('?') { '&' } else { '?' };
     Some(format!("{server}{separator}options[search_path]={schema}"))

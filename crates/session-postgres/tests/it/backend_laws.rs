@@ -6,11 +6,12 @@ use std::time::Duration;
 use session_conformance::{Cut, Failure, TestBackend, async_trait};
 use session_core::SessionBackend;
 use session_postgres::PostgresBackend;
+use session_test_servers::given::has_postgres;
 use sqlx::{Executor, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
 use super::proxy::Proxy;
-use super::support::{ACQUIRE, Place, STATEMENT, has_server};
+use super::support::{ACQUIRE, Place, STATEMENT};
 
 /// One schema, and how it is reached.
 struct Database {
@@ -85,7 +86,7 @@ mod postgres {
         Database { backend, place, proxy: Some(proxy), pool: None, holder: Mutex::new(None) }
     }
 
-    session_conformance::backend_laws!(fresh, only_if: has_server);
+    session_conformance::backend_laws!(fresh, only_if: has_postgres);
 }
 
 mod postgres_pool {
@@ -102,5 +103,5 @@ mod postgres_pool {
         Database { backend, place, proxy: None, pool: Some(pool), holder: Mutex::new(None) }
     }
 
-    session_conformance::backend_laws!(fresh, only_if: has_server);
+    session_conformance::backend_laws!(fresh, only_if: has_postgres);
 }

@@ -10,32 +10,11 @@ use session_core::{
     fingerprint,
 };
 use session_postgres::{PostgresBackend, PostgresConfig};
+use session_test_servers::given;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::proxy::Proxy;
-
-/// Where the tests' server is: an environment variable, which `cargo xtask test` sets.
-const VARIABLE: &str = "SESSION_TEST_POSTGRES_URL";
-
-fn server() -> Option<String> {
-    std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())
-}
-
-/// Whether there is a server. Says so where there is none, and accepts that nowhere but on a
-/// developer's machine.
-pub(crate) fn has_server() -> bool {
-    if server().is_some() {
-        return true;
-    }
-    let message = format!(
-        "NOT RUN: no PostgreSQL. Use `cargo xtask test`, which finds or starts one, or set {VARIABLE}"
-    );
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
-    // Past the capture of the test harness: nobody shall believe that this was seen.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{message}\n").as_bytes());
-    false
-}
 
 /// One test, on a runtime of several threads, where there is a server.
 macro_rules! with_server {
@@ -44,7 +23,7 @@ macro_rules! with_server {
             $(#[$meta])*
             #[test]
             fn $name() {
-                if crate::support::has_server() {
+                if session_test_servers::given::has_postgres() {
                     tokio::runtime::Builder::new_multi_thread()
                         .worker_threads(2)
                         .enable_all()
@@ -71,8 +50,7 @@ pub(crate) const LOCK: Duration = Duration::from_millis(900);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let id = SessionId::generate(NOW).unwrap().to_string().to_lowercase();
-        Self { url: server().unwrap(), schema: format!("session_test_{id}") }
+        Self { url: given::postgres().unwrap(), schema: given::fresh_name() }
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
@@ -129,7 +107,7 @@ impl Place {
     pub(crate) async fn proxy(&self) -> (Proxy, String) {
         let options = PgConnectOptions::from_str(&self.url).unwrap();
         let server = format!("{}:{}", options.get_host(), options.get_port());
-        assert!(self.url.contains(&server), "{VARIABLE} names no host and port");
+        assert!(self.url.contains(&server), "{} names no host and port", given::POSTGRES_URL);
         let proxy = Proxy::to(server.clone()).await;
         let url = self.url.replacen(&server, &proxy.address.to_string(), 1);
         (proxy, url)

@@ -1,5 +1,6 @@
 //! The request laws, over every backend at hand.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,8 +12,10 @@ use session_conformance::http::{
     App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_postgres::{PostgresBackend, PostgresConfig};
 use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler};
 use session_sqlite::SqliteBackend;
+use session_test_servers::given;
 
 struct Salvo {
     backend: Arc<dyn SessionBackend>,
@@ -30,6 +33,18 @@ async fn over_sqlite() -> Salvo {
     let backend = SqliteBackend::connect(file.to_str().unwrap()).await.unwrap();
     backend.migrate().await.unwrap();
     Salvo { backend: Arc::new(backend), _folder: Some(folder) }
+}
+
+/// In a schema of its own.
+async fn over_postgres() -> Salvo {
+    let server = given::postgres().unwrap();
+    // A law may make several, and a server has so many connections and no more.
+    let config = PostgresConfig::new(server)
+        .schema(given::fresh_name())
+        .max_connections(NonZeroU32::new(4).unwrap());
+    let backend = PostgresBackend::connect_with(config).await.unwrap();
+    backend.migrate().await.unwrap();
+    Salvo { backend: Arc::new(backend), _folder: None }
 }
 
 #[async_trait]
@@ -133,4 +148,8 @@ mod salvo_over_memory {
 
 mod salvo_over_sqlite {
     session_conformance::http_laws!(super::over_sqlite);
+}
+
+mod salvo_over_postgres {
+    session_conformance::http_laws!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
 }

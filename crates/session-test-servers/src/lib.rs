@@ -1,0 +1,16 @@
+//! Database servers for the tests of this workspace: found, started, made to fail, and stopped.
+//!
+//! - [`given`]: what the environment says, as `cargo xtask test` sets it, and what a test does where
+//!   it says nothing.
+//! - [`Programs`]: PostgreSQL's programs, where the system has them.
+//! - [`Postgres`]: a server of one's own, which can be killed, made to hang, and started again.
+
+pub mod given;
+mod postgres;
+mod processes;
+mod programs;
+mod watcher;
+
+pub use postgres::{Lifetime, Postgres, stop};
+pub use processes::until;
+pub use programs::{Programs, quietly};
