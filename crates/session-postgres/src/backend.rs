@@ -81,7 +81,7 @@ impl PostgresBackend {
     /// Without it nothing is lost.
     pub async fn close(&self) {
         if self.owned {
-            self.connections.pool.close().await;
+            self.connections.source.close().await;
         }
     }
 }

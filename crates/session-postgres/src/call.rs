@@ -2,8 +2,8 @@
 //! [`Connections`].
 //!
 //! Three rules. A call ends in bounded time, whatever the server does. A connection that may be
-//! broken never goes back to the pool unseen: the driver would wait for it there without an end, and
-//! the pool would be one smaller for as long. And a caller that goes away leaves nothing behind: each
+//! broken is never given back unseen: a pool of the driver's would wait for it without an end, and be
+//! one smaller for as long. And a caller that goes away leaves nothing behind: each
 //! operation is one statement, which the server does wholly or not at all.
 
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use session_core::BackendError;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgPool, Postgres};
+use sqlx::{Connection, PgConnection};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::error::{breaks_connection, driver, lost_a_race, too_slow};
+use crate::parking::{Held, Source};
 use crate::row::Statement;
 
 /// What a busy machine may add before an answer counts as missing.
@@ -33,10 +33,10 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// How often a statement is sent that the server takes back because of others.
 const ATTEMPTS: u32 = 4;
 
-/// The pool, and how long to wait for it.
+/// Where connections come from, and how long to wait for them.
 #[derive(Clone)]
 pub(crate) struct Connections {
-    pub(crate) pool: PgPool,
+    pub(crate) source: Source,
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
     /// How many idle connections are older than the last one that broke: after a restart of the
@@ -49,12 +49,12 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn new(
-        pool: PgPool,
+        source: Source,
         acquire_timeout: Duration,
         statement_timeout: Duration,
     ) -> Self {
         let (suspects, heard, began) = (Arc::default(), Arc::default(), Instant::now());
-        Self { pool, acquire_timeout, statement_timeout, suspects, heard, began }
+        Self { source, acquire_timeout, statement_timeout, suspects, heard, began }
     }
 
     /// A statement that only reads, so that it may be sent again where its connection turns out to
@@ -92,7 +92,7 @@ impl Connections {
     async fn send(&self, statement: Statement, trust: Trust) -> Result<Vec<PgRow>, Failure> {
         let mut lease = self.lease(trust).await?;
         // All rows, also where there is one: the statement commits at its end, and not before.
-        let answer = statement.fetch_all(&mut **lease.connection());
+        let answer = statement.fetch_all(lease.connection());
         match timeout(self.statement_timeout + MARGIN, answer).await {
             Ok(Ok(rows)) => {
                 self.heard.store(self.now(), Ordering::Relaxed);
@@ -119,11 +119,11 @@ impl Connections {
         let must_ask = trust == Trust::WhileHeard && is_silent;
         loop {
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
-            let connection = match timeout(left, self.pool.acquire()).await {
-                Ok(connection) => connection.map_err(Failure::Driver)?,
+            let held = match timeout(left, self.source.acquire()).await {
+                Ok(held) => held.map_err(Failure::Driver)?,
                 Err(_) => return Err(Failure::Driver(sqlx::Error::PoolTimedOut)),
             };
-            let mut lease = Lease { connection: Some(connection) };
+            let mut lease = Lease { held: Some(held) };
             let suspected =
                 self.suspects
                     .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
@@ -142,7 +142,7 @@ impl Connections {
 
     /// One broke: those that are as old may have broken with it.
     fn suspect_all(&self) {
-        self.suspects.store(self.pool.size(), Ordering::Relaxed);
+        self.suspects.store(self.source.idle(), Ordering::Relaxed);
     }
 
     /// In milliseconds, so that it fits an atomic.
@@ -150,12 +150,12 @@ impl Connections {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A connection that is the caller's to keep: whatever happens on it, the pool never sees it
+    /// A connection that is the caller's to keep: whatever happens on it, nobody else sees it
     /// again.
-    pub(crate) async fn own(&self) -> Result<sqlx::PgConnection, BackendError> {
+    pub(crate) async fn own(&self) -> Result<PgConnection, BackendError> {
         let mut lease = self.lease(Trust::WhileHeard).await.map_err(Failure::into_error)?;
-        match lease.connection.take() {
-            Some(connection) => Ok(connection.detach()),
+        match lease.held.take() {
+            Some(held) => Ok(held.detach()),
             None => Err(driver(sqlx::Error::PoolTimedOut)),
         }
     }
@@ -186,39 +186,41 @@ impl Failure {
 
 /// A connection on loan. Dropped in the middle of a statement, it is looked after in the background.
 struct Lease {
-    connection: Option<PoolConnection<Postgres>>,
+    held: Option<Held>,
 }
 
 impl Lease {
     #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
-    fn connection(&mut self) -> &mut PoolConnection<Postgres> {
-        self.connection.as_mut().expect("a lease holds its connection")
+    fn connection(&mut self) -> &mut PgConnection {
+        self.held.as_mut().expect("a lease holds its connection").connection()
     }
 
     /// The last statement came to its end.
     fn give_back(mut self) {
-        drop(self.connection.take());
+        if let Some(held) = self.held.take() {
+            held.give_back();
+        }
     }
 
     /// Closes the socket at once, and makes room for another connection.
     fn discard(mut self) {
-        drop(self.connection.take().map(PoolConnection::detach));
+        drop(self.held.take().map(Held::detach));
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
+        let Some(mut held) = self.held.take() else { return };
         // Left to itself the driver asks the connection too, but waits for ever, and keeps its place
         // in the pool meanwhile (https://github.com/launchbadge/sqlx/issues/4349).
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                match timeout(RECOVERY, connection.ping()).await {
-                    Ok(Ok(())) => drop(connection),
-                    _ => drop(connection.detach()),
+                match timeout(RECOVERY, held.connection().ping()).await {
+                    Ok(Ok(())) => held.give_back(),
+                    _ => drop(held.detach()),
                 }
             })),
-            Err(_) => drop(connection.detach()),
+            Err(_) => drop(held.detach()),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use session_core::BackendError;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 
 use crate::call::Connections;
 use crate::config::{PostgresConfig, is_plain_name};
 use crate::error::{driver, other, too_slow};
+use crate::parking::Source;
 
 /// The oldest server that the tests have ever seen.
 const OLDEST: u32 = 15;
@@ -38,19 +39,14 @@ pub(crate) async fn connections(config: &PostgresConfig) -> Result<Connections, 
     // It says goodbye; a server that does not listen is found out by the next one.
     let _ = timeout(config.acquire_timeout, connection.close()).await;
 
-    let pool = PgPoolOptions::new()
-        .max_connections(config.max_connections.get())
-        .acquire_timeout(config.acquire_timeout)
-        // It would be a round trip before every statement. What breaks is seen by the statement.
-        .test_before_acquire(false)
-        .connect_lazy_with(options);
-    Ok(Connections::new(pool, config.acquire_timeout, config.statement_timeout))
+    let source = Source::parked(options, config.max_connections.get());
+    Ok(Connections::new(source, config.acquire_timeout, config.statement_timeout))
 }
 
 /// What holds for a pool that the application brought: the defaults.
 pub(crate) fn given(pool: PgPool) -> Connections {
     let config = PostgresConfig::new("");
-    Connections::new(pool, config.acquire_timeout, config.statement_timeout)
+    Connections::new(Source::Pooled(pool), config.acquire_timeout, config.statement_timeout)
 }
 
 fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {

@@ -100,6 +100,7 @@ mod connect;
 mod error;
 mod migrate;
 mod moment;
+mod parking;
 mod row;
 mod sql;
 
