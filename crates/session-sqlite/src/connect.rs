@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use crate::config::SqliteConfig;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
 use crate::location::Location;
+use crate::wal::Wal;
 
 /// The oldest SQLite whose JSON paths take every key; 3.46 fails on quotes.
 const OLDEST: (u32, u32) = (3, 50);
@@ -18,6 +19,8 @@ const OLDEST: (u32, u32) = (3, 50);
 pub(crate) struct Pools {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
+    /// Where the database is a file of this backend's own opening.
+    pub(crate) wal: Option<Wal>,
 }
 
 /// Opens the database, creates the file where there is none, and puts it into WAL mode.
@@ -28,7 +31,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
         let pool = pool(config, 1).connect_with(options(config).in_memory(true)).await;
         let pool = pool.map_err(driver)?;
         check_version(&mut *pool.acquire().await.map_err(driver)?).await?;
-        return Ok(Pools { writer: pool.clone(), readers: pool });
+        return Ok(Pools { writer: pool.clone(), readers: pool, wal: None });
     };
 
     let named = |error: BackendError| {
@@ -42,11 +45,12 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
 
     let writer = pool(config, 1).connect_with(options.clone()).await.map_err(driver)?;
     // That nothing is written here is a rule of this crate; the database holds it to it.
-    let readers = options.create_if_missing(false).pragma("query_only", "ON");
+    let options = options.create_if_missing(false);
+    let readers = options.clone().pragma("query_only", "ON");
     let readers = pool(config, config.readers.get()).connect_lazy_with(readers);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    Ok(Pools { writer, readers })
+    Ok(Pools { writer, readers, wal: Some(Wal::new(options)) })
 }
 
 fn options(config: &SqliteConfig) -> SqliteConnectOptions {
