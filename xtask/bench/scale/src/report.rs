@@ -59,9 +59,10 @@ impl Line<'_> {
     }
 }
 
-/// Three decimals: more would be noise.
+/// Three decimals, and six where there is nothing before the point: more would be noise.
 pub(crate) fn round(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    let places = if value.abs() < 1.0 { 1e6 } else { 1e3 };
+    (value * places).round() / places
 }
 
 /// Progress, for whoever watches.
