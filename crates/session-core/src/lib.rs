@@ -59,6 +59,7 @@ mod id;
 mod lifecycle;
 mod memory;
 mod meta;
+mod pace;
 mod patch;
 mod record;
 mod scheme;

@@ -2,6 +2,7 @@
 //! one value that is cheap to clone.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::backend::{EndedBy, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
@@ -10,12 +11,9 @@ use crate::error::{BackendError, Error};
 use crate::event::{self, EventKind, Hook, SessionEvent};
 use crate::expiry;
 use crate::id::{SessionId, UserId};
+use crate::pace::Pace;
 use crate::record::SessionData;
 use crate::session::Session;
-
-/// How many due sessions one batch of a purge looks at. Small enough that a batch holds a
-/// database's write lock for milliseconds.
-pub(crate) const PURGE_BATCH: u32 = 1000;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.
 ///
@@ -141,25 +139,27 @@ impl SessionStore {
         Ok(ended)
     }
 
-    /// Deletes what has expired, batch by batch, until nothing is due; returns how many sessions
-    /// went. For a background task, use the cleanup job.
+    /// Deletes what has expired, in small batches without a pause, until nothing is due; returns how
+    /// many sessions went. For a background task, use the cleanup job.
     ///
     /// # Errors
     /// Only where the backend fails; batches before that are done.
     pub async fn purge(&self) -> Result<u64, Error> {
-        let mut removed = 0;
+        let (mut pace, mut removed) = (Pace::new(), 0);
         loop {
-            let batch = self.purge_batch().await?;
+            let began = Instant::now();
+            let batch = self.purge_batch(pace.rows()).await?;
             removed += batch.removed;
             if !batch.more {
                 return Ok(removed);
             }
+            pace.after(began.elapsed());
         }
     }
 
     /// One batch of a purge.
-    pub(crate) async fn purge_batch(&self) -> Result<crate::Purged, Error> {
-        let batch = self.call(self.backend().purge_expired(self.now(), PURGE_BATCH)).await?;
+    pub(crate) async fn purge_batch(&self, limit: u32) -> Result<crate::Purged, Error> {
+        let batch = self.call(self.backend().purge_expired(self.now(), limit)).await?;
         if batch.removed > 0 {
             self.emit(&SessionEvent::new(EventKind::Purged(batch.removed)));
         }

@@ -288,29 +288,68 @@ BEGIN
 END
 $$;
 
--- Looks at the first due sessions and tombstones that nobody else is at work on: deletes the expired,
--- and files the renewed under their new expiry.
+-- Looks at the first due sessions and tombstones: deletes the expired, and files the renewed under
+-- their new expiry. p_from: nothing before it is due, says who calls; next_from is that for the next
+-- call. Deleted rows stay in the index until it is vacuumed, and a purge of many batches would pass
+-- by all that it deleted, in each of them.
 CREATE FUNCTION web_session_purge_v1(
-    p_now timestamptz, p_limit bigint, OUT removed bigint, OUT more boolean
-) LANGUAGE plpgsql AS $$
+    p_now timestamptz, p_limit bigint, p_from timestamptz DEFAULT '-infinity',
+    OUT removed bigint, OUT more boolean, OUT next_from timestamptz
+) LANGUAGE plpgsql
+-- Nobody who purges waits for a row: see below.
+SET lock_timeout = '20ms' AS $$
 DECLARE
+    until timestamptz;
+    renewed bigint := 0;
     due text[];
     forgotten bigint;
 BEGIN
-    due := ARRAY(
-        SELECT id FROM web_sessions WHERE purge_after <= p_now
-        ORDER BY purge_after LIMIT p_limit FOR UPDATE SKIP LOCKED
-    );
-    DELETE FROM web_sessions WHERE id = ANY (due) AND expires_at <= p_now;
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    IF removed < cardinality(due) THEN
-        UPDATE web_sessions SET purge_after = expires_at WHERE id = ANY (due) AND expires_at > p_now;
+    removed := 0;
+    next_from := p_from;
+    -- The batch ends before the first row that is too many.
+    SELECT purge_after INTO until FROM web_sessions
+    WHERE purge_after >= p_from AND purge_after <= p_now
+    ORDER BY purge_after OFFSET p_limit LIMIT 1;
+    more := FOUND;
+    until := coalesce(until, p_now + interval '1 microsecond');
+    BEGIN
+        DELETE FROM web_sessions
+        WHERE purge_after >= p_from AND purge_after < until AND expires_at <= p_now;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        IF removed < p_limit THEN
+            UPDATE web_sessions SET purge_after = expires_at
+            WHERE purge_after >= p_from AND purge_after < until AND expires_at > p_now;
+            GET DIAGNOSTICS renewed = ROW_COUNT;
+        END IF;
+        IF more THEN
+            next_from := until;
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        removed := 0;
+        renewed := 0;
+    END;
+    -- Somebody else is at work on one of them, or too many are due at the same moment: row by row,
+    -- past those that are taken. It takes twice as long.
+    IF removed + renewed = 0 THEN
+        due := ARRAY(
+            SELECT id FROM web_sessions WHERE purge_after >= p_from AND purge_after <= p_now
+            ORDER BY purge_after LIMIT p_limit FOR UPDATE SKIP LOCKED
+        );
+        DELETE FROM web_sessions WHERE id = ANY (due) AND expires_at <= p_now;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        IF removed < cardinality(due) THEN
+            UPDATE web_sessions SET purge_after = expires_at
+            WHERE id = ANY (due) AND expires_at > p_now;
+        END IF;
+        more := cardinality(due) = p_limit;
+        -- What was passed by may lie anywhere.
+        next_from := p_from;
     END IF;
     DELETE FROM web_session_tombstones WHERE token_hash = ANY (ARRAY(
         SELECT token_hash FROM web_session_tombstones WHERE expires_at <= p_now
         ORDER BY expires_at LIMIT p_limit FOR UPDATE SKIP LOCKED
     ));
     GET DIAGNOSTICS forgotten = ROW_COUNT;
-    more := cardinality(due) = p_limit OR forgotten = p_limit;
+    more := more OR forgotten = p_limit;
 END
 $$;

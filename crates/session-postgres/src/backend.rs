@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use session_core::{
@@ -26,6 +27,9 @@ use crate::{connect, migrate, sql};
 pub struct PostgresBackend {
     connections: Connections,
     schema: Option<String>,
+    /// Microseconds: nothing before it was due when the last batch of a purge was done. Wrong only to
+    /// the end of that purge, and then a row waits for the next one.
+    purge_from: Arc<AtomicI64>,
     /// Whether the connections are this backend's own to close.
     owned: bool,
 }
@@ -50,7 +54,7 @@ impl PostgresBackend {
     /// name that cannot be the schema.
     pub async fn connect_with(config: PostgresConfig) -> Result<Self, BackendError> {
         let connections = connect::connections(&config).await?;
-        Ok(Self { connections, schema: config.schema, owned: true })
+        Ok(Self { connections, schema: config.schema, purge_from: from_the_first(), owned: true })
     }
 
     /// Uses a pool that the application has already. The tables are looked for, and made, along its
@@ -59,7 +63,12 @@ impl PostgresBackend {
     /// What the pool must be is in the [crate's documentation](crate#a-pool-of-your-own).
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self { connections: connect::given(pool), schema: None, owned: false }
+        Self {
+            connections: connect::given(pool),
+            schema: None,
+            purge_from: from_the_first(),
+            owned: false,
+        }
     }
 
     /// Makes the tables, or brings those of an older release up to date. Safe to call at every
@@ -198,16 +207,25 @@ impl SessionBackend for PostgresBackend {
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
-        let purge = || query(sql::PURGE).bind(Moment(now)).bind(i64::from(limit.max(1)));
+        let from = Timestamp::from_micros(self.purge_from.load(Ordering::Relaxed));
+        let purge =
+            || query(sql::PURGE).bind(Moment(now)).bind(i64::from(limit.max(1))).bind(Moment(from));
         let rows = self.connections.write(purge).await?;
         let purged = only(&rows)?;
         let removed = row::get::<i64>(purged, 0)?.cast_unsigned();
-        Ok(Purged { removed, more: row::get(purged, 1)? })
+        let more = row::get(purged, 1)?;
+        let next = if more { row::time(purged, 2)? } else { Timestamp::MIN };
+        self.purge_from.store(next.as_micros(), Ordering::Relaxed);
+        Ok(Purged { removed, more })
     }
 
     async fn ping(&self) -> Result<(), BackendError> {
         self.connections.read(|| query(sql::PING)).await.map(|_| ())
     }
+}
+
+fn from_the_first() -> Arc<AtomicI64> {
+    Arc::new(AtomicI64::new(Timestamp::MIN.as_micros()))
 }
 
 fn create(new: &NewSession, now: Timestamp) -> Statement {

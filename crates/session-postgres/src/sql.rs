@@ -68,5 +68,6 @@ pub(crate) const REMOVE: &str = "WITH gone AS (DELETE FROM web_sessions \
 pub(crate) const REMOVE_USER: &str =
     "SELECT removed FROM web_session_remove_user_v1($1, $2, $3, $4, $5)";
 
-/// $1 now, $2 limit.
-pub(crate) const PURGE: &str = "SELECT removed, more FROM web_session_purge_v1($1, $2)";
+/// $1 now, $2 limit, $3 a moment before which nothing is due.
+pub(crate) const PURGE: &str =
+    "SELECT removed, more, next_from FROM web_session_purge_v1($1, $2, $3)";

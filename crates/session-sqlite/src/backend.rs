@@ -58,7 +58,8 @@ impl SqliteBackend {
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         let given = Connections::pooled(pool);
-        Self { pools: Pools { writer: given.clone(), readers: given }, owned: false }
+        let pools = Pools { writer: given.clone(), readers: given, wal: None };
+        Self { pools, owned: false }
     }
 
     /// Makes the tables, or brings those of an older release up to date. Safe to call at every
@@ -180,10 +181,14 @@ impl SessionBackend for SqliteBackend {
 
     async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
         let limit = u64::from(limit.max(1));
-        transaction::run(&self.pools.writer, move |connection| {
+        let purged = transaction::run(&self.pools.writer, move |connection| {
             Box::pin(async move { end::purge(connection, now, limit).await })
         })
-        .await
+        .await?;
+        if let Some(wal) = &self.pools.wal {
+            wal.after_batch(&self.pools.writer, limit, purged.more).await?;
+        }
+        Ok(purged)
     }
 
     async fn ping(&self) -> Result<(), BackendError> {

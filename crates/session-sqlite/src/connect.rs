@@ -10,6 +10,7 @@ use crate::config::SqliteConfig;
 use crate::connections::Connections;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
 use crate::location::Location;
+use crate::wal::Wal;
 
 /// The oldest SQLite whose JSON paths take every key; 3.46 fails on quotes.
 const OLDEST: (u32, u32) = (3, 50);
@@ -19,6 +20,8 @@ const OLDEST: (u32, u32) = (3, 50);
 pub(crate) struct Pools {
     pub(crate) writer: Connections,
     pub(crate) readers: Connections,
+    /// Where the database is a file of this backend's own opening.
+    pub(crate) wal: Option<Wal>,
 }
 
 /// Opens the database, creates the file where there is none, and puts it into WAL mode.
@@ -30,7 +33,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
         let pool = pool.map_err(driver)?;
         check_version(&mut *pool.acquire().await.map_err(driver)?).await?;
         let one = Connections::pooled(pool);
-        return Ok(Pools { writer: one.clone(), readers: one });
+        return Ok(Pools { writer: one.clone(), readers: one, wal: None });
     };
 
     let named = |error: BackendError| {
@@ -45,11 +48,12 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let writer = Connections::parked(options.clone(), 1, config.acquire_timeout);
     writer.lease().await.map_err(driver).map_err(named)?.give_back();
     // That nothing is written here is a rule of this crate; the database holds it to it.
-    let readers = options.create_if_missing(false).pragma("query_only", "ON");
+    let options = options.create_if_missing(false);
+    let readers = options.clone().pragma("query_only", "ON");
     let readers = Connections::parked(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    Ok(Pools { writer, readers })
+    Ok(Pools { writer, readers, wal: Some(Wal::new(options)) })
 }
 
 fn options(config: &SqliteConfig) -> SqliteConnectOptions {

@@ -59,10 +59,11 @@ pub(crate) async fn purge(
     now: Timestamp,
     limit: u64,
 ) -> Result<Purged, BackendError> {
-    let renewed = batch(connection, sql::REFILE, now, limit).await?;
-    let removed = match limit - renewed {
+    let removed = batch(connection, sql::PURGE, now, limit).await?;
+    // Usually all of them had expired, and nothing is left to look at a second time.
+    let renewed = match limit - removed {
         0 => 0,
-        rest => batch(connection, sql::PURGE, now, rest).await?,
+        rest => batch(connection, sql::REFILE, now, rest).await?,
     };
     let forgotten = batch(connection, sql::PURGE_TOMBSTONES, now, limit).await?;
     Ok(Purged { removed, more: renewed + removed == limit || forgotten == limit })

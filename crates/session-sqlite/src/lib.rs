@@ -103,6 +103,7 @@ mod row;
 mod sql;
 mod transaction;
 mod update;
+mod wal;
 
 pub use backend::SqliteBackend;
 pub use config::SqliteConfig;

@@ -131,12 +131,13 @@ pub(crate) const EVICT: &str = "DELETE FROM web_sessions WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE user_id = ?1 AND expires_at > ?2 AND id <> ?3 \
      ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET ?4) RETURNING id, token_hash, TRUE";
 
-/// ?1 now, ?2 limit. Of the first due rows, those that were renewed are filed anew.
+/// ?1 now, ?2 limit less what was purged. After `PURGE` the rest of its rows come first: those that
+/// were renewed, which are filed anew.
 pub(crate) const REFILE: &str = "UPDATE web_sessions SET purge_after = expires_at WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
      AND expires_at > ?1";
 
-/// ?1 now, ?2 limit less what was filed anew. After `REFILE` the rest of its rows come first.
+/// ?1 now, ?2 limit. Of the first due rows, those that have expired.
 pub(crate) const PURGE: &str = "DELETE FROM web_sessions WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
      AND expires_at <= ?1";

@@ -28,7 +28,8 @@ pub(super) struct State {
     /// By the hash of the current token, so that the request path is one look-up.
     sessions: HashMap<TokenHash, Stored, AlreadyHashed>,
     tokens: HashMap<SessionId, TokenHash>,
-    users: HashMap<UserId, BTreeSet<SessionId>>,
+    /// Each in the order of ids: a user has few sessions, and a new one is usually the last.
+    users: HashMap<UserId, Vec<SessionId>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
     /// purge, so that a touch moves nothing here.
     due: BTreeSet<(Timestamp, SessionId)>,
@@ -322,7 +323,14 @@ impl State {
         let (id, purge_after) = (record.id, record.expires_at);
         match &record.user_id {
             Some(user) => {
-                self.users.entry(user.clone()).or_default().insert(id);
+                let ids = self.users.entry(user.clone()).or_default();
+                if let Err(place) = ids.binary_search(&id) {
+                    // Most users have one session, and a vector begins with room for four.
+                    if ids.is_empty() {
+                        ids.reserve_exact(1);
+                    }
+                    ids.insert(place, id);
+                }
             }
             None => self.anonymous += 1,
         }
@@ -340,7 +348,9 @@ impl State {
         match &stored.session.user_id {
             Some(user) => {
                 if let Some(ids) = self.users.get_mut(user) {
-                    ids.remove(id);
+                    if let Ok(place) = ids.binary_search(id) {
+                        ids.remove(place);
+                    }
                     if ids.is_empty() {
                         self.users.remove(user);
                     }

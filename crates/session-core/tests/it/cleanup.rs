@@ -1,7 +1,7 @@
 //! The cleanup job, on tokio's paused clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +22,19 @@ struct Purges {
     called: Notify,
     /// Where set, a batch waits for it before it is done.
     slow: Option<Notify>,
+    /// How long a batch takes for each row.
+    per_row: Duration,
     done: AtomicU32,
+    asked: Mutex<Vec<(Instant, u32)>>,
+}
+
+impl Purges {
+    /// How many rows each batch that found some was asked to look at.
+    fn limits(&self) -> Vec<u32> {
+        let asked = self.asked.lock().unwrap();
+        let found = asked.len().min(self.done.load(SeqCst) as usize - 1);
+        asked[..found].iter().map(|(_, limit)| *limit).collect()
+    }
 }
 
 fn count_down(counter: &AtomicU32) -> bool {
@@ -41,6 +53,11 @@ impl SessionBackend for Shared {
         }
         if let Some(slow) = &self.0.slow {
             slow.notified().await;
+        }
+        self.0.asked.lock().unwrap().push((Instant::now(), limit));
+        if !self.0.per_row.is_zero() {
+            // tidy-allow: on the paused clock, which is what a slow database is to the job.
+            tokio::time::sleep(self.0.per_row * limit).await;
         }
         self.0.done.fetch_add(1, SeqCst);
         let removed = if count_down(&self.0.batches) { u64::from(limit) } else { 0 };
@@ -115,13 +132,38 @@ async fn purges_in_batches_and_then_every_quarter_of_an_hour() {
     let job = store.cleanup_job().spawn();
     calls(&purges, 4).await;
     assert!(start.elapsed() <= Duration::from_secs(61), "the first purge comes soon");
-    assert_eq!(purged.load(SeqCst), 3000);
+    assert_eq!(purges.limits(), [250, 500, 1000], "each took no time, so the next one is larger");
+    assert_eq!(purged.load(SeqCst), 1750);
 
     let first = Instant::now();
     calls(&purges, 5).await;
     let waited = first.elapsed().as_secs();
     assert!((13 * 60 + 29..=16 * 60 + 31).contains(&waited), "{waited} s");
     job.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_as_large_as_the_database_is_fast() {
+    // A tenth of a millisecond for each row: fifty rows in five milliseconds.
+    let purges = Arc::new(Purges {
+        batches: 50.into(),
+        per_row: Duration::from_micros(100),
+        ..Purges::default()
+    });
+    let (store, purged) = store(&purges);
+    let job = store.cleanup_job().spawn();
+    calls(&purges, 51).await;
+    // Told to stop, it finishes the batch that finds nothing.
+    job.stop().await;
+    let limits = purges.limits();
+    assert_eq!(limits[..5], [250, 125, 62, 50, 50]);
+    assert_eq!(purged.load(SeqCst), limits.iter().map(|limit| u64::from(*limit)).sum::<u64>());
+
+    let asked = purges.asked.lock().unwrap();
+    let took = asked.last().unwrap().0 - asked[0].0;
+    let work: Duration = limits.iter().map(|limit| purges.per_row * *limit).sum();
+    let paused = took - work;
+    assert!(paused >= work / 10 && paused <= work / 4, "{paused:?} of pauses in {took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -79,6 +79,16 @@ with_server! {
             ("SELECT 1 FROM web_sessions WHERE token_hash = '\\x00'", "web_sessions_token_hash"),
             ("SELECT 1 FROM web_sessions WHERE user_id = '7'", "web_sessions_user_id"),
             (
+                "SELECT purge_after FROM web_sessions WHERE purge_after >= '-infinity' \
+                 AND purge_after <= now() ORDER BY purge_after OFFSET 1000 LIMIT 1",
+                "web_sessions_purge_after",
+            ),
+            (
+                "DELETE FROM web_sessions WHERE purge_after >= now() - interval '1 day' \
+                 AND purge_after < now() + interval '10 seconds' AND expires_at <= now()",
+                "web_sessions_purge_after",
+            ),
+            (
                 "SELECT id FROM web_sessions WHERE purge_after <= now() + interval '10 seconds' \
                  ORDER BY purge_after LIMIT 100 FOR UPDATE SKIP LOCKED",
                 "web_sessions_purge_after",
@@ -141,6 +151,37 @@ with_server! {
         .await
         .unwrap();
         assert_eq!(counts, (100, 100, 0), "the renewed are left, filed anew, and no tombstone");
+    }
+
+    async fn a_purge_in_many_batches_leaves_nothing_behind() {
+        let fresh = Fresh::new().await;
+        let mut renewed = 0;
+        // More at one moment than a batch may look at, and moments with a few.
+        for n in 0..120_u64 {
+            let mut record = record_of(&format!("user {n}"));
+            record.expires_at = after(60 + if n < 50 { 0 } else { n });
+            let session = stored(&fresh.backend, record).await;
+            if n % 4 == 0 {
+                fresh.backend.update(&session, &touch(after(30)), after(30)).await.unwrap();
+                renewed += 1;
+            }
+        }
+        let (mut removed, mut batches) = (0, 0);
+        loop {
+            let purged = fresh.backend.purge_expired(after(600), 7).await.unwrap();
+            assert!(purged.removed <= 7, "{purged:?}");
+            (removed, batches) = (removed + purged.removed, batches + 1);
+            if !purged.more {
+                break;
+            }
+            assert!(batches < 60, "it comes to an end");
+        }
+        assert_eq!(removed, 120 - renewed, "after {batches} batches");
+        // The next purge begins at the beginning again: here is one that is due before all of those.
+        let mut record = record_of("early");
+        record.expires_at = after(1);
+        stored(&fresh.backend, record).await;
+        assert_eq!(fresh.backend.purge_expired(after(600), 7).await.unwrap().removed, 1);
     }
 
     async fn a_row_that_is_in_use_holds_no_purge_up() {

@@ -1,0 +1,68 @@
+//! The loop whose instructions are counted: the same requests to each application.
+
+use std::error::Error;
+
+use http::header::{ACCEPT, COOKIE, HOST, USER_AGENT};
+
+use crate::{AGENT, Route};
+
+/// What the loop needs to know of a response.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Every Set-Cookie header.
+    pub cookies: Vec<String>,
+}
+
+/// An application that can be called with no socket between.
+#[allow(async_fn_in_trait, reason = "called in one place, on one thread")]
+pub trait Call {
+    /// Handles one request; the body of the answer is read to its end, as a server would.
+    async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Box<dyn Error>>;
+}
+
+/// Signs in, then sends `requests` requests to the route, keeping cookies as a browser does.
+///
+/// The instructions of one request are the difference of two runs' totals, divided by the
+/// difference of their `requests`: starting and signing in fall out.
+///
+/// # Errors
+///
+/// An answer that is no success, and whatever the application returns.
+pub async fn count(
+    app: &mut impl Call,
+    route: Route,
+    requests: u32,
+) -> Result<(), Box<dyn Error>> {
+    // As long as a session's cookie: an application that sets none pays for the header as well.
+    let mut cookie = format!("_another={}", "b".repeat(64));
+    let signed_in = app.call(request(Route::SignIn, 0, &cookie)?).await?;
+    keep(&mut cookie, &signed_in);
+    for nth in 0..requests {
+        let answer = app.call(request(route, nth, &cookie)?).await?;
+        if !(200..300).contains(&answer.status) {
+            return Err(format!("{route:?} was answered with {}", answer.status).into());
+        }
+        keep(&mut cookie, &answer);
+    }
+    Ok(())
+}
+
+fn request(route: Route, nth: u32, cookie: &str) -> Result<http::Request<()>, http::Error> {
+    http::Request::builder()
+        .method(route.method())
+        .uri(route.path(nth))
+        .header(HOST, "localhost")
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "*/*")
+        .header(COOKIE, cookie)
+        .body(())
+}
+
+fn keep(cookie: &mut String, answer: &Answer) {
+    if let Some(set) = answer.cookies.first() {
+        cookie.clear();
+        cookie.push_str(set.split(';').next().unwrap_or_default());
+    }
+}

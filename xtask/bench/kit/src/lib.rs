@@ -1,0 +1,57 @@
+//! What the programs under test have in common: their command line, their routes, and the loop
+//! whose instructions are counted.
+//!
+//! A program under test is one web application with one session library. `serve` listens on a free
+//! port of the loopback interface and prints `listening on 127.0.0.1:PORT`; `count` calls the
+//! application in this process, with no socket between, to be run under callgrind.
+
+mod count;
+mod routes;
+
+pub use count::{Answer, Call, count};
+pub use routes::{AGENT, Route};
+
+/// The command line of a program under test.
+#[derive(clap::Parser, Debug)]
+pub enum Command {
+    /// Listens on a free port, until it is killed.
+    Serve {
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Calls one route in this process.
+    Count {
+        #[command(flatten)]
+        database: Database,
+        /// What to call.
+        #[arg(long)]
+        route: Route,
+        /// How many times, after signing in once.
+        #[arg(long)]
+        requests: u32,
+    },
+}
+
+/// Where sessions are kept.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Database {
+    /// `memory:`, `sqlite:PATH` of a file that is made, or `postgres://…` of a database that is
+    /// empty.
+    #[arg(long = "database", default_value = "memory:")]
+    pub url: String,
+    /// Connections in the pool, the same for all.
+    #[arg(long, default_value_t = 10)]
+    pub connections: u32,
+}
+
+impl Database {
+    /// The URL's scheme, as programs tell databases apart.
+    pub fn scheme(&self) -> &str {
+        self.url.split(':').next().unwrap_or_default()
+    }
+}
+
+/// What the harness waits for before it sends requests.
+pub fn print_ready(port: u16) {
+    println!("listening on 127.0.0.1:{port}");
+}

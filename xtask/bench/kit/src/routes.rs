@@ -1,0 +1,56 @@
+//! The routes of a program under test, the same in each.
+
+/// A browser's, as every request carries one.
+pub const AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// What a program under test answers. All answer 200 but where it says otherwise.
+///
+/// | Request | Does |
+/// | --- | --- |
+/// | `GET /untouched` | under the session layer, never asks for it; `hello` |
+/// | `GET /me` | the user's name, or 401 |
+/// | `POST /set?key=K&value=V` | stores one key; `ok` |
+/// | `POST /set-many?n=N` | stores `N` keys `k0`, `k1`, …; `ok` |
+/// | `POST /slow-set?key=K&value=V&ms=M` | has the session read, waits, stores one key; `ok` |
+/// | `GET /data` | all keys stored by the routes above with their values, as a JSON object |
+/// | `POST /sign-in?user=U` | signs in, in the way that the library's documentation recommends; `ok` |
+/// | `POST /sign-out` | signs out, in the way that the library's documentation recommends; `ok` |
+/// | `POST /rotate` | changes the token or id and keeps the session, where the library can; else 501 |
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `GET /untouched`
+    Untouched,
+    /// `GET /me`, signed in
+    Me,
+    /// `POST /set?key=color&value=N`, another value each time
+    Set,
+    /// `POST /set-many?n=10`
+    SetMany,
+    /// `POST /sign-in?user=alice`, with the cookie of the sign-in before
+    SignIn,
+    /// `POST /rotate`
+    Rotate,
+}
+
+impl Route {
+    /// The method of the `nth` request.
+    pub fn method(self) -> http::Method {
+        match self {
+            Self::Untouched | Self::Me => http::Method::GET,
+            Self::Set | Self::SetMany | Self::SignIn | Self::Rotate => http::Method::POST,
+        }
+    }
+
+    /// The path and query of the `nth` request.
+    pub fn path(self, nth: u32) -> String {
+        match self {
+            Self::Untouched => "/untouched".into(),
+            Self::Me => "/me".into(),
+            Self::Set => format!("/set?key=color&value={nth:08}"),
+            Self::SetMany => "/set-many?n=10".into(),
+            Self::SignIn => "/sign-in?user=alice".into(),
+            Self::Rotate => "/rotate".into(),
+        }
+    }
+}
