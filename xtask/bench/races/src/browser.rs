@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 /// One browser's, as every request of a session comes from the same.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
-/// How long a browser waits.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a browser waits: longer than the thirty seconds for which pools of sqlx wait where nobody
+/// says otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// What came back.
 #[derive(Debug, Clone)]

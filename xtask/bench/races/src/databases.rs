@@ -70,10 +70,9 @@ impl Databases {
         Ok(match kind {
             Kind::Memory => Some(plain("memory:".into())),
             Kind::Cookie => Some(plain("cookie:".into())),
-            Kind::Sqlite | Kind::MokaSqlite => {
+            Kind::Sqlite => {
                 let file = self.folder.path().join(format!("{}.db", self.made));
-                let cache = if kind == Kind::MokaSqlite { "moka+" } else { "" };
-                Some(plain(format!("{cache}sqlite:{}", file.display())))
+                Some(plain(format!("sqlite:{}", file.display())))
             }
             Kind::Postgres | Kind::MokaPostgres => match &self.postgres {
                 Some(server) => {

@@ -180,7 +180,16 @@ fn rotated(trials: &Trials<rotation::Seen>) -> [String; 4] {
     };
     let late = |of: fn(&rotation::Rotated) -> rotation::Late| {
         let out = count(&rotated, |trial| of(trial).signed_out);
-        format!("{out} ({})", statuses(rotated.iter().map(|trial| of(trial).status)))
+        let answers = statuses(rotated.iter().map(|trial| of(trial).status));
+        let back = if rotated.iter().any(|trial| of(trial).old_cookie_is_back) {
+            format!(
+                "; the old cookie is back: {}",
+                count(&rotated, |trial| of(trial).old_cookie_is_back)
+            )
+        } else {
+            String::new()
+        };
+        format!("{out} ({answers}{back})")
     };
     [
         late(|trial| trial.began_before),

@@ -8,7 +8,6 @@ pub(crate) enum Kind {
     Sqlite,
     Postgres,
     Redis,
-    MokaSqlite,
     MokaPostgres,
 }
 
@@ -20,7 +19,6 @@ impl Kind {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
-            Self::MokaSqlite => "moka before SQLite",
             Self::MokaPostgres => "moka before PostgreSQL",
         }
     }
@@ -67,6 +65,11 @@ const GUARD: &[&str] = &["session-guard"];
 const OURS_AXUM: &[&str] = &["session-axum"];
 const OURS_SALVO: &[&str] = &["session-salvo"];
 
+/// axum_session over a database: its cache is on unless it is told otherwise.
+const fn cached(label: &'static str, variant: &'static str, kind: Kind) -> Subject {
+    Subject { variant, ..subject("axum-session", label, AXUM, kind) }
+}
+
 /// Every row, in the tables' order.
 pub(crate) const SUBJECTS: &[Subject] = &[
     subject("ours-axum", "this project, axum", OURS_AXUM, Kind::Memory),
@@ -81,18 +84,10 @@ pub(crate) const SUBJECTS: &[Subject] = &[
     subject("tower-sessions", "tower-sessions", TOWER, Kind::MokaPostgres),
     subject("tower-sessions", "tower-sessions", TOWER, Kind::Redis),
     subject("axum-session", "axum_session", AXUM, Kind::Memory),
-    subject("axum-session", "axum_session", AXUM, Kind::Sqlite),
-    subject("axum-session", "axum_session", AXUM, Kind::Postgres),
-    Subject {
-        label: "axum_session, its cache on",
-        variant: "cached",
-        ..subject("axum-session", "", AXUM, Kind::Postgres)
-    },
-    Subject {
-        label: "axum_session, signed cookies",
-        variant: "signed",
-        ..subject("axum-session", "", AXUM, Kind::Postgres)
-    },
+    cached("axum_session", "cached", Kind::Sqlite),
+    cached("axum_session", "cached", Kind::Postgres),
+    cached("axum_session, signed cookies", "cached,signed", Kind::Postgres),
+    cached("axum_session, its cache off", "", Kind::Postgres),
     subject("salvo-session", "salvo's session", SALVO, Kind::Memory),
     subject("salvo-session", "salvo's session", SALVO, Kind::Cookie),
     subject("salvo-session", "salvo's session", SALVO, Kind::Sqlite),

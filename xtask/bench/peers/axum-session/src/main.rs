@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 
 use axum::Router;
 use axum::body::Body;
+use axum::serve::ListenerExt as _;
 use clap::Parser as _;
 use http::header::SET_COOKIE;
 use http_body_util::BodyExt as _;
@@ -44,6 +45,8 @@ async fn run(command: Command) -> Result<(), Box<dyn Error>> {
 async fn serve(router: Router) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     session_bench_kit::print_ready(listener.local_addr()?.port());
+    // As servers do: an answer is not held back for another one.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     Ok(axum::serve(listener, router).await?)
 }
 

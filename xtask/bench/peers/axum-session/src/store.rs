@@ -67,7 +67,9 @@ fn config(variant: &Variant, cached: bool) -> SessionConfig {
         config = config.with_key(Key::from(&[7; 64]));
     }
     if !cached {
-        config = config.with_memory_lifetime(time::Duration::ZERO);
+        // The check is for what stays in memory. With it, a request that finds the session loaded by
+        // a parallel one takes it for expired, and clears its data.
+        config = config.with_memory_lifetime(time::Duration::ZERO).with_clear_check_on_load(false);
     }
     config
 }

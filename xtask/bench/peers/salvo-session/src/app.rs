@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use salvo::http::StatusCode;
 use salvo::prelude::*;
-use salvo::session::{Session, SessionDepotExt as _};
+use salvo::session::Session;
 
 const USER: &str = "user";
 

@@ -15,7 +15,8 @@ use http::header::SET_COOKIE;
 use http_body_util::BodyExt as _;
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::http::ReqBody;
-use salvo::{Router, Server, Service};
+use salvo::http::uri::Scheme;
+use salvo::{Request, Router, Server, Service};
 use session_bench_kit::{Answer, Call, Command, Database, Route};
 use tokio::net::TcpListener;
 
@@ -55,7 +56,8 @@ struct Counted(Service);
 
 impl Call for Counted {
     async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Box<dyn Error>> {
-        let mut response = self.0.handle(request.map(|()| ReqBody::None)).await;
+        let request = Request::from_hyper(request.map(|()| ReqBody::None), Scheme::HTTP);
+        let mut response = self.0.handle(request).await;
         let status = response.status_code.map_or(200, |status| status.as_u16());
         let cookies = response
             .headers()

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::browser::Browser;
 use crate::proxy::Proxy;
 
-/// What was seen. A status of 0 is no answer within 20 s.
+/// What was seen. A status of 0 is no answer within the browser's patience.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Outage {
     /// How `GET /me` was answered meanwhile.

@@ -35,6 +35,8 @@ pub(crate) struct Late {
     pub(crate) signed_out: bool,
     /// How the late request was answered.
     pub(crate) status: u16,
+    /// The late answer put the cookie from before back into the browser.
+    pub(crate) old_cookie_is_back: bool,
 }
 
 pub(crate) async fn trial(fresh: &Browser) -> Result<Seen> {
@@ -42,6 +44,7 @@ pub(crate) async fn trial(fresh: &Browser) -> Result<Seen> {
     browser.sign_in("alice").await?;
     let mut copied = browser.copy();
     let Some(()) = rotate(&mut browser).await? else { return Ok(Seen::DoesNotRotate) };
+    ensure!(browser.user().await.is_some(), "rotating alone signed the browser out");
     let old_cookie_signs_in = copied.user().await.is_some();
     Ok(Seen::Rotated(Rotated {
         began_before: began_before(fresh).await?,
@@ -54,14 +57,15 @@ pub(crate) async fn trial(fresh: &Browser) -> Result<Seen> {
 async fn began_before(fresh: &Browser) -> Result<Late> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
+    let before = browser.copy();
     let late = tokio::spawn({
-        let browser = browser.copy();
-        async move { browser.send("POST", &slow_set("k60")).await }
+        let before = before.copy();
+        async move { before.send("POST", &slow_set("k60")).await }
     });
     tokio::time::sleep(HEAD_START).await;
     rotate(&mut browser).await?;
     ensure!(!late.is_finished(), "the slow write was answered before the rotation");
-    judge(browser, late.await?).await
+    judge(browser, &before, &late.await?).await
 }
 
 async fn after(fresh: &Browser, method: &str, path: &str) -> Result<Late> {
@@ -70,12 +74,13 @@ async fn after(fresh: &Browser, method: &str, path: &str) -> Result<Late> {
     let before = browser.copy();
     rotate(&mut browser).await?;
     let late = before.send(method, path).await;
-    judge(browser, late).await
+    judge(browser, &before, &late).await
 }
 
-async fn judge(mut browser: Browser, late: Answer) -> Result<Late> {
-    browser.receive(&late);
-    Ok(Late { signed_out: browser.user().await.is_none(), status: late.status })
+async fn judge(mut browser: Browser, before: &Browser, late: &Answer) -> Result<Late> {
+    browser.receive(late);
+    let old_cookie_is_back = browser.session_cookie() == before.session_cookie();
+    Ok(Late { signed_out: browser.user().await.is_none(), status: late.status, old_cookie_is_back })
 }
 
 /// Nothing where the library does not rotate.
@@ -85,6 +90,5 @@ async fn rotate(browser: &mut Browser) -> Result<Option<()>> {
         return Ok(None);
     }
     ensure!(answer.ok(), "rotating was answered with {}", answer.status);
-    ensure!(browser.copy().user().await.is_some(), "rotating signed the browser out");
     Ok(Some(()))
 }
