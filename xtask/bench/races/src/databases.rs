@@ -151,7 +151,8 @@ impl Postgres {
         getrandom::fill(&mut letters)?;
         let name: String = letters.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
         let name = format!("session_races_{name}");
-        self.ask(&format!("CREATE DATABASE {name}")).await?;
+        let statement = format!("CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0");
+        self.ask(&statement).await?;
         let user = self.config.get_user().unwrap_or("postgres");
         let password = match self.config.get_password() {
             Some(password) => format!(":{}", String::from_utf8_lossy(password)),

@@ -59,7 +59,10 @@ pub(crate) async fn row(
     let Some(database) = databases.make(subject.kind).await? else {
         return Ok(row(Some(format!("no server for {} was found", subject.kind.name())), None));
     };
-    let server = Server::start(&program, &database.url, subject.variant).await?;
+    let server = match Server::start(&program, &database.url, subject.variant).await {
+        Ok(server) => server,
+        Err(reason) => return Ok(row(Some(format!("{reason:#}")), None)),
+    };
     let client = Client::builder().pool_max_idle_per_host(100).build()?;
     let browser = || Browser::new(&client, &server.origin);
 

@@ -24,7 +24,6 @@ impl Server {
             .env("SESSION_BENCH_VARIANT", variant)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;

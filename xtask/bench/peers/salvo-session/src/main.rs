@@ -13,24 +13,27 @@ use std::net::Ipv4Addr;
 use clap::Parser as _;
 use http::header::SET_COOKIE;
 use http_body_util::BodyExt as _;
+use hyper::service::Service as HyperService;
+use salvo::conn::SocketAddr;
 use salvo::conn::tcp::TcpAcceptor;
-use salvo::http::ReqBody;
+use salvo::core::ConnCtrl;
 use salvo::http::uri::Scheme;
-use salvo::{Request, Router, Server, Service};
+use salvo::http::{ReqBody, ResBody};
+use salvo::{Router, Server, Service};
 use session_bench_kit::{Answer, Call, Command, Database, Route};
 use tokio::net::TcpListener;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let workers = match std::env::var("SESSION_BENCH_WORKERS") {
-        Ok(number) => number.parse()?,
-        Err(_) => 1,
-    };
     let command = Command::parse();
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .enable_all()
-        .build()?
-        .block_on(run(command))
+    let mut runtime = match command {
+        Command::Serve { .. } => tokio::runtime::Builder::new_multi_thread(),
+        Command::Count { .. } => tokio::runtime::Builder::new_current_thread(),
+    };
+    if let Command::Serve { .. } = command {
+        let workers = std::env::var("SESSION_BENCH_WORKERS");
+        runtime.worker_threads(workers.map_or(Ok(1), |workers| workers.parse())?);
+    }
+    runtime.enable_all().build()?.block_on(run(command))
 }
 
 async fn run(command: Command) -> Result<(), Box<dyn Error>> {
@@ -48,24 +51,37 @@ async fn serve(router: Router) -> Result<(), Box<dyn Error>> {
 }
 
 async fn count(database: &Database, route: Route, requests: u32) -> Result<(), Box<dyn Error>> {
-    let mut app = Counted(Service::new(store::router(database).await?));
-    session_bench_kit::count(&mut app, route, requests).await
+    session_bench_kit::count(&mut counted(store::router(database).await?), route, requests).await
 }
 
-struct Counted(Service);
+/// What one connection of a server calls.
+struct Counted<S>(S);
 
-impl Call for Counted {
+fn counted(router: Router) -> impl Call {
+    let peer = SocketAddr::from(std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, 40_000)));
+    let control = ConnCtrl::new();
+    let service = Service::new(router);
+    Counted(service.hyper_handler(peer.clone(), peer, Scheme::HTTP, None, control, None))
+}
+
+impl<S> Call for Counted<S>
+where
+    S: HyperService<
+            http::Request<ReqBody>,
+            Response = http::Response<ResBody>,
+            Error = hyper::Error,
+        >,
+{
     async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Box<dyn Error>> {
-        let request = Request::from_hyper(request.map(|()| ReqBody::None), Scheme::HTTP);
-        let mut response = self.0.handle(request).await;
-        let status = response.status_code.map_or(200, |status| status.as_u16());
+        let response = self.0.call(request.map(|()| ReqBody::None)).await?;
         let cookies = response
             .headers()
             .get_all(SET_COOKIE)
             .iter()
             .map(|value| value.to_str().map(str::to_owned))
             .collect::<Result<_, _>>()?;
-        response.take_body().collect().await?;
+        let status = response.status().as_u16();
+        response.into_body().collect().await?;
         Ok(Answer { status, cookies })
     }
 }

@@ -21,16 +21,16 @@ use tokio::net::TcpListener;
 use tower::{Service as _, ServiceExt as _};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let workers = match std::env::var("SESSION_BENCH_WORKERS") {
-        Ok(number) => number.parse()?,
-        Err(_) => 1,
-    };
     let command = Command::parse();
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers)
-        .enable_all()
-        .build()?
-        .block_on(run(command))
+    let mut runtime = match command {
+        Command::Serve { .. } => tokio::runtime::Builder::new_multi_thread(),
+        Command::Count { .. } => tokio::runtime::Builder::new_current_thread(),
+    };
+    if let Command::Serve { .. } = command {
+        let workers = std::env::var("SESSION_BENCH_WORKERS");
+        runtime.worker_threads(workers.map_or(Ok(1), |workers| workers.parse())?);
+    }
+    runtime.enable_all().build()?.block_on(run(command))
 }
 
 async fn run(command: Command) -> Result<(), Box<dyn Error>> {
