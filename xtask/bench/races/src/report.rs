@@ -222,12 +222,16 @@ fn unreachable(trials: &Trials<outage::Outage>) -> [String; 4] {
         (false, false) => "kept",
     };
     let written = if trial.written_after { ", the write is there" } else { "" };
-    let signed_in = if trial.signed_in_after { "signed in" } else { "signed out" };
+    let after = match trial.status_after {
+        200 => "signed in".to_owned(),
+        401 => "signed out".to_owned(),
+        other => format!("{} after a minute", answered(other)),
+    };
     [
         answered(trial.read_status),
         answered(trial.write_status),
         cookie.to_owned(),
-        format!("{signed_in}{written}"),
+        format!("{after}{written}"),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! The database cannot be reached for a while: what does a signed-in browser see, then and later?
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -17,8 +19,9 @@ pub(crate) struct Outage {
     pub(crate) cookie_cleared: bool,
     /// An answer gave the browser another cookie.
     pub(crate) cookie_replaced: bool,
-    /// The browser is signed in once the database is back.
-    pub(crate) signed_in_after: bool,
+    /// How `GET /me` was answered once the database was back: the first 200 or 401, or whatever came
+    /// after a minute.
+    pub(crate) status_after: u16,
     /// What was written meanwhile is there once the database is back.
     pub(crate) written_after: bool,
 }
@@ -34,14 +37,11 @@ pub(crate) async fn trial(fresh: &Browser, proxy: &mut Proxy) -> Result<Outage> 
     let now = browser.session_cookie().map(|(_, value)| value.to_owned());
     proxy.restore().await?;
     // Pools find out at their own pace: the first requests may still meet a broken connection.
-    let mut signed_in_after = false;
-    for _ in 0..10 {
-        let answer = browser.go("GET", "/me").await;
-        signed_in_after = answer.ok();
-        if signed_in_after || answer.status == 401 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let begun = Instant::now();
+    let mut status_after = browser.go("GET", "/me").await.status;
+    while !matches!(status_after, 200 | 401) && begun.elapsed() < Duration::from_secs(60) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        status_after = browser.go("GET", "/me").await.status;
     }
     let data = browser.data().await.unwrap_or_default();
     Ok(Outage {
@@ -49,7 +49,7 @@ pub(crate) async fn trial(fresh: &Browser, proxy: &mut Proxy) -> Result<Outage> 
         write_status: write.status,
         cookie_cleared: read.clears(&name) || write.clears(&name),
         cookie_replaced: now.is_some_and(|now| now != value),
-        signed_in_after,
+        status_after,
         written_after: data.contains_key("k60"),
     })
 }

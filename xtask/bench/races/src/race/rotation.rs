@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::browser::{Answer, Browser};
-use crate::race::{HEAD_START, slow_set};
+use crate::race::{NoRace, slow_write};
 
 /// What one trial saw, or that the library does not rotate.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -58,13 +58,9 @@ async fn began_before(fresh: &Browser) -> Result<Late> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
     let before = browser.copy();
-    let late = tokio::spawn({
-        let before = before.copy();
-        async move { before.send("POST", &slow_set("k60")).await }
-    });
-    tokio::time::sleep(HEAD_START).await;
+    let late = slow_write(&before).await;
     rotate(&mut browser).await?;
-    ensure!(!late.is_finished(), "the slow write was answered before the rotation");
+    NoRace::unless_under_way(&late)?;
     judge(browser, &before, &late.await?).await
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::browser::Browser;
-use crate::race::{HEAD_START, slow_set};
+use crate::race::{NoRace, slow_write};
 
 /// What one trial saw.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -32,14 +32,10 @@ pub(crate) async fn trial(fresh: &Browser) -> Result<SignedOut> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
     let mut copied = browser.copy();
-    let late = tokio::spawn({
-        let browser = browser.copy();
-        async move { browser.send("POST", &slow_set("k60")).await }
-    });
-    tokio::time::sleep(HEAD_START).await;
+    let late = slow_write(&browser).await;
     let answer = browser.go("POST", "/sign-out").await;
     ensure!(answer.ok(), "signing out was answered with {}", answer.status);
-    ensure!(!late.is_finished(), "the slow write was answered before the sign-out");
+    NoRace::unless_under_way(&late)?;
     let late = late.await?;
     browser.receive(&late);
     Ok(SignedOut {
