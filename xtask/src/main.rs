@@ -1,5 +1,6 @@
 //! The automation of this workspace: one file per command, run as `cargo xtask <command>`.
 
+mod bench;
 mod ci;
 mod laws;
 mod outside;
@@ -39,6 +40,8 @@ enum Command {
     Outside,
     /// Check what each published crate would carry to its users.
     Package,
+    /// Measure the request path beside what others need for it, or guard it.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -60,5 +63,6 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Outside => outside::run().map(|()| ExitCode::SUCCESS),
         Command::Package => package::run().map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }

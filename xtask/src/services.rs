@@ -79,6 +79,16 @@ pub(crate) fn servers() -> (Vec<Server>, Vec<String>) {
     (servers, problems)
 }
 
+/// One server, the preferred, for what measures. `None`, and a line that says why, where there is none.
+pub(crate) fn for_benchmarks() -> Option<Server> {
+    given().or_else(|| {
+        preferred()
+            .and_then(|binaries| start(&binaries))
+            .inspect_err(|error| println!("NOT RUN on PostgreSQL: {error:#}"))
+            .ok()
+    })
+}
+
 fn given() -> Option<Server> {
     let url = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())?;
     println!("PostgreSQL: the one that {VARIABLE} names");

@@ -15,7 +15,7 @@ fn main() -> Result<(), session_bench_kit::Failure> {
             .push(Router::with_path("set").post(set))
             .push(Router::with_path("set-many").post(set_many))
             .push(Router::with_path("slow-set").post(slow_set))
-            .push(Router::with_path("data").get(data))
+            .push(Router::with_path("data").get(all_data))
             .push(Router::with_path("sign-in").post(sign_in))
             .push(Router::with_path("sign-out").post(sign_out))
             .push(Router::with_path("rotate").post(rotate)))
@@ -58,8 +58,9 @@ async fn set_many(request: &mut Request, session: Session) -> Result<&'static st
     Ok("ok")
 }
 
+// Named like nothing in what `handler` writes around it.
 #[handler]
-async fn data(session: Session) -> String {
+async fn all_data(session: Session) -> String {
     session.data().to_json()
 }
 
