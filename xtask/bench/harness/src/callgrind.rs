@@ -51,21 +51,21 @@ pub(crate) fn version() -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// How often each run is repeated where several threads or sockets are at work: how they meet is not
-/// the same each time, and only ever adds to the count. The least of them is taken.
-const REPEATS: u32 = 3;
-
 /// Counts one route of a program; `database` makes the URL of a fresh database for each run.
+///
+/// Where several threads or sockets are at work each run is repeated: how they meet is not the same each
+/// time, and only ever adds to the count, so the least is taken.
 pub(crate) fn count(
     binary: &Path,
     route: &str,
+    repeats: u32,
     mut database: impl FnMut() -> Result<String>,
 ) -> Result<Cost> {
     let mut least = |requests| {
         let first = database()?;
         let mut totals = run(binary, route, &first, requests)?;
         if first != "memory:" {
-            for _ in 1..REPEATS {
+            for _ in 1..repeats {
                 let again = run(binary, route, &database()?, requests)?;
                 if again.instructions < totals.instructions {
                     totals = again;

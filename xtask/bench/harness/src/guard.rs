@@ -12,6 +12,9 @@ use crate::{callgrind, machine};
 /// Per cent; a rise above this fails.
 const TOLERANCE: u64 = 3;
 
+/// Runs of each length where threads are at work: the least is the same to a percent.
+const REPEATS: u32 = 3;
+
 /// What is counted: the request path, on both frameworks.
 const COUNTED: [(&str, &str, &str); 8] = [
     ("ours-axum", "memory", "untouched"),
@@ -102,7 +105,7 @@ fn count_all() -> Result<BTreeMap<String, u64>> {
                     other => format!("{other}:"),
                 })
             };
-            let cost = callgrind::count(&program.binary(), route, database)
+            let cost = callgrind::count(&program.binary(), route, REPEATS, database)
                 .with_context(|| format!("{package}, {store}, {route}"))?;
             Ok((format!("{package} {store} {route}"), cost.instructions.round() as u64))
         }

@@ -21,12 +21,17 @@ impl Machine {
         Self {
             processor: processor().unwrap_or_else(|| "an unknown processor".to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            kernel: said("uname", &["-s", "-r"]),
+            kernel: kernel(&said("uname", &["-s", "-r"])),
             rustc: rustc(),
             valgrind: crate::callgrind::version().unwrap_or_else(|| "none".to_owned()),
             day: said("date", &["-u", "+%Y-%m-%d"]),
         }
     }
+}
+
+/// `Linux 6.18`: what follows is a build of it.
+fn kernel(said: &str) -> String {
+    said.split('.').take(2).collect::<Vec<_>>().join(".")
 }
 
 fn processor() -> Option<String> {

@@ -1,6 +1,8 @@
 //! The harness of the benchmarks: builds the programs under test, counts, loads and weighs them, and
 //! writes what came out. `cargo xtask bench` runs it.
 
+#![cfg_attr(not(feature = "load"), allow(dead_code, reason = "the guard needs a part of it"))]
+
 mod callgrind;
 mod guard;
 mod jobs;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::plot::grouped;
 use crate::programs::{Program, Role, Store};
 use crate::results::{Point, Results, Route};
 use crate::statements::PerRequest;
@@ -17,6 +18,9 @@ const DATABASES: [Store; 2] = [Store::Sqlite, Store::Postgres];
 /// Points 1 and 2: instructions above the application without sessions.
 const ABOVE_NOTHING: [(&str, Route, f64); 2] =
     [("1", Route::Untouched, 1_000.0), ("2", Route::Me, 6_000.0)];
+
+/// What a detail is called that says so: valgrind counts the hash as software.
+const WITHOUT_HASH: &str = "without the token's hash";
 
 /// Point 3 and 4: as close to a handler that is written by hand.
 const ABOVE_HAND: f64 = 1.10;
@@ -73,7 +77,7 @@ fn above_nothing(results: &Results) -> Vec<Point> {
                 at_most(line(number, what, Store::Memory), above, bound, "instructions");
             if let Some((ours, _)) = both.filter(|(ours, _)| ours.hash > 0.0) {
                 let without = above.map(|above| (above - ours.hash).round());
-                point.detail = json!({ "without the token's hash": without });
+                point.detail = json!({ WITHOUT_HASH: without });
             }
             points.push(point);
         }
@@ -96,7 +100,7 @@ fn beside_hand(results: &Results, route: Route) -> Vec<Point> {
             counted.detail = both.map_or(Value::Null, |(ours, floor)| {
                 json!({
                     "instructions": [ours.instructions.round(), floor.instructions.round()],
-                    "without the token's hash": round(
+                    WITHOUT_HASH: round(
                         (ours.instructions - ours.hash) / (floor.instructions - floor.hash), 3),
                 })
             });
@@ -277,17 +281,32 @@ fn weights(results: &Results) -> Vec<Point> {
     points
 }
 
+impl Point {
+    /// The value, and beside it what it is without the token's hash, where that is a part of it.
+    pub(crate) fn measured(&self) -> String {
+        let text = |value: &Value| match value.as_f64() {
+            Some(value) if value.abs() >= 1_000.0 => grouped(value),
+            Some(value) => value.to_string(),
+            None => "-".to_owned(),
+        };
+        match self.detail.get(WITHOUT_HASH) {
+            Some(without) => format!("{} ({} {WITHOUT_HASH})", text(&self.value), text(without)),
+            None => text(&self.value),
+        }
+    }
+}
+
 /// The table that a run ends with.
 pub(crate) fn print(points: &[Point]) {
-    println!("\n{:>5}  {:11}{:24}{:64}{:>12}  {}", "point", "", "on", "what", "value", "target");
+    println!("\n{:>5}  {:11} {:23} {:63} {}", "point", "", "on", "what", "measured");
     for point in points {
         let reached = match point.reached {
             Some(true) => "reached",
             Some(false) => "NOT REACHED",
             None => "NOT RUN",
         };
-        let Point { point: number, what, database, value, unit, target, .. } = point;
-        let value = if value.is_null() { "-".to_owned() } else { value.to_string() };
-        println!("{number:>5}  {reached:11} {database:23} {what:63} {value:>12}  {target} {unit}");
+        let Point { point: number, what, database, unit, target, .. } = point;
+        let value = point.measured();
+        println!("{number:>5}  {reached:11} {database:23} {what:63} {value} {unit}, aim {target}");
     }
 }

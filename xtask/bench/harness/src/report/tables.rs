@@ -14,16 +14,13 @@ use super::{beside, label};
 pub(super) fn points(results: &Results) -> String {
     let mut text =
         "| | What | On | Measured | Aim | |\n| --- | --- | --- | ---: | --- | --- |\n".to_owned();
-    for Point { point, what, database, value, unit, target, reached, .. } in points::all(results) {
+    for line in points::all(results) {
+        let value = line.measured();
+        let Point { point, what, database, unit, target, reached, .. } = line;
         let reached = match reached {
             Some(true) => "reached",
             Some(false) => "**not reached**",
             None => "not run",
-        };
-        let value = match value.as_f64() {
-            Some(value) if value.abs() >= 1_000.0 => grouped(value),
-            Some(value) => value.to_string(),
-            None => "-".to_owned(),
         };
         let target = target.replace("<=", "≤").replace(">=", "≥");
         let _ = writeln!(
