@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use crate::{laws, outside, package, shell, test, tidy};
+use crate::{bench, laws, outside, package, shell, test, tidy};
 
 /// How a step ended.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         step("package", || package::run().map(|()| Ending::Passed)),
         step("outside", || Ok(outside::run()?.map_or(Ending::Passed, Ending::NotRun))),
         step("deny", deny),
+        step("bench", guard),
     ];
     let mut report = None;
     steps.push(step("test", || {
@@ -78,6 +79,19 @@ fn deny() -> Result<Ending> {
     }
     let mut command = shell::cargo(["deny", "--offline", "check", "bans", "licenses", "sources"]);
     shell::succeed(&mut command).map(|()| Ending::Passed)
+}
+
+/// The request path's instructions, and the formatting of what measures: it is outside of this workspace.
+fn guard() -> Result<Ending> {
+    let bench = "xtask/bench/Cargo.toml";
+    shell::succeed(&mut shell::cargo(["fmt", "--all", "--check", "--manifest-path", bench]))?;
+    if !bench::has_valgrind() {
+        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+            return Err(anyhow!(bench::VALGRIND_HELP));
+        }
+        return Ok(Ending::NotRun("valgrind is not installed"));
+    }
+    bench::guard(false).map(|()| Ending::Passed)
 }
 
 fn step(name: &'static str, check: impl FnOnce() -> Result<Ending>) -> Step {

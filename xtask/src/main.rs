@@ -1,5 +1,6 @@
 //! The automation of this workspace: one file per command, run as `cargo xtask <command>`.
 
+mod bench;
 mod chromium;
 mod ci;
 mod laws;
@@ -40,6 +41,8 @@ enum Command {
     Outside,
     /// Check what each published crate would carry to its users.
     Package,
+    /// Measure the request path beside what others need for it, or guard it.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -66,5 +69,6 @@ fn run(command: Command) -> Result<ExitCode> {
             ExitCode::SUCCESS
         }),
         Command::Package => package::run().map(|()| ExitCode::SUCCESS),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -30,11 +30,7 @@ pub trait Call {
 /// # Errors
 ///
 /// An answer that is no success, and whatever the application returns.
-pub async fn count(
-    app: &mut impl Call,
-    route: Route,
-    requests: u32,
-) -> Result<(), Box<dyn Error>> {
+pub async fn count(app: &mut impl Call, route: Route, requests: u32) -> Result<(), Box<dyn Error>> {
     // As long as a session's cookie: an application that sets none pays for the header as well.
     let mut cookie = format!("_another={}", "b".repeat(64));
     let signed_in = app.call(request(Route::SignIn, 0, &cookie)?).await?;

@@ -5,11 +5,19 @@
 //! port of the loopback interface and prints `listening on 127.0.0.1:PORT`; `count` calls the
 //! application in this process, with no socket between, to be run under callgrind.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 mod count;
 mod routes;
+#[cfg(any(feature = "axum", feature = "salvo"))]
+mod run;
+#[cfg(feature = "salvo")]
+pub mod salvo;
 
 pub use count::{Answer, Call, count};
 pub use routes::{AGENT, Route};
+#[cfg(any(feature = "axum", feature = "salvo"))]
+pub use run::Failure;
 
 /// The command line of a program under test.
 #[derive(clap::Parser, Debug)]

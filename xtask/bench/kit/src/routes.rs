@@ -1,8 +1,7 @@
 //! The routes of a program under test, the same in each.
 
 /// A browser's, as every request carries one.
-pub const AGENT: &str =
-    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+pub const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
 /// What a program under test answers. All answer 200 but where it says otherwise.
 ///
