@@ -40,6 +40,8 @@ mod weigh;
 #[cfg(feature = "load")]
 mod wire;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser;
 
@@ -64,7 +66,17 @@ enum Command {
     Load(load::Arguments),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run_command() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_command() -> Result<()> {
     match Command::parse() {
         Command::Guard { renew: true } => guard::run(guard::Renew::Yes),
         Command::Guard { renew: false } => guard::run(guard::Renew::No),
