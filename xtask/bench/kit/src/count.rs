@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use http::header::{ACCEPT, COOKIE, HOST, USER_AGENT};
+use http::header::{ACCEPT, COOKIE, HOST, HeaderMap, HeaderValue, InvalidHeaderValue, USER_AGENT};
 
 use crate::{AGENT, Route};
 
@@ -32,33 +32,42 @@ pub trait Call {
 /// An answer that is no success, and whatever the application returns.
 pub async fn count(app: &mut impl Call, route: Route, requests: u32) -> Result<(), Box<dyn Error>> {
     // As long as a session's cookie: an application that sets none pays for the header as well.
-    let mut cookie = format!("_another={}", "b".repeat(64));
-    let signed_in = app.call(request(Route::SignIn, 0, &cookie)?).await?;
-    keep(&mut cookie, &signed_in);
+    let mut headers = headers(&format!("_another={}", "b".repeat(64)))?;
+    let signed_in = app.call(request(Route::SignIn, 0, &headers)?).await?;
+    keep(&mut headers, &signed_in)?;
     for nth in 0..requests {
-        let answer = app.call(request(route, nth, &cookie)?).await?;
+        let answer = app.call(request(route, nth, &headers)?).await?;
         if !(200..300).contains(&answer.status) {
             return Err(format!("{route:?} was answered with {}", answer.status).into());
         }
-        keep(&mut cookie, &answer);
+        keep(&mut headers, &answer)?;
     }
     Ok(())
 }
 
-fn request(route: Route, nth: u32, cookie: &str) -> Result<http::Request<()>, http::Error> {
-    http::Request::builder()
-        .method(route.method())
-        .uri(route.path(nth))
-        .header(HOST, "localhost")
-        .header(USER_AGENT, AGENT)
-        .header(ACCEPT, "*/*")
-        .header(COOKIE, cookie)
-        .body(())
+fn headers(cookie: &str) -> Result<HeaderMap, InvalidHeaderValue> {
+    let headers = [
+        (HOST, HeaderValue::from_static("localhost")),
+        (USER_AGENT, HeaderValue::from_str(AGENT)?),
+        (ACCEPT, HeaderValue::from_static("*/*")),
+        (COOKIE, HeaderValue::from_str(cookie)?),
+    ];
+    Ok(headers.into_iter().collect())
 }
 
-fn keep(cookie: &mut String, answer: &Answer) {
+/// The headers are a clone, whose values share their bytes: as those of a request that a server has
+/// read share the buffer that it was read into.
+fn request(route: Route, nth: u32, headers: &HeaderMap) -> Result<http::Request<()>, http::Error> {
+    let request = http::Request::builder().method(route.method()).uri(route.path(nth));
+    let mut request = request.body(())?;
+    *request.headers_mut() = headers.clone();
+    Ok(request)
+}
+
+fn keep(headers: &mut HeaderMap, answer: &Answer) -> Result<(), InvalidHeaderValue> {
     if let Some(set) = answer.cookies.first() {
-        cookie.clear();
-        cookie.push_str(set.split(';').next().unwrap_or_default());
+        let cookie = set.split(';').next().unwrap_or_default();
+        headers.insert(COOKIE, HeaderValue::from_str(cookie)?);
     }
+    Ok(())
 }
