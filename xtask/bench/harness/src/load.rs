@@ -79,7 +79,8 @@ async fn rush(clients: Vec<Client>, time: Duration) -> Result<(Vec<Client>, u64)
 pub(crate) struct Client {
     stream: TcpStream,
     request: String,
-    cookie: String,
+    /// As they are sent, each `name=value`.
+    cookies: Vec<String>,
     nth: u64,
     buffer: Vec<u8>,
 }
@@ -96,8 +97,8 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         // As long as a session's cookie: a program that sets none pays for the header as well.
-        let cookie = format!("_another={}", "b".repeat(64));
-        Ok(Self { stream, request: String::new(), cookie, nth: 0, buffer: Vec::new() })
+        let cookies = vec![format!("{ANOTHER}={}", "b".repeat(64))];
+        Ok(Self { stream, request: String::new(), cookies, nth: 0, buffer: Vec::new() })
     }
 
     async fn send(&mut self) -> Result<()> {
@@ -106,23 +107,21 @@ impl Client {
         self.exchange(&request).await
     }
 
-    /// One request and its answer, which must be a success. A cookie that it sets is kept.
+    /// One request and its answer, which must be a success. Cookies that it sets are kept.
     pub(crate) async fn exchange(&mut self, request: &str) -> Result<()> {
         let text = format!(
             "{request} HTTP/1.1\r\nhost: localhost\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\
              cookie: {}\r\ncontent-length: 0\r\n\r\n",
-            self.cookie
+            self.cookies.join("; ")
         );
         self.stream.write_all(text.as_bytes()).await?;
         self.buffer.clear();
         loop {
-            if let Some((status, cookie)) = whole(&self.buffer)? {
+            if let Some((status, set)) = whole(&self.buffer)? {
                 if !(200..300).contains(&status) {
                     bail!("{request} was answered with {status}");
                 }
-                if let Some(cookie) = cookie {
-                    self.cookie = cookie;
-                }
+                set.iter().for_each(|cookie| keep(&mut self.cookies, cookie));
                 return Ok(());
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
@@ -135,8 +134,24 @@ impl Client {
 /// The same browser as in the counted loop.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
-/// The status and the first cookie of an answer that has arrived to its end.
-fn whole(buffer: &[u8]) -> Result<Option<(u16, Option<String>)>> {
+/// A cookie that no program knows.
+const ANOTHER: &str = "_another";
+
+/// Puts a Set-Cookie header's cookie into the place of one of its name, or takes that one away.
+fn keep(cookies: &mut Vec<String>, set: &str) {
+    let mut parts = set.split(';').map(str::trim);
+    let cookie = parts.next().unwrap_or_default();
+    let name = cookie.split('=').next().unwrap_or_default();
+    let is = |cookie: &String, name: &str| cookie.split('=').next() == Some(name);
+    cookies.retain(|kept| !is(kept, name) && !is(kept, ANOTHER));
+    let is_removal = parts.any(|part| part.eq_ignore_ascii_case("max-age=0"));
+    if !is_removal {
+        cookies.push(cookie.to_owned());
+    }
+}
+
+/// The status and the Set-Cookie headers of an answer that has arrived to its end.
+fn whole(buffer: &[u8]) -> Result<Option<(u16, Vec<String>)>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(head) = response.parse(buffer)? else { return Ok(None) };
@@ -145,9 +160,11 @@ fn whole(buffer: &[u8]) -> Result<Option<(u16, Option<String>)>> {
         header.and_then(|header| std::str::from_utf8(header.value).ok())
     };
     let length: usize = find("content-length").context("an answer of no known length")?.parse()?;
-    let cookie = find("set-cookie").and_then(|cookie| cookie.split(';').next());
+    let set =
+        response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("set-cookie"));
+    let set = set.map(|header| String::from_utf8_lossy(header.value).into_owned()).collect();
     let is_whole = buffer.len() >= head + length;
-    Ok(is_whole.then(|| (response.code.unwrap_or(0), cookie.map(str::to_owned))))
+    Ok(is_whole.then(|| (response.code.unwrap_or(0), set)))
 }
 
 #[cfg(test)]
@@ -160,7 +177,21 @@ mod tests {
         for length in [0, 10, answer.len() - 1] {
             assert!(whole(&answer[..length]).unwrap().is_none(), "{length}");
         }
-        assert_eq!(whole(answer).unwrap(), Some((200, Some("a=b".to_owned()))));
+        assert_eq!(whole(answer).unwrap(), Some((200, vec!["a=b; Path=/".to_owned()])));
         assert!(whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn cookies_are_kept_by_their_names() {
+        let mut cookies = vec!["_another=b".to_owned()];
+        for (set, expected) in [
+            ("a=1; Path=/", "a=1"),
+            ("c=2", "a=1; c=2"),
+            ("a=3; HttpOnly", "c=2; a=3"),
+            ("c=; Max-Age=0; Path=/", "a=3"),
+        ] {
+            keep(&mut cookies, set);
+            assert_eq!(cookies.join("; "), expected, "{set}");
+        }
     }
 }

@@ -298,7 +298,7 @@ impl Point {
 
 /// The table that a run ends with.
 pub(crate) fn print(points: &[Point]) {
-    println!("\n{:>5}  {:11} {:23} {:63} {}", "point", "", "on", "what", "measured");
+    println!("\npoint  {:11} {:23} {:63} measured", "reached?", "on", "what");
     for point in points {
         let reached = match point.reached {
             Some(true) => "reached",
