@@ -1,8 +1,13 @@
 //! A [`Patch`] as parameters of one SQL statement: [`Merge`].
 //!
-//! SQLite merges with `json_remove` and `json_set`, and what it does not touch it copies as it is:
-//! numbers and strings keep their text. `json_patch` would merge nested objects and drop nulls.
+//! SQLite merges with `json_patch`, one parameter for any number of keys, where that does what a patch
+//! means: it would merge an object that is set into the one that is stored, and take a null for a
+//! removal. A patch that sets one of these goes through `json_remove` and `json_set`, key by key. What
+//! is not touched is copied as it is either way: numbers and strings keep their text.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use session_core::{Data, Patch};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, query::Query};
@@ -34,6 +39,16 @@ impl Merge {
             let room = if data.len() as u64 <= max_bytes { i64::MAX } else { -1 };
             return Some(Self { document: Document::Replace, room, parameters: vec![data] });
         }
+        if patch.sets().all(|(_, value)| !value.is_null() && !value.is_object()) {
+            let sets = patch.sets().map(|(key, value)| (key, Some(value)));
+            let keys: BTreeMap<&str, Option<&Value>> =
+                patch.removals().map(|key| (key, None)).chain(sets).collect();
+            // What is JSON already is written without fail.
+            let changes = serde_json::to_string(&keys).ok()?;
+            // Its braces count for the comma in front of it.
+            let room = room(max_bytes, changes.len());
+            return Some(Self { document: Document::Patch, room, parameters: vec![changes] });
+        }
         let removals = Document::room(patch.removals().count())?;
         let sets = Document::room(patch.sets().count())?;
 
@@ -50,8 +65,7 @@ impl Merge {
         }
         repeat_last(&mut pairs, 2, 2 * ROOMS[sets]);
         parameters.append(&mut pairs);
-        let room =
-            i64::try_from(max_bytes).unwrap_or(i64::MAX).saturating_sub_unsigned(growth as u64);
+        let room = room(max_bytes, growth);
         Some(Self { document: Document::Merge { removals, sets }, room, parameters })
     }
 
@@ -74,6 +88,11 @@ impl Document {
     }
 }
 
+/// How long what is stored may be, for a result within the ceiling after it grew by so much.
+fn room(max_bytes: u64, growth: usize) -> i64 {
+    i64::try_from(max_bytes).unwrap_or(i64::MAX).saturating_sub_unsigned(growth as u64)
+}
+
 /// Fills up with the last `width` entries: to set or remove a key once more changes nothing.
 fn repeat_last(list: &mut Vec<String>, width: usize, length: usize) {
     while list.len() < length {
@@ -94,7 +113,26 @@ fn path(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use session_core::SessionChange;
+
+    #[test]
+    fn one_parameter_serves_what_is_neither_null_nor_an_object() {
+        for (name, value, flat) in [
+            ("a number", json!(1), true),
+            ("a list, whatever is in it", json!([null, {"a": null}]), true),
+            ("null", json!(null), false),
+            ("an object", json!({}), false),
+        ] {
+            let mut patch = Patch::new();
+            patch.remove("gone");
+            (0..100).for_each(|n| patch.set(format!("s{n}"), true.into()));
+            patch.set("key", value);
+            let merge = Merge::plan(&patch, SessionChange::default().max_bytes);
+            let merge = merge.filter(|merge| merge.document == Document::Patch);
+            assert_eq!(merge.is_some(), flat, "{name}");
+        }
+    }
 
     #[test]
     fn few_shapes_serve_all_patches() {
@@ -108,7 +146,7 @@ mod tests {
         ] {
             let mut patch = Patch::new();
             (0..removals).for_each(|n| patch.remove(format!("r{n}")));
-            (0..sets).for_each(|n| patch.set(format!("s{n}"), n.into()));
+            (0..sets).for_each(|n| patch.set(format!("s{n}"), json!({ "n": n })));
             let merge = Merge::plan(&patch, max_bytes);
             let rooms = merge.as_ref().map(|merge| match merge.document {
                 Document::Merge { removals, sets } => (ROOMS[removals], ROOMS[sets]),

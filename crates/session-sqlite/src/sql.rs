@@ -154,6 +154,8 @@ pub(crate) enum Document {
     Keep,
     /// Puts other data in its place.
     Replace,
+    /// Takes away and sets the keys of one JSON object: `json_patch`.
+    Patch,
     /// Takes away and sets as many keys as [`ROOMS`] says at these places.
     Merge { removals: usize, sets: usize },
 }
@@ -162,14 +164,14 @@ pub(crate) enum Document {
 /// into and repeats its last change in the rest, so that few different texts serve all patches.
 pub(crate) const ROOMS: [usize; 4] = [0, 1, 4, 16];
 
-const DOCUMENTS: usize = 2 + ROOMS.len() * ROOMS.len();
+const DOCUMENTS: usize = 3 + ROOMS.len() * ROOMS.len();
 
 /// The statement that changes data, touches, or does both at once, as one row or none:
 /// `version, token_hash IS ?4`.
 ///
 /// Bound in this order: id, now, version or NULL, token or NULL; for a touch: due before, expiry,
 /// address, user agent or NULL, device name, device type; for data: how many bytes the stored data
-/// may have at most, then the new data, or the paths to remove, then paths and values to set.
+/// may have at most, then the new data, or the object to merge in, or the paths to remove, then paths and values to set.
 ///
 /// A touch that is not due makes it change nothing, and so does data that may become too large; the
 /// caller then finds out why.
@@ -178,7 +180,8 @@ pub(crate) fn update(touch: bool, document: Document) -> &'static str {
     let place = match document {
         Document::Keep => 0,
         Document::Replace => 1,
-        Document::Merge { removals, sets } => 2 + removals * ROOMS.len() + sets,
+        Document::Patch => 2,
+        Document::Merge { removals, sets } => 3 + removals * ROOMS.len() + sets,
     };
     TEXTS[usize::from(touch) * DOCUMENTS + place].get_or_init(|| update_text(touch, document))
 }
@@ -214,6 +217,7 @@ fn update_text(touch: bool, document: Document) -> String {
     match document {
         Document::Keep => {}
         Document::Replace => assignments.push(format!("data = {}", parameter())),
+        Document::Patch => assignments.push(format!("data = json_patch(data, {})", parameter())),
         Document::Merge { removals, sets } => {
             let mut data = "data".to_owned();
             if removals > 0 {
@@ -274,7 +278,9 @@ mod tests {
         let documents = (0..ROOMS.len()).flat_map(|removals| {
             (0..ROOMS.len()).map(move |sets| Document::Merge { removals, sets })
         });
-        for document in documents.chain([Document::Keep, Document::Replace]).skip(1) {
+        for document in
+            documents.chain([Document::Keep, Document::Replace, Document::Patch]).skip(1)
+        {
             statements.extend([update(false, document), update(true, document)]);
         }
         statements.retain(|text| *text != update(false, Document::Keep));
