@@ -118,16 +118,15 @@ impl SessionBackend for PostgresBackend {
     }
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
-        let rows = self
-            .connections
-            .read(|| query(sql::FIND).bind(row::bytes(token)).bind(Moment(now)))
-            .await?;
+        let find = |text| query(text).bind(row::bytes(token)).bind(Moment(now));
+        let rows = self.connections.read(|| find(sql::FIND)).await?;
+        if let Some(found) = rows.first() {
+            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
+        }
+        let rows = self.connections.read(|| find(sql::FIND_ENDED)).await?;
         let Some(found) = rows.first() else { return Ok(None) };
 
-        let tombstone: Option<&str> = row::get(found, row::WIDTH + 1)?;
-        let Some(how) = tombstone else {
-            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
-        };
+        let how: &str = row::get(found, row::WIDTH + 1)?;
         let joined: Option<&str> = row::get(found, 0)?;
         if joined.is_some() {
             let until = row::time(found, row::WIDTH + 3)?;
@@ -144,7 +143,13 @@ impl SessionBackend for PostgresBackend {
         change: &SessionChange,
         now: Timestamp,
     ) -> Result<Updated, BackendError> {
-        let rows = self.connections.write(|| update(session, change, now)).await?;
+        let mut rows = Vec::new();
+        if is_data_alone(change) {
+            rows = self.connections.write(|| update_data(session, change, now)).await?;
+        }
+        if rows.is_empty() {
+            rows = self.connections.write(|| update(session, change, now)).await?;
+        }
         let answer = only(&rows)?;
         match row::get(answer, 0)? {
             "applied" => Ok(Updated::Applied(Applied {
@@ -244,18 +249,36 @@ fn create(new: &NewSession, now: Timestamp) -> Statement {
         .bind(carried)
 }
 
-fn update(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
-    let changes_token = change.rotation.is_some() || change.reauthentication.is_some();
-    let text = if changes_token { sql::UPDATE_TOKEN } else { sql::UPDATE };
-    let statement = query(text)
+fn is_data_alone(change: &SessionChange) -> bool {
+    let others = change.rotation.is_none() && change.reauthentication.is_none();
+    others && change.touch.is_none() && !change.patch.is_empty()
+}
+
+fn update_data(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
+    bind_data(query(sql::UPDATE_DATA), session, change, now)
+}
+
+fn bind_data(
+    statement: Statement,
+    session: &SessionRef,
+    change: &SessionChange,
+    now: Timestamp,
+) -> Statement {
+    let statement = statement
         .bind(session.id.to_string())
         .bind(session.token.as_ref().map(row::bytes))
         .bind(Moment(now))
         .bind(change.if_version.map(u64::cast_signed));
     let patch = Some(&change.patch).filter(|patch| !patch.is_empty());
+    row::bind_patch(statement, patch, change.max_bytes)
+}
+
+fn update(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
+    let changes_token = change.rotation.is_some() || change.reauthentication.is_some();
+    let text = if changes_token { sql::UPDATE_TOKEN } else { sql::UPDATE };
     let touch = change.touch.as_ref();
     let agent = touch.and_then(|touch| touch.agent.as_ref());
-    let statement = row::bind_patch(statement, patch, change.max_bytes)
+    let statement = bind_data(query(text), session, change, now)
         .bind(touch.map(|touch| Moment(touch.due_before)))
         .bind(touch.map(|touch| Moment(touch.expires_at)))
         .bind(touch.and_then(|touch| touch.ip_address).map(|address| address.to_string()))

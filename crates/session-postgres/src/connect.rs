@@ -62,6 +62,10 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", milliseconds(config.statement_timeout)),
         ("lock_timeout", milliseconds(config.lock_timeout)),
+        // Every statement is a look-up by an index, whatever its parameters are: planned once per
+        // connection, and never as the scan that a table without rows would suggest.
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
+        ("enable_seqscan", "off".to_owned()),
         // Nothing here waits inside a transaction. Should it ever, the server ends it.
         ("idle_in_transaction_session_timeout", "60000".to_owned()),
     ];

@@ -103,12 +103,15 @@ impl SessionBackend for SqliteBackend {
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
         let statement = query(sql::FIND).bind(token.as_bytes().as_slice()).bind(now.as_micros());
         let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
+        if let Some(found) = found.first() {
+            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
+        }
+        let statement =
+            query(sql::FIND_ENDED).bind(token.as_bytes().as_slice()).bind(now.as_micros());
+        let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         let Some(found) = found.first() else { return Ok(None) };
 
-        let tombstone: Option<&str> = row::get(found, row::WIDTH + 1)?;
-        let Some(how) = tombstone else {
-            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
-        };
+        let how: &str = row::get(found, row::WIDTH + 1)?;
         let joined: Option<&str> = row::get(found, 0)?;
         if joined.is_some() {
             let until = row::time(found, row::WIDTH + 3)?;

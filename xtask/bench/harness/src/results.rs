@@ -167,6 +167,29 @@ impl Results {
         self.not_run.push(what);
     }
 
+    /// Takes from an earlier run the parts that this one has not measured.
+    pub(crate) fn complete_with(&mut self, before: Self, has: impl Fn(&str) -> bool) {
+        if !has("counts") {
+            self.counted = before.counted;
+        }
+        if !has("statements") {
+            self.asked = before.asked;
+        }
+        if !has("loads") {
+            self.loads = before.loads;
+            (self.full, self.rounds, self.round_ms) = (before.full, before.rounds, before.round_ms);
+        }
+        if !has("scale") {
+            self.scale = before.scale;
+        }
+        if !has("weigh") {
+            self.weights = before.weights;
+        }
+        for (package, version) in before.versions {
+            self.versions.entry(package).or_insert(version);
+        }
+    }
+
     /// Where it is kept between measuring and reporting.
     pub(crate) fn keep(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(self)?;

@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     /// Only these programs, such as `ours-axum,floor-axum`.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these parts: counts, statements, loads, scale, weigh.
+    /// Only these parts: counts, statements, loads, scale, weigh. Of the others stays what the run
+    /// before has found.
     #[arg(long, value_delimiter = ',')]
     parts: Vec<String>,
     /// Measure the programs as they were built last.
@@ -71,6 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     } else if is_whole {
         results.miss("size and build time: only with --full".to_owned());
+    }
+    if !is_whole && let Ok(before) = Results::kept() {
+        results.complete_with(before, has);
     }
     section("the eleven points", begun);
     results.keep()?;

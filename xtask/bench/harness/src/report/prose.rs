@@ -69,7 +69,7 @@ pub(super) fn page(results: &Results) -> String {
 const HEAD: &str = "\
 # Benchmarks
 
-Written by `cargo xtask bench --full`, and not by hand. Speed is judged as a ratio within one run on one machine, and as
+Written by `cargo xtask bench`, and not by hand. Speed is judged as a ratio within one run on one machine, and as
 instruction counts, which do not drift. What others can and cannot do, and what their sessions lose in a race, is in
 [comparison.md](comparison.md).
 
