@@ -10,6 +10,9 @@ use super::{pictures, tables};
 pub(super) fn page(results: &Results) -> String {
     let mut page = HEAD.to_owned();
     page.push_str(&machine(results));
+    if !results.full {
+        page.push_str(QUICK);
+    }
     page.push_str("\n## The eleven points\n\n");
     page.push_str(&tables::points(results));
     page.push_str("\n## Where a peer is ahead\n\n");
@@ -73,6 +76,11 @@ Written by `cargo xtask bench`, and not by hand. Speed is judged as a ratio with
 instruction counts, which do not drift. What others can and cannot do, and what their sessions lose in a race, is in
 [comparison.md](comparison.md).
 
+";
+
+const QUICK: &str = "
+These are quick runs, part by part: few rounds, and fifty thousand sessions in points 6 to 10 where
+`cargo xtask bench --full` takes a million and more. What was measured by no part says so.
 ";
 
 const BEHIND: &str = "\
