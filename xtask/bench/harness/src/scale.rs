@@ -15,8 +15,8 @@ const COMMANDS: [(&str, &str, &[Store]); 5] = [
     ("sign-in", "6", &[Store::Postgres]),
     ("touch", "7", &[Store::Postgres]),
     ("purge", "8", &[Store::Sqlite, Store::Postgres]),
-    ("size", "9", &[Store::Sqlite, Store::Postgres]),
-    ("growth", "10", &[Store::Sqlite, Store::Postgres]),
+    ("size", "9", &[Store::Sqlite, Store::Postgres, Store::Memory]),
+    ("growth", "10", &[Store::Sqlite, Store::Postgres, Store::Memory]),
 ];
 
 pub(crate) fn run(databases: &Databases, depth: Depth, results: &mut Results) {

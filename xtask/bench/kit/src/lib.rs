@@ -63,3 +63,9 @@ impl Database {
 pub fn print_ready(port: u16) {
     println!("listening on 127.0.0.1:{port}");
 }
+
+/// What the races wait for before they send what is to overtake a slow request: its handler has the
+/// session read, and begins to wait.
+pub fn print_waiting() {
+    println!("waiting");
+}

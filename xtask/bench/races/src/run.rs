@@ -79,8 +79,8 @@ pub(crate) async fn row(
     for _ in 0..trials {
         add(&mut races.writes, writes::trial(browser(), one, 0).await);
         add(&mut races.spaced_writes, writes::trial(browser(), one, 50).await);
-        add(&mut races.sign_out, raced(async || sign_out::trial(&browser()).await).await);
-        add(&mut races.rotation, raced(async || rotation::trial(&browser()).await).await);
+        add(&mut races.sign_out, raced(async || sign_out::trial(&browser(), &server).await).await);
+        add(&mut races.rotation, raced(async || rotation::trial(&browser(), &server).await).await);
         add(&mut races.adoption, adoption::trial(&browser()).await);
     }
     if subject.kind.shared() {

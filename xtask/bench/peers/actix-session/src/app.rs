@@ -61,6 +61,7 @@ async fn set_many(session: Session, many: Query<Many>) -> Result<&'static str, E
 
 async fn slow_set(session: Session, pair: Query<Pair>) -> Result<&'static str, Error> {
     let _read = session.get::<String>(USER)?;
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(pair.ms)).await;
     session.insert(&pair.key, &pair.value)?;
     Ok("ok")

@@ -78,6 +78,7 @@ where
     P: DatabasePool + Clone + Debug + Send + Sync + 'static,
 {
     let _read = session.get::<String>(USER);
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(pair.ms)).await;
     session.set(&pair.key, pair.value);
     "ok"

@@ -54,6 +54,7 @@ async fn slow_set(
     session: Session,
     Query(Set { key, value, ms }): Query<Set>,
 ) -> Result<&'static str, SessionError> {
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(ms)).await;
     session.set(key.as_str(), value)?;
     Ok("ok")

@@ -45,6 +45,7 @@ async fn set(request: &mut Request, session: Session) -> Result<&'static str, Se
 #[handler]
 async fn slow_set(request: &mut Request, session: Session) -> Result<&'static str, SessionError> {
     let ms = request.query::<u64>("ms").unwrap_or_default();
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(ms)).await;
     session.set(query(request, "key").as_str(), query(request, "value"))?;
     Ok("ok")

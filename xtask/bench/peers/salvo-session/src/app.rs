@@ -54,6 +54,7 @@ async fn slow_set(request: &mut Request, depot: &mut Depot) -> Result<&'static s
     let (key, value) = pair(request)?;
     let wait: u64 = request.query("ms").ok_or(StatusCode::BAD_REQUEST)?;
     let _read = depot.session().and_then(|session| session.get::<String>(USER));
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(wait)).await;
     insert(depot, &key, value)
 }

@@ -48,6 +48,7 @@ async fn nothing_is_stored() -> StatusCode {
 
 /// As slow as elsewhere; there is nothing that it could store.
 async fn slow_set(_session: AuthSession<String>, Query(slow): Query<Slow>) -> StatusCode {
+    session_bench_kit::print_waiting();
     tokio::time::sleep(Duration::from_millis(slow.ms)).await;
     StatusCode::NOT_IMPLEMENTED
 }

@@ -68,6 +68,7 @@ async fn slow_set(
     Query(Set { key, value, ms }): Query<Set>,
 ) -> Result<&'static str, Failed> {
     session.load().await.map_err(failed)?;
+    session_bench_kit::print_waiting();
     tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
     session.insert(&key, value).await.map_err(failed)?;
     Ok("ok")

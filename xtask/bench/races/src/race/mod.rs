@@ -10,24 +10,25 @@ pub(crate) mod writes;
 use std::fmt;
 use std::time::Duration;
 
+use anyhow::Result;
 use tokio::task::JoinHandle;
 
 use crate::browser::{Answer, Browser};
+use crate::server::Server;
 
 /// How long a slow handler waits between its read and its write, where another request is to be
 /// answered in between.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How long after a slow request was sent it has surely read its session.
-const HEAD_START: Duration = Duration::from_millis(300);
-
-/// A slow write that is under way: it has read its session.
-async fn slow_write(browser: &Browser) -> JoinHandle<Answer> {
+/// A slow write that is under way: its handler says that it has read its session.
+async fn slow_write(browser: &Browser, server: &Server) -> Result<JoinHandle<Answer>> {
     let path = format!("/slow-set?key=k60&value=late&ms={}", SLOW.as_millis());
     let browser = browser.copy();
+    let mut waiting = server.waiting.clone();
+    let before = waiting.count();
     let late = tokio::spawn(async move { browser.send("POST", &path).await });
-    tokio::time::sleep(HEAD_START).await;
-    late
+    waiting.more_than(before).await?;
+    Ok(late)
 }
 
 /// The machine was too busy: the slow request was answered before what it was to race against. Such

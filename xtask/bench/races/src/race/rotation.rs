@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::browser::{Answer, Browser};
 use crate::race::{NoRace, slow_write};
+use crate::server::Server;
 
 /// What one trial saw, or that the library does not rotate.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -39,7 +40,7 @@ pub(crate) struct Late {
     pub(crate) old_cookie_is_back: bool,
 }
 
-pub(crate) async fn trial(fresh: &Browser) -> Result<Seen> {
+pub(crate) async fn trial(fresh: &Browser, server: &Server) -> Result<Seen> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
     let mut copied = browser.copy();
@@ -47,18 +48,18 @@ pub(crate) async fn trial(fresh: &Browser) -> Result<Seen> {
     ensure!(browser.user().await.is_some(), "rotating alone signed the browser out");
     let old_cookie_signs_in = copied.user().await.is_some();
     Ok(Seen::Rotated(Rotated {
-        began_before: began_before(fresh).await?,
+        began_before: began_before(fresh, server).await?,
         read_after: after(fresh, "GET", "/me").await?,
         write_after: after(fresh, "POST", "/set?key=k60&value=late").await?,
         old_cookie_signs_in,
     }))
 }
 
-async fn began_before(fresh: &Browser) -> Result<Late> {
+async fn began_before(fresh: &Browser, server: &Server) -> Result<Late> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
     let before = browser.copy();
-    let late = slow_write(&before).await;
+    let late = slow_write(&before, server).await?;
     rotate(&mut browser).await?;
     NoRace::unless_under_way(&late)?;
     judge(browser, &before, &late.await?).await

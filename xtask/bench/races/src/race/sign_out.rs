@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::browser::Browser;
 use crate::race::{NoRace, slow_write};
+use crate::server::Server;
 
 /// What one trial saw.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -19,7 +20,7 @@ pub(crate) struct SignedOut {
     pub(crate) late_status: u16,
 }
 
-pub(crate) async fn trial(fresh: &Browser) -> Result<SignedOut> {
+pub(crate) async fn trial(fresh: &Browser, server: &Server) -> Result<SignedOut> {
     let without_race = {
         let mut browser = fresh.copy();
         browser.sign_in("alice").await?;
@@ -32,7 +33,7 @@ pub(crate) async fn trial(fresh: &Browser) -> Result<SignedOut> {
     let mut browser = fresh.copy();
     browser.sign_in("alice").await?;
     let mut copied = browser.copy();
-    let late = slow_write(&browser).await;
+    let late = slow_write(&browser, server).await?;
     let answer = browser.go("POST", "/sign-out").await;
     ensure!(answer.ok(), "signing out was answered with {}", answer.status);
     NoRace::unless_under_way(&late)?;
