@@ -20,6 +20,8 @@ mod plot;
 #[cfg(feature = "load")]
 mod points;
 #[cfg(feature = "load")]
+mod pure;
+#[cfg(feature = "load")]
 mod redis;
 #[cfg(feature = "load")]
 mod report;

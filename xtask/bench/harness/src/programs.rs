@@ -201,7 +201,9 @@ pub(crate) fn cargo_build(folder: &Path, options: &[&str]) -> Result<()> {
         .status()
         .context("cargo")?;
     if !status.success() {
-        bail!("cargo build in {}: {status}", folder.display());
+        // Its name alone: this may come to stand in a page.
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        bail!("cargo build in {name}: {status}");
     }
     Ok(())
 }

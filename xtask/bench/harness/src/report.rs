@@ -1,5 +1,6 @@
 //! `docs/benchmarks.md` and its pictures, written from what was measured.
 
+mod many;
 mod prose;
 mod tables;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::callgrind::Cost;
 use crate::machine::Machine;
 use crate::programs::{Program, Store, bench};
+use crate::pure::Pure;
 use crate::statements::PerRequest;
 use crate::stats::Spread;
 use crate::weigh::Weight;
@@ -124,6 +125,8 @@ pub(crate) struct Results {
     pub(crate) weights: Vec<Weight>,
     /// Points that other programs measured.
     pub(crate) scale: Vec<Point>,
+    #[serde(default)]
+    pub(crate) pure: Vec<Pure>,
     pub(crate) not_run: Vec<String>,
 }
 
@@ -181,6 +184,9 @@ impl Results {
         }
         if !has("scale") {
             self.scale = before.scale;
+        }
+        if !has("pure") {
+            self.pure = before.pure;
         }
         if !has("weigh") {
             self.weights = before.weights;

@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::measure::{self, Build, CLIENTS, Depth};
 use crate::programs::Program;
 use crate::results::Results;
-use crate::{points, redis, report, scale, serve, weigh};
+use crate::{points, pure, redis, report, scale, serve, weigh};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// Only these programs, such as `ours-axum,floor-axum`.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these parts: counts, statements, loads, scale, weigh. Of the others stays what the run
+    /// Only these parts: counts, statements, loads, scale, pure, weigh. Of the others stays what the run
     /// before has found.
     #[arg(long, value_delimiter = ',')]
     parts: Vec<String>,
@@ -63,6 +63,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if has("scale") {
         section("many sessions", begun);
         scale::run(&databases, depth, &mut results);
+    }
+    if has("pure") {
+        section("pure parts", begun);
+        match pure::all(depth) {
+            Ok(pure) => results.pure = pure,
+            Err(error) => results.miss(format!("pure parts: {error:#}")),
+        }
     }
     if (arguments.full && is_whole) || arguments.parts.iter().any(|name| name == "weigh") {
         section("size and build time", begun);
@@ -107,6 +114,7 @@ fn nothing_yet(depth: Depth, databases: &Databases) -> Results {
         loads: Vec::new(),
         weights: Vec::new(),
         scale: Vec::new(),
+        pure: Vec::new(),
         not_run: Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::programs::Store;
 use crate::results::{Results, Route};
 
-use super::{pictures, tables};
+use super::{many, pictures, tables};
 
 pub(super) fn page(results: &Results) -> String {
     let mut page = HEAD.to_owned();
@@ -52,6 +52,11 @@ pub(super) fn page(results: &Results) -> String {
     page.push_str("\n## Statements\n\n");
     page.push_str(STATEMENTS);
     page.push_str(&tables::statements(results));
+    page.push_str("\n## Many sessions\n\n");
+    page.push_str(&many::sections(results));
+    page.push_str("\n## The pure parts\n\n");
+    page.push_str(PURE);
+    page.push_str(&tables::pure(results));
     page.push_str("\n## Size and build time\n\n");
     page.push_str(WEIGHTS);
     page.push_str(&tables::weights(results));
@@ -98,7 +103,8 @@ the end.
 
 Valgrind's processor has no instructions for SHA-256, so the token's hash is counted as software; a processor of the
 last years does the same in a small part of that. The column says what it is, and it is in the other columns. \"By hand\"
-hashes too over a database; in memory it has no sessions at all: that is the application without a layer.
+hashes too over a database; in memory it has no sessions at all: that is the application without a layer. On salvo it
+has the framework's jar of cookies, which is on by default and which every session library on salvo needs.
 ";
 
 const STATEMENTS: &str = "\
@@ -107,9 +113,17 @@ Statements in SQLite are counted under callgrind, where SQLite ends each of them
 
 ";
 
+const PURE: &str = "\
+What the core decides without a database, measured with criterion: medians, in nanoseconds. A user agent is parsed only
+where it has changed (`agent/…`), a fingerprint that is the stored one is compared (`fingerprint/check/…`).
+
+";
+
 const WEIGHTS: &str = "\
 The same small application (axum, SQLite, sign-in and `/me`) with each library: `cargo build --jobs 2` into an empty
-folder, downloads not counted, binaries without symbols.
+folder, downloads not counted, binaries without symbols. Of ours, the regular
+expressions that the parser of user agents brings are 0.7 MB of code, and the crates of this project 0.5 MB
+(`nm --size-sort --demangle` on a build with symbols).
 
 ";
 

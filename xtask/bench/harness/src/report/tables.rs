@@ -130,6 +130,23 @@ pub(super) fn statements(results: &Results) -> String {
     text
 }
 
+/// The pure parts.
+pub(super) fn pure(results: &Results) -> String {
+    if results.pure.is_empty() {
+        return "Not run.\n".to_owned();
+    }
+    let mut text = "| | ns | 95 % confidence |\n| --- | ---: | ---: |\n".to_owned();
+    for pure in &results.pure {
+        let digits = usize::from(pure.median < 100.0);
+        let _ = writeln!(
+            text,
+            "| {} | {:.digits$} | {:.digits$} to {:.digits$} |",
+            pure.what, pure.median, pure.least, pure.most
+        );
+    }
+    text
+}
+
 /// Cold builds.
 pub(super) fn weights(results: &Results) -> String {
     if results.weights.is_empty() {
