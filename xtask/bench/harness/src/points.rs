@@ -171,7 +171,7 @@ fn is_lean(asked: &PerRequest, expected: f64) -> bool {
     (asked.statements - expected).abs() < 0.05 && asked.transaction < 0.05
 }
 
-/// Point 5: the fastest peer without a cache in each route, and twice axum_session.
+/// Point 5: the fastest peer without a cache in each route, and twice axum_session and SeaORM.
 fn beside_peers(results: &Results) -> Vec<Point> {
     let mut points = Vec::new();
     let routes = [Route::Untouched, Route::Me, Route::Set, Route::SignIn];
@@ -182,7 +182,9 @@ fn beside_peers(results: &Results) -> Vec<Point> {
     }
     for store in DATABASES {
         for route in [Route::Me, Route::Set] {
-            points.push(twice(results, store, route));
+            for (peer, label) in TWICE {
+                points.push(twice(results, store, route, peer, label));
+            }
         }
     }
     points
@@ -226,9 +228,13 @@ fn fastest_peer(results: &Results, store: Store, route: Route) -> Vec<Point> {
     points
 }
 
-fn twice(results: &Results, store: Store, route: Route) -> Point {
-    let speed = results.speed(("ours-axum", "axum-session"), (store, store), route);
-    let what = format!("{}: throughput beside axum_session without its cache", route.title());
+/// Programs that ours is to be twice as fast as.
+const TWICE: [(&str, &str); 2] =
+    [("axum-session", "axum_session without its cache"), ("sea-orm", "rows mapped by SeaORM")];
+
+fn twice(results: &Results, store: Store, route: Route, peer: &str, label: &str) -> Point {
+    let speed = results.speed(("ours-axum", peer), (store, store), route);
+    let what = format!("{}: throughput beside {label}", route.title());
     let mut point = line("5", what, store);
     point.value = speed.map_or(Value::Null, |speed| round(speed.median, 2));
     point.unit = "times".to_owned();

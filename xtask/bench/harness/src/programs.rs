@@ -74,7 +74,7 @@ pub(crate) struct Program {
 
 use Store::{Memory, MokaPostgres, MokaSqlite, Postgres, Redis, Sqlite};
 
-pub(crate) const PROGRAMS: [Program; 9] = [
+pub(crate) const PROGRAMS: [Program; 10] = [
     Program {
         package: "floor-axum",
         label: "by hand",
@@ -110,6 +110,15 @@ pub(crate) const PROGRAMS: [Program; 9] = [
         stores: &[Memory, Sqlite, Postgres],
         keeps_data: true,
         library: "axum_session",
+    },
+    Program {
+        package: "sea-orm",
+        label: "rows mapped by SeaORM",
+        framework: "axum",
+        role: Role::Peer,
+        stores: &[Sqlite, Postgres],
+        keeps_data: true,
+        library: "sea-orm",
     },
     Program {
         package: "floor-salvo",

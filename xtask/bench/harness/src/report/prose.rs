@@ -138,6 +138,9 @@ const LIMITS: &str = "
   libraries' work and not the disk's.
 - By hand is one table and three statements. It has no cap, no touch, no rotation, no device list, no fingerprint, and a
   late write of it could revive a session. It is the price of the database, not another library.
+- Rows mapped by SeaORM is no library for sessions, but a program of this repository: an entity with all the columns that
+  the system behind this project's first founding document keeps, looked up by the token's hash, its data written back
+  whole.
 - The peers are set up as their documentation says. Somebody who knows one well may make it faster.
 ";
 

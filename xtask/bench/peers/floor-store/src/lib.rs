@@ -101,9 +101,7 @@ impl Sessions {
     ///
     /// What the driver and the system's source of random bytes say.
     pub async fn sign_in(&self, user: &str) -> Result<String, Failure> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret)?;
-        let (token, expires_at) = (Token::of(&secret), now() + LIFETIME_SECS);
+        let ((token, cookie), expires_at) = (Token::mint()?, now() + LIFETIME_SECS);
         match self {
             Self::Nowhere => {}
             Self::Sqlite { writer, .. } => {
@@ -111,8 +109,7 @@ impl Sessions {
             }
             Self::Postgres(pool) => postgres::insert(pool, &token, user, expires_at).await?,
         }
-        let text = hex::encode(secret);
-        Ok(format!("{COOKIE}={text}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000"))
+        Ok(cookie)
     }
 }
 
@@ -125,7 +122,29 @@ impl Token {
         Self(Sha256::digest(secret).into())
     }
 
-    fn find(cookies: &str) -> Option<Self> {
+    /// A new one, with the Set-Cookie header for what it is the hash of.
+    ///
+    /// # Errors
+    ///
+    /// What the system's source of random bytes says.
+    pub fn mint() -> Result<(Self, String), Failure> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        let text = hex::encode(secret);
+        let cookie =
+            format!("{COOKIE}={text}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000");
+        Ok((Self::of(&secret), cookie))
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// The one that a Cookie header has, if it has one.
+    #[must_use]
+    pub fn find(cookies: &str) -> Option<Self> {
         let text = cookies
             .split("; ")
             .find_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='))?;
