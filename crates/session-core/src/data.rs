@@ -1,12 +1,11 @@
 //! What a session holds: the [`Data`] map, the rules for what may go into it, and typed [`Key`]s.
 
 use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, ErrorKind};
 
@@ -105,7 +104,7 @@ impl Data {
     /// The length of [`to_json`](Self::to_json) in UTF-8 bytes, without making it.
     #[must_use]
     pub fn json_len(&self) -> usize {
-        json_len(&*self.0)
+        Size::of(self).json_len()
     }
 }
 
@@ -134,22 +133,40 @@ pub(crate) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The length of a value as compact JSON, in UTF-8 bytes.
-pub(crate) fn json_len(value: &(impl Serialize + ?Sized)) -> usize {
-    struct Count(usize);
-    impl io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+/// The length of a value as compact JSON, in UTF-8 bytes: what [`to_json`] would write, counted. It
+/// is asked for with every write, so nothing is written for it but floats.
+fn value_len(value: &Value) -> usize {
+    let list = |count: usize, entries: usize| entries + count.saturating_sub(1) + 2;
+    match value {
+        Value::Null | Value::Bool(true) => 4,
+        Value::Bool(false) => 5,
+        Value::Number(number) => number_len(number),
+        Value::String(text) => text_len(text),
+        Value::Array(items) => list(items.len(), items.iter().map(value_len).sum()),
+        Value::Object(map) => {
+            let entries = map.iter().map(|(key, value)| text_len(key) + 1 + value_len(value));
+            list(map.len(), entries.sum())
         }
     }
-    let mut count = Count(0);
-    // Counting cannot fail, and neither can a `Value` or a string.
-    let _ = serde_json::to_writer(&mut count, value);
-    count.0
+}
+
+fn number_len(number: &Number) -> usize {
+    let digits = |n: u64| n.checked_ilog10().map_or(1, |log| log as usize + 1);
+    match (number.as_u64(), number.as_i64()) {
+        (Some(n), _) => digits(n),
+        (None, Some(n)) => digits(n.unsigned_abs()) + 1,
+        (None, None) => to_json(number).len(),
+    }
+}
+
+/// With its quotation marks and escapes.
+fn text_len(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum::<usize>() + 2
 }
 
 /// The length of a map as compact JSON, kept up to date entry by entry, so that a write costs what
@@ -171,12 +188,12 @@ impl Size {
     }
 
     pub(crate) fn add(&mut self, key: &str, value: &Value) {
-        self.entries += json_len(key) + 1 + json_len(value);
+        self.entries += text_len(key) + 1 + value_len(value);
         self.count += 1;
     }
 
     pub(crate) fn subtract(&mut self, key: &str, value: &Value) {
-        self.entries = self.entries.saturating_sub(json_len(key) + 1 + json_len(value));
+        self.entries = self.entries.saturating_sub(text_len(key) + 1 + value_len(value));
         self.count = self.count.saturating_sub(1);
     }
 
@@ -367,6 +384,8 @@ impl<T, K: KeyFor<T> + ?Sized> KeyFor<T> for &K {}
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn nested(depth: usize) -> String {
@@ -414,6 +433,34 @@ mod tests {
             size.add(key, &value);
             assert_eq!(size.json_len(), data.to_json().len(), "{key}");
             assert_eq!(size, Size::of(&data), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_that_of_the_text() {
+        let mut values: Vec<Value> = vec![
+            Value::Null,
+            true.into(),
+            false.into(),
+            u64::MAX.into(),
+            i64::MIN.into(),
+            (-1).into(),
+            0.5.into(),
+            (-0.0).into(),
+            1e300.into(),
+            f64::MIN_POSITIVE.into(),
+            json!([]),
+            json!({}),
+            json!([[], {}, [1, [2, "\""]], {"a\n": {"b": null}, "c": [true]}]),
+        ];
+        values.extend((0..20).flat_map(|power| {
+            let ten = 10_u64.saturating_pow(power);
+            [ten.into(), (ten - 1).into(), (-(ten.min(1 << 60) as i64)).into()]
+        }));
+        // Whatever JSON escapes, and what it does not.
+        values.extend((1..0x2100).filter_map(char::from_u32).map(|c| format!("{c}x{c}").into()));
+        for value in values {
+            assert_eq!(value_len(&value), to_json(&value).len(), "{value}");
         }
     }
 

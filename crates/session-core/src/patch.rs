@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -14,45 +15,59 @@ use crate::data::Data;
 /// requests commute. First, where [`clears`](Self::clears), everything is taken away; then each key
 /// is set or removed. A value is put in the place of the one before, never merged into it; `null`
 /// is a value.
-#[derive(Clone, Default, PartialEq)]
+///
+/// Cheap to clone: clones share the changes until one of them is changed.
+#[derive(Clone, Default)]
 pub struct Patch {
     clear: bool,
-    /// `None` removes. After a clear there is nothing to remove, so only values are kept.
-    changes: BTreeMap<String, Option<Value>>,
+    /// Nothing is made where nothing is written.
+    changes: Option<Arc<Changes>>,
 }
+
+/// `None` removes. After a clear there is nothing to remove, so only values are kept.
+type Changes = BTreeMap<String, Option<Value>>;
+
+static NONE: Changes = Changes::new();
 
 impl Patch {
     /// A patch that changes nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { clear: false, changes: BTreeMap::new() }
+        Self { clear: false, changes: None }
+    }
+
+    fn changes(&self) -> &Changes {
+        self.changes.as_deref().unwrap_or(&NONE)
+    }
+
+    fn write(&mut self) -> &mut Changes {
+        Arc::make_mut(self.changes.get_or_insert_default())
     }
 
     /// Puts `value` under `key`.
     pub fn set(&mut self, key: impl Into<String>, value: Value) {
-        self.changes.insert(key.into(), Some(value));
+        self.write().insert(key.into(), Some(value));
     }
 
     /// Takes away what is under `key`, where there is something.
     pub fn remove(&mut self, key: impl Into<String>) {
         let key = key.into();
         if self.clear {
-            self.changes.remove(&key);
+            self.write().remove(&key);
         } else {
-            self.changes.insert(key, None);
+            self.write().insert(key, None);
         }
     }
 
     /// Takes everything away, also what this patch was to set.
     pub fn clear(&mut self) {
-        self.clear = true;
-        self.changes.clear();
+        *self = Self { clear: true, changes: None };
     }
 
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.clear && self.changes.is_empty()
+        !self.clear && self.changes().is_empty()
     }
 
     /// Whether everything is taken away first.
@@ -65,7 +80,7 @@ impl Patch {
     /// `Some(Some(value))` its value.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Option<&Value>> {
-        match self.changes.get(key) {
+        match self.changes().get(key) {
             Some(change) => Some(change.as_ref()),
             None if self.clear => Some(None),
             None => None,
@@ -74,12 +89,12 @@ impl Patch {
 
     /// The keys to set with their values, in the order of the keys.
     pub fn sets(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.changes.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?)))
+        self.changes().iter().filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?)))
     }
 
     /// The keys to remove, in their order. Empty where the patch [`clears`](Self::clears).
     pub fn removals(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str())
+        self.changes().iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str())
     }
 
     /// Makes the changes in a map that is at hand. For backends that hold records in memory, and
@@ -88,7 +103,7 @@ impl Patch {
         if self.clear {
             *data = Data::new();
         }
-        for (key, value) in &self.changes {
+        for (key, value) in self.changes() {
             match value {
                 Some(value) => data.insert(key.clone(), value.clone()),
                 None => data.remove(key),
@@ -98,11 +113,11 @@ impl Patch {
 
     /// Adds a later patch to this one: the later one wins.
     pub fn extend(&mut self, later: Self) {
-        if later.clear {
+        if later.clear || self.is_empty() {
             *self = later;
             return;
         }
-        for (key, value) in later.changes {
+        for (key, value) in later.changes.map(Arc::unwrap_or_clone).unwrap_or_default() {
             match value {
                 Some(value) => self.set(key, value),
                 None => self.remove(key),
@@ -114,18 +129,32 @@ impl Patch {
     pub(crate) fn carry(&mut self, carry: &Carry) {
         match carry {
             Carry::All => {}
-            Carry::Keys(keys) => self.changes.retain(|key, _| keys.contains(key)),
+            Carry::Keys(keys) => self.write().retain(|key, _| keys.contains(key)),
             Carry::Nothing => *self = Self::new(),
         }
     }
 
     /// Takes out what `saved` holds in the same words: what is left was written after it.
     pub(crate) fn subtract(&mut self, saved: &Self) {
+        let is_the_same = match (&self.changes, &saved.changes) {
+            (Some(now), Some(saved)) => Arc::ptr_eq(now, saved),
+            (now, saved) => now.is_none() && saved.is_none(),
+        };
         if self.clear && !saved.clear {
             return;
         }
         self.clear = false;
-        self.changes.retain(|key, value| saved.changes.get(key) != Some(value));
+        if is_the_same {
+            self.changes = None;
+        } else if self.changes.is_some() {
+            self.write().retain(|key, value| saved.changes().get(key) != Some(value));
+        }
+    }
+}
+
+impl PartialEq for Patch {
+    fn eq(&self, other: &Self) -> bool {
+        self.clear == other.clear && self.changes() == other.changes()
     }
 }
 
@@ -134,7 +163,7 @@ impl fmt::Debug for Patch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Patch")
             .field("clear", &self.clear)
-            .field("keys", &self.changes.keys())
+            .field("keys", &self.changes().keys())
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,6 @@
 //! An operation takes a snapshot, asks the backend, and puts the answer in; so the handle may be
 //! cloned, sent to other tasks and dropped at any time, and cannot deadlock.
 
-mod buffer;
 mod finish;
 mod identity;
 mod load;
@@ -20,7 +19,6 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::buffer::Buffer;
 pub use self::finish::Conclusion;
 use self::load::Request;
 pub use self::sign_in::SignIn;
@@ -32,6 +30,7 @@ use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
+use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::scheme::Scheme;
 use crate::store::SessionStore;
@@ -69,9 +68,9 @@ struct Inner {
 #[derive(Default)]
 struct State {
     loaded: Loaded,
-    /// Shared with operations under way, which take a clone of the pointer; a write meanwhile makes
-    /// a copy of its own.
-    buffer: Buffer,
+    /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
+    /// of the pointer; a write meanwhile makes a copy of its own.
+    buffer: Patch,
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
@@ -93,6 +92,8 @@ enum Loaded {
 #[derive(Clone)]
 struct Live {
     session: Arc<SessionData>,
+    /// What this request has saved and `session` does not show yet: see [`State::settle`].
+    saved: Patch,
     token: Token,
     hash: TokenHash,
     /// Whether the token is the current one, as far as is known; else it is in grace.
@@ -166,7 +167,7 @@ impl Session {
     /// Whether it was loaded: see [`load`](Self::load).
     #[must_use]
     pub fn is_loaded(&self) -> bool {
-        !matches!(self.state().loaded, Loaded::Not)
+        !matches!(self.unsettled().loaded, Loaded::Not)
     }
 
     /// The session's public name; `None` where there is no session.
@@ -268,17 +269,25 @@ impl Session {
     /// The lock is held for moments, and what is done under it does not panic; should it have been
     /// poisoned all the same, the state is whole.
     fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.unsettled();
+        state.settle();
+        state
+    }
+
+    /// For those who do not look at the data.
+    fn unsettled(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Data and buffer, by pointer.
-    fn view(&self) -> (Data, Buffer) {
+    fn view(&self) -> (Data, Patch) {
         let state = self.state();
         (state.stored(), state.buffer.clone())
     }
 
+    /// For what is not in the data.
     fn with_current<T>(&self, read: impl FnOnce(&SessionData) -> T) -> Option<T> {
-        match &self.state().loaded {
+        match &self.unsettled().loaded {
             Loaded::With(live) => Some(read(&live.session)),
             Loaded::Not | Loaded::Without(_) => None,
         }
@@ -331,6 +340,17 @@ impl Session {
 }
 
 impl State {
+    /// Puts into the session's data what this request has saved. Late, because most requests save at
+    /// their end, and nobody looks at the data after that: it would be copied for nothing.
+    fn settle(&mut self) {
+        if let Loaded::With(live) = &mut self.loaded
+            && !live.saved.is_empty()
+        {
+            let saved = std::mem::take(&mut live.saved);
+            saved.apply(&mut Arc::make_mut(&mut live.session).data);
+        }
+    }
+
     fn stored(&self) -> Data {
         match &self.loaded {
             Loaded::With(live) => live.session.data.clone(),
@@ -348,12 +368,12 @@ impl State {
     }
 
     fn forget_buffer(&mut self) {
-        self.buffer = Buffer::default();
+        self.buffer = Patch::new();
         self.size = None;
     }
 
     /// Takes out of the buffer what was saved; what was written meanwhile stays.
-    fn saved(&mut self, saved: &Buffer) {
+    fn saved(&mut self, saved: &Patch) {
         self.buffer.subtract(saved);
         self.size = None;
     }

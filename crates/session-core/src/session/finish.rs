@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use super::load::Request;
-use super::{Buffer, Cookie, Live, Loaded, Session, Token};
+use super::{Cookie, Live, Loaded, Session, Token};
 use crate::backend::Touch;
 use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
@@ -19,11 +19,11 @@ use crate::store::SessionStore;
 enum Decision {
     /// There is nothing to ask of the backend.
     Done(Conclusion),
-    Without(Plan, Buffer),
+    Without(Plan, Patch),
     With {
         live: Live,
         touch: Option<Touch>,
-        buffer: Buffer,
+        buffer: Patch,
         now: Timestamp,
     },
 }
@@ -45,7 +45,7 @@ impl Session {
             Decision::Done(conclusion) => return conclusion,
             Decision::Without(plan, buffer) => self.carry_out_without(plan, &buffer).await,
             Decision::With { live, touch, buffer, now } => {
-                let change = self.change(&live, Patch::clone(&buffer), touch, None);
+                let change = self.change(&live, buffer.clone(), touch, None);
                 let saved = self.apply_change(&live, change, &buffer, now).await;
                 if buffer.is_empty() { self.touched(saved) } else { saved }
             }
@@ -94,7 +94,7 @@ impl Session {
         let failed = status.is_server_error();
         let buffer = if failed && !buffer.is_empty() {
             self.drop_buffer();
-            Buffer::default()
+            Patch::new()
         } else {
             buffer
         };
@@ -162,7 +162,7 @@ impl Session {
         let settings = self.inner.store.settings();
         let rules = &settings.cookie;
         let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
-        let state = self.state();
+        let state = self.unsettled();
         match &state.loaded {
             Loaded::With(live) => {
                 let session = &live.session;

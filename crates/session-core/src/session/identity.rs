@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Buffer, Cookie, Live, Loaded, Session, Token};
+use super::{Cookie, Live, Loaded, Session, Token};
 use crate::backend::{
     Carry, Created, EndedBy, NewSession, Reauthentication, Replace, Rotation, SessionChange,
     Updated,
@@ -67,7 +67,7 @@ impl Session {
         let user_before = before.as_ref().and_then(|live| live.session.user_id.as_ref());
         let switches_user = user_before.is_some_and(|before| *before != sign_in.user);
         let carry = if switches_user { Carry::Nothing } else { sign_in.carry };
-        let mut patch = Patch::clone(&buffer);
+        let mut patch = buffer.clone();
         patch.carry(&carry);
         patch.extend(sign_in.patch);
         self.check_carried(before.as_ref(), &carry, &patch)?;
@@ -335,13 +335,14 @@ impl Session {
 
     /// Puts a session that this request made in the place of what it had; says whether the response
     /// was decided meanwhile.
-    pub(super) fn issued(&self, session: SessionData, token: SessionToken, saved: &Buffer) -> bool {
+    pub(super) fn issued(&self, session: SessionData, token: SessionToken, saved: &Patch) -> bool {
         let hash = token.hash();
         let session = Arc::new(session);
         let mut state = self.state();
         state.saved(saved);
         state.replace(Live {
             session,
+            saved: Patch::new(),
             token: Token::Issued(token),
             hash,
             current: true,
@@ -360,6 +361,7 @@ impl Session {
             let newer_agent = live.newer_agent;
             state.replace(Live {
                 session,
+                saved: Patch::new(),
                 token: Token::Issued(token),
                 hash,
                 current: true,

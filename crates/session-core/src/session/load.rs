@@ -13,6 +13,7 @@ use crate::expiry;
 use crate::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
 use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
+use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::scheme::{self, Scheme};
 use crate::token::SessionToken;
@@ -151,7 +152,14 @@ impl Session {
                 Some(other) if other.current || !current => {}
                 _ => {
                     let token = Token::Presented { token, is_up_to_date };
-                    live = Some(Live { session, token, hash, current, newer_agent: false });
+                    live = Some(Live {
+                        session,
+                        saved: Patch::new(),
+                        token,
+                        hash,
+                        current,
+                        newer_agent: false,
+                    });
                 }
             }
         }

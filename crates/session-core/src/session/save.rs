@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Buffer, Live, Loaded, Session, read};
+use super::{Live, Loaded, Session, read};
 use crate::backend::{Applied, Found, SessionChange, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
 use crate::data::{KeyFor, check_key, check_value, invalid};
@@ -45,7 +45,7 @@ impl Session {
                 let now = self.inner.store.now();
                 match self.plan(&live, &buffer, now) {
                     Plan::Update(touch) => {
-                        let patch = Patch::clone(&buffer);
+                        let patch = buffer.clone();
                         let change = self.change(&live, patch, touch, None);
                         self.apply_change(&live, change, &buffer, now).await
                     }
@@ -191,7 +191,7 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn snapshot(&self) -> (Loaded, Buffer, bool) {
+    pub(super) fn snapshot(&self) -> (Loaded, Patch, bool) {
         let state = self.state();
         (state.loaded.clone(), state.buffer.clone(), state.decided)
     }
@@ -213,12 +213,12 @@ impl Session {
         SessionChange { patch, touch, if_version, max_bytes, ..SessionChange::default() }
     }
 
-    pub(super) async fn carry_out_without(&self, plan: Plan, buffer: &Buffer) -> Result<(), Error> {
+    pub(super) async fn carry_out_without(&self, plan: Plan, buffer: &Patch) -> Result<(), Error> {
         match plan {
             Plan::Refuse(kind) => Err(Error::from_kind(kind)),
             Plan::Create => {
                 let record = self.new_record(None, None)?;
-                let created = self.create(record, Patch::clone(buffer), None).await?;
+                let created = self.create(record, buffer.clone(), None).await?;
                 let id = created.session.id;
                 self.issued(created.session, created.token, buffer);
                 self.emit(EventKind::Created, id, None);
@@ -234,7 +234,7 @@ impl Session {
         &self,
         live: &Live,
         change: SessionChange,
-        buffered: &Buffer,
+        buffered: &Patch,
         now: Timestamp,
     ) -> Result<(), Error> {
         let store = &self.inner.store;
@@ -247,7 +247,7 @@ impl Session {
                 return Err(Error::from_kind(ErrorKind::Conflict));
             }
         };
-        let mut state = self.state();
+        let mut state = self.unsettled();
         if state.holds(live) {
             state.saved(buffered);
             state.slid |= applied.touched;
@@ -262,8 +262,10 @@ fn after(live: &Live, change: SessionChange, applied: Applied, now: Timestamp) -
     let mut session = SessionData::clone(&live.session);
     let touch = change.touch.filter(|_| applied.touched);
     let newer_agent = live.newer_agent && touch.as_ref().is_none_or(|touch| touch.agent.is_none());
-    SessionChange { touch, ..change }.apply(&mut session, now);
+    let mut saved = live.saved.clone();
+    saved.extend(change.patch);
+    SessionChange { touch, patch: Patch::new(), ..change }.apply(&mut session, now);
     session.version = applied.version;
     let current = applied.token == TokenState::Current;
-    Live { session: session.into(), current, newer_agent, ..live.clone() }
+    Live { session: session.into(), saved, current, newer_agent, ..live.clone() }
 }

@@ -43,7 +43,7 @@ impl Session {
             )));
         }
         state.size = Some(after);
-        state.buffer.write().set(key, value);
+        state.buffer.set(key, value);
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Session {
     /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.writable()?;
-        state.buffer.write().clear();
+        state.buffer.clear();
         state.size = Some(Size::default());
         Ok(())
     }
@@ -102,7 +102,7 @@ impl State {
             self.subtract(&mut size, key);
             self.size = Some(size);
         }
-        self.buffer.write().remove(key);
+        self.buffer.remove(key);
     }
 
     /// Counted once, at the first write.
