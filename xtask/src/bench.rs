@@ -58,19 +58,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     shell::succeed(&mut harness).map(|()| ExitCode::SUCCESS)
 }
 
-/// The tests of the harness, then the counts: without servers, and without what needs them.
+/// The counts: without servers, and without what needs them.
 pub(crate) fn guard(renew: bool) -> Result<()> {
-    for arguments in [&["test", "--quiet"][..], &["run", "--quiet"][..]] {
-        if renew && arguments[0] == "test" {
-            continue;
-        }
-        let mut harness = shell::cargo([]);
-        harness.args(arguments).current_dir(folder());
-        harness.args(["--package", "session-bench-harness", "--no-default-features", "--locked"]);
-        if arguments[0] == "run" {
-            harness.args(["--", "guard"]).args(renew.then_some("--renew"));
-        }
-        shell::succeed(&mut harness)?;
+    let mut harness = shell::cargo(["run", "--quiet", "--locked"]);
+    harness.current_dir(folder());
+    harness.args(["--package", "session-bench-harness", "--no-default-features"]);
+    harness.args(["--", "guard"]).args(renew.then_some("--renew"));
+    shell::succeed(&mut harness)
+}
+
+/// What measures is formatted, builds from its own lock files, and passes its own tests: else nobody
+/// would notice what a change of the library does to it.
+pub(crate) fn check() -> Result<()> {
+    let mut peers = Vec::new();
+    for peer in std::fs::read_dir(folder().join("peers"))? {
+        peers.push(peer?.path());
+    }
+    let measures = [".", "scale", "races", "pure"].map(|part| folder().join(part));
+    for part in measures.iter().chain(&peers) {
+        shell::succeed(shell::cargo(["fmt", "--all", "--check"]).current_dir(part))?;
+    }
+    for part in &measures {
+        let mut test = shell::cargo(["test", "--quiet", "--workspace", "--locked"]);
+        // A benchmark's test is that each of its measurements runs once.
+        test.args(part.join("benches").exists().then_some("--benches"));
+        // One folder, so that what they share is built once.
+        test.current_dir(part).env("CARGO_TARGET_DIR", folder().join("target"));
+        shell::succeed(&mut test)?;
     }
     Ok(())
 }
