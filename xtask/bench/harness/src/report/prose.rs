@@ -121,9 +121,8 @@ where it has changed (`agent/…`), a fingerprint that is the stored one is comp
 
 const WEIGHTS: &str = "\
 The same small application (axum, SQLite, sign-in and `/me`) with each library: `cargo build --jobs 2` into an empty
-folder, downloads not counted, binaries without symbols. Of ours, the regular
-expressions that the parser of user agents brings are 0.7 MB of code, and the crates of this project 0.5 MB
-(`nm --size-sort --demangle` on a build with symbols).
+folder, downloads not counted, binaries without symbols. Of ours, the regular expressions that the parser of user agents
+brings are 0.7 MB of code, and the crates of this project 0.5 MB (`nm --size-sort --demangle` on a build with symbols).
 
 ";
 
