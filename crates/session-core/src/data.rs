@@ -15,8 +15,8 @@ pub const MAX_DEPTH: usize = 128;
 
 /// A session's data: JSON values under string keys.
 ///
-/// Cheap to clone: clones share the map until one of them is changed. Numbers keep their value: every `i64` and `u64`, and every finite `f64`. Keys may be any string
-/// without U+0000.
+/// Cheap to clone: clones share the map until one of them is changed. Numbers keep their value: every
+/// `i64` and `u64`, and every finite `f64`. Keys may be any string without U+0000.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Data(Arc<Map<String, Value>>);

@@ -175,7 +175,8 @@ const DOCUMENTS: usize = 3 + ROOMS.len() * ROOMS.len();
 ///
 /// Bound in this order: id, now, version or NULL, token or NULL; for a touch: due before, expiry,
 /// address, user agent or NULL, device name, device type; for data: how many bytes the stored data
-/// may have at most, then the new data, or the object to merge in, or the paths to remove, then paths and values to set.
+/// may have at most, then the new data, or the object to merge in, or the paths to remove, then paths
+/// and values to set.
 ///
 /// A touch that is not due makes it change nothing, and so does data that may become too large; the
 /// caller then finds out why.
