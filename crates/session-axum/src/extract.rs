@@ -6,13 +6,13 @@ use std::ops::Deref;
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Uri};
-use session_core::{Error, ErrorKind, Peer, Scheme, SecurePolicy, UserId};
+use session_core::{Error, ErrorKind, Peer, Scheme, SecurePolicy, UserId, Visit};
 
 use crate::answer::SessionError;
 
-/// The handle that the layer put into a request.
+/// The visit that the layer put into a request.
 #[derive(Clone)]
-pub(crate) struct Mounted(pub(crate) session_core::Session);
+pub(crate) struct Mounted(pub(crate) Visit);
 
 /// The request's session, loaded: signed in, anonymous, or none yet.
 ///
@@ -48,17 +48,17 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let Some(Mounted(session)) = parts.extensions.get::<Mounted>().cloned() else {
+        let Some(Mounted(visit)) = parts.extensions.get() else {
             let error = Error::from_kind(ErrorKind::Misconfigured).with_context(
                 "the session layer is missing: mount session_axum::layer(store) around this route",
             );
             return Err(error.into());
         };
-        if !session.is_loaded() {
-            attach(&session, &parts.headers, &parts.extensions, &parts.uri);
-            session.load().await?;
+        if let Some(session) = visit.loaded() {
+            return Ok(Self(session.clone()));
         }
-        Ok(Self(session))
+        attach(visit, &parts.headers, &parts.extensions, &parts.uri);
+        Ok(Self(visit.load().await?))
     }
 }
 
@@ -105,22 +105,17 @@ impl std::error::Error for NotLoaded {}
 /// [`eager`](crate::SessionLayer::eager), or look after something extracted the session.
 pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>, NotLoaded> {
     match extensions.get::<Mounted>() {
-        Some(Mounted(session)) if session.is_loaded() => Ok(session.user_id()),
-        _ => Err(NotLoaded),
+        Some(Mounted(visit)) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        None => Err(NotLoaded),
     }
 }
 
-/// Tells the handle of its request.
-pub(crate) fn attach(
-    session: &session_core::Session,
-    headers: &HeaderMap,
-    extensions: &Extensions,
-    uri: &Uri,
-) {
+/// Tells the visit of its request.
+pub(crate) fn attach(visit: &Visit, headers: &HeaderMap, extensions: &Extensions, uri: &Uri) {
     // Read for nothing else, and most applications never ask.
-    let asks_scheme = session.store().config().cookie.secure == SecurePolicy::Auto;
+    let asks_scheme = visit.store().config().cookie.secure == SecurePolicy::Auto;
     let scheme = if asks_scheme { scheme(extensions, uri) } else { None };
-    session.attach_with_scheme(headers, peer(extensions), scheme);
+    visit.attach(headers, peer(extensions), scheme);
 }
 
 /// How the request came: a [`Scheme`] that some layer put in, or what the request's own URI says, as

@@ -9,7 +9,7 @@ use axum_core::body::Body;
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
-use session_core::Session;
+use session_core::Visit;
 
 use crate::answer::{answer, reshape};
 use crate::layer::OnError;
@@ -35,7 +35,7 @@ pin_project! {
 pin_project! {
     #[project = StepProjection]
     enum Step<F, E> {
-        Calling { #[pin] future: F, session: Option<Session>, on_error: Option<OnError> },
+        Calling { #[pin] future: F, visit: Option<Visit>, on_error: Option<OnError> },
         // Boxed, so that a request which never uses its session does not carry room for it.
         Concluding { future: BoxFuture<Result<Response<Body>, E>> },
         Answered { response: Option<Response<Body>> },
@@ -43,8 +43,8 @@ pin_project! {
 }
 
 impl<F, E> SessionFuture<F, E> {
-    pub(crate) const fn calling(future: F, session: Session, on_error: Option<OnError>) -> Self {
-        Self { step: Step::Calling { future, session: Some(session), on_error } }
+    pub(crate) const fn calling(future: F, visit: Visit, on_error: Option<OnError>) -> Self {
+        Self { step: Step::Calling { future, visit: Some(visit), on_error } }
     }
 
     pub(crate) fn boxed(future: BoxFuture<Result<Response<Body>, E>>) -> Self {
@@ -68,19 +68,19 @@ where
         let mut this = self.project();
         loop {
             match this.step.as_mut().project() {
-                StepProjection::Calling { future, session, on_error } => {
+                StepProjection::Calling { future, visit, on_error } => {
                     let response = ready!(future.poll(context))?;
                     let on_error = on_error.take();
                     let mut response = shaped(response, on_error.as_ref());
-                    let Some(session) = session.take() else {
+                    let Some(visit) = visit.take() else {
                         return Poll::Ready(Ok(response));
                     };
-                    if let Some(conclusion) = session.finish_without_io(response.status()) {
+                    if let Some(conclusion) = visit.finish_without_io(response.status()) {
                         conclusion.apply(response.headers_mut());
                         return Poll::Ready(Ok(response));
                     }
                     let future =
-                        Box::pin(async move { Ok(conclude(session, response, on_error).await) });
+                        Box::pin(async move { Ok(conclude(visit, response, on_error).await) });
                     this.step.set(Step::Concluding { future });
                 }
                 StepProjection::Concluding { future } => return future.as_mut().poll(context),
@@ -109,11 +109,11 @@ where
 }
 
 pub(crate) async fn conclude(
-    session: Session,
+    visit: Visit,
     mut response: Response<Body>,
     on_error: Option<OnError>,
 ) -> Response<Body> {
-    let mut conclusion = session.finish(response.status()).await;
+    let mut conclusion = visit.finish(response.status()).await;
     if let Some(error) = conclusion.take_error() {
         response = answer(&error, on_error.as_ref());
     }

@@ -1,4 +1,4 @@
-//! [`SessionService`]: the handle goes in with the request.
+//! [`SessionService`]: the visit goes in with the request.
 
 use std::fmt;
 use std::task::{Context, Poll};
@@ -19,7 +19,7 @@ use crate::layer::OnError;
 ///
 /// 1. A request that went through another one before is an error 500: the inner of two layers would
 ///    hide the outer one's session.
-/// 2. The handle goes into the request's extensions; its headers are looked at when somebody asks.
+/// 2. The visit goes into the request's extensions; its headers are looked at when somebody asks.
 /// 3. An eager layer loads first, and answers itself where that fails.
 /// 4. See [`SessionFuture`] for what happens to the response. Its body becomes axum's, which costs
 ///    nothing where it is that already, and can carry any other.
@@ -59,32 +59,28 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let session = self.store.begin();
-        if request.extensions_mut().insert(Mounted(session.clone())).is_some() {
+        let visit = self.store.begin();
+        if request.extensions_mut().insert(Mounted(visit.clone())).is_some() {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session layers are mounted around one route");
             return SessionFuture::answered(answer(&error, self.on_error.as_ref()));
         }
         if !self.eager {
-            return SessionFuture::calling(
-                self.inner.call(request),
-                session,
-                self.on_error.clone(),
-            );
+            return SessionFuture::calling(self.inner.call(request), visit, self.on_error.clone());
         }
 
-        attach(&session, request.headers(), request.extensions(), request.uri());
+        attach(&visit, request.headers(), request.extensions(), request.uri());
         let on_error = self.on_error.clone();
         // The service that was asked whether it is ready is the one to call; the clone waits its
         // turn.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         SessionFuture::boxed(Box::pin(async move {
-            if let Err(error) = session.load().await {
+            if let Err(error) = visit.load().await {
                 return Ok(answer(&error, on_error.as_ref()));
             }
             let response = shaped(inner.call(request).await?, on_error.as_ref());
-            Ok(conclude(session, response, on_error).await)
+            Ok(conclude(visit, response, on_error).await)
         }))
     }
 }

@@ -17,13 +17,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let before = resident_bytes()?;
     let mut made = 0;
     let refused = loop {
-        let session = store.begin();
-        session.attach(&headers, Peer::Ip([203, 0, 113, 7].into()));
-        session.load().await?;
+        let visit = store.begin();
+        visit.attach(&headers, Peer::Ip([203, 0, 113, 7].into()), None);
+        let session = visit.load().await?;
         if let Err(error) = session.authenticate(&format!("user-{}", made / 3)).await {
             break error;
         }
-        let _no_response = session.finish(StatusCode::OK).await;
+        let _no_response = visit.finish(StatusCode::OK).await;
         made += 1;
     };
     if refused.kind() != ErrorKind::Unavailable {

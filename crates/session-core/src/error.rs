@@ -110,8 +110,6 @@ pub enum ErrorKind {
     WrongType,
     /// The response was already decided, so this write could not reach the session. 500.
     LateWrite,
-    /// The session was not loaded before it was used. 500.
-    NotLoaded,
     /// The adapter's layer is missing, or mounted twice around one route. 500.
     Misconfigured,
     /// The backend cannot be reached or is too slow. 503.
@@ -136,7 +134,6 @@ impl ErrorKind {
             Self::InvalidData => "this cannot be stored in a session",
             Self::WrongType => "the stored value is not of the type asked for",
             Self::LateWrite => "the response was already decided",
-            Self::NotLoaded => "the session was not loaded",
             Self::Misconfigured => "the session layer is not mounted exactly once",
             Self::Unavailable => "the session backend is unavailable",
             Self::BackendFailed => "the session backend failed",
@@ -156,11 +153,7 @@ impl ErrorKind {
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
-            Self::WrongType
-            | Self::LateWrite
-            | Self::NotLoaded
-            | Self::Misconfigured
-            | Self::Internal => "internal",
+            Self::WrongType | Self::LateWrite | Self::Misconfigured | Self::Internal => "internal",
         }
     }
 
@@ -173,11 +166,9 @@ impl ErrorKind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
-            Self::WrongType
-            | Self::LateWrite
-            | Self::NotLoaded
-            | Self::Misconfigured
-            | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::WrongType | Self::LateWrite | Self::Misconfigured | Self::Internal => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }

@@ -27,9 +27,7 @@
 //! - [`Session`] is what handlers work with, [`SessionStore`] what administration and background
 //!   jobs do, [`SessionConfig`] everything that can be tuned.
 //! - [`SessionBackend`] is what a database implements; `session-conformance` holds it to its laws.
-//! - An adapter calls [`SessionStore::begin`], [`Session::attach`] (or
-//!   [`Session::attach_with_scheme`]), [`Session::load`] and [`Session::finish`]; the rest is its
-//!   framework's.
+//! - An adapter works with a [`Visit`]; the rest is its framework's.
 //!
 //! The promises behind this, each with a test that every backend and every adapter passes, are in
 //! `docs/laws.md`.
@@ -91,6 +89,6 @@ pub use meta::SessionMeta;
 pub use patch::Patch;
 pub use record::SessionData;
 pub use scheme::Scheme;
-pub use session::{Conclusion, Session, SignIn};
+pub use session::{Conclusion, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};

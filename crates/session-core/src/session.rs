@@ -9,21 +9,21 @@ mod identity;
 mod load;
 mod save;
 mod sign_in;
+mod visit;
 mod write;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::finish::Conclusion;
 use self::load::Request;
 pub use self::sign_in::SignIn;
+pub use self::visit::Visit;
 use crate::backend::SessionRef;
-use crate::client_ip::Peer;
 use crate::data::{Data, KeyFor, KeyName, Size};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, SessionEvent};
@@ -32,13 +32,12 @@ use crate::lifecycle::{Absence, Refusal};
 use crate::meta::SessionMeta;
 use crate::patch::Patch;
 use crate::record::SessionData;
-use crate::scheme::Scheme;
 use crate::store::SessionStore;
 use crate::token::{SessionToken, TokenHash};
 
 /// One request's session: signed in, anonymous, or none yet.
 ///
-/// **Reading** never awaits, because an adapter gives the handle out loaded. Reads see what this
+/// **Reading** never awaits, because a session is loaded before anybody has one. Reads see what this
 /// request has written.
 ///
 /// **Writing data** ([`set`](Self::set), [`remove`](Self::remove), [`take`](Self::take),
@@ -67,6 +66,8 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
+    /// Whether the session was loaded. Before that there is a [`Visit`], and nobody has a [`Session`].
+    is_loaded: bool,
     loaded: Loaded,
     /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
     /// of the pointer; a write meanwhile makes a copy of its own.
@@ -80,12 +81,17 @@ struct State {
     decided: bool,
 }
 
-#[derive(Clone, Default)]
+/// What was found, or what this request made of it since.
+#[derive(Clone)]
 enum Loaded {
-    #[default]
-    Not,
     Without(Absence),
     With(Live),
+}
+
+impl Default for Loaded {
+    fn default() -> Self {
+        Self::Without(Absence::Visitor)
+    }
 }
 
 /// A session that is there, as this request knows it.
@@ -137,37 +143,10 @@ enum Cookie {
 }
 
 impl Session {
-    pub(crate) fn new(store: SessionStore) -> Self {
-        let inner = Inner { store, request: OnceLock::new(), state: Mutex::default() };
-        Self { inner: Arc::new(inner) }
-    }
-
-    /// For adapters: tells the handle of its request. No I/O; the first call counts. After it comes
-    /// [`load`](Self::load), at the latest when a handler asks for the session.
-    ///
-    /// An adapter whose framework knows how the request came says so with
-    /// [`attach_with_scheme`](Self::attach_with_scheme).
-    pub fn attach(&self, headers: &HeaderMap, peer: Peer) {
-        self.attach_with_scheme(headers, peer, None);
-    }
-
-    /// [`attach`](Self::attach), with what the framework knows of the request's scheme: for
-    /// [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else. `None`: not known.
-    pub fn attach_with_scheme(&self, headers: &HeaderMap, peer: Peer, scheme: Option<Scheme>) {
-        let settings = self.inner.store.settings();
-        self.inner.request.get_or_init(|| Request::new(headers, peer, scheme, settings));
-    }
-
     /// The store that it belongs to.
     #[must_use]
     pub fn store(&self) -> &SessionStore {
         &self.inner.store
-    }
-
-    /// Whether it was loaded: see [`load`](Self::load).
-    #[must_use]
-    pub fn is_loaded(&self) -> bool {
-        !matches!(self.unsettled().loaded, Loaded::Not)
     }
 
     /// The session's public name; `None` where there is no session.
@@ -204,7 +183,7 @@ impl Session {
     pub fn current(&self) -> Option<Arc<SessionData>> {
         match &self.state().loaded {
             Loaded::With(live) => Some(live.session.clone()),
-            Loaded::Not | Loaded::Without(_) => None,
+            Loaded::Without(_) => None,
         }
     }
 
@@ -289,14 +268,13 @@ impl Session {
     fn with_current<T>(&self, read: impl FnOnce(&SessionData) -> T) -> Option<T> {
         match &self.unsettled().loaded {
             Loaded::With(live) => Some(read(&live.session)),
-            Loaded::Not | Loaded::Without(_) => None,
+            Loaded::Without(_) => None,
         }
     }
 
     /// The session that is there, for an operation that needs one.
     fn live(&self) -> Result<Option<Live>, Error> {
         match &self.state().loaded {
-            Loaded::Not => Err(Error::from_kind(ErrorKind::NotLoaded)),
             Loaded::Without(_) => Ok(None),
             Loaded::With(live) => Ok(Some(live.clone())),
         }
@@ -309,7 +287,6 @@ impl Session {
 
     fn with_user<T>(&self, read: impl FnOnce(&Live, &UserId) -> T) -> Result<T, Error> {
         let kind = match &self.state().loaded {
-            Loaded::Not => ErrorKind::NotLoaded,
             // Nobody knows, and that is not "nobody".
             Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => ErrorKind::Unavailable,
             Loaded::Without(_) => ErrorKind::Unauthenticated,
@@ -354,7 +331,7 @@ impl State {
     fn stored(&self) -> Data {
         match &self.loaded {
             Loaded::With(live) => live.session.data.clone(),
-            Loaded::Not | Loaded::Without(_) => Data::new(),
+            Loaded::Without(_) => Data::new(),
         }
     }
 
@@ -398,7 +375,6 @@ impl fmt::Debug for Session {
     /// Without data and without anything secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("loaded", &self.is_loaded())
             .field("id", &self.id())
             .field("user_id", &self.user_id())
             .finish_non_exhaustive()

@@ -13,7 +13,6 @@ use crate::expiry;
 use crate::id::{SessionId, UserId};
 use crate::pace::Pace;
 use crate::record::SessionData;
-use crate::session::Session;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.
 ///
@@ -89,13 +88,6 @@ impl SessionStore {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
-    }
-
-    /// The handle of one request, for adapters: see [`Session::attach`] for what comes next. Costs an
-    /// allocation and no I/O.
-    #[must_use]
-    pub fn begin(&self) -> Session {
-        Session::new(self.clone())
     }
 
     /// The live sessions of a user, most recently active first.

@@ -17,3 +17,6 @@ mod memory;
 #[cfg(feature = "tokio")]
 #[path = "it/signing.rs"]
 mod signing;
+#[cfg(feature = "tokio")]
+#[path = "it/support.rs"]
+mod support;

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use salvo_core::Depot;
-use session_core::{Error, ErrorKind, UserId};
+use session_core::{Error, ErrorKind, UserId, Visit};
 
 use crate::answer::SessionError;
 use crate::extract::Session;
 
-/// The handle that [`SessionHandler`](crate::SessionHandler) put into a request's depot, attached to
+/// The visit that [`SessionHandler`](crate::SessionHandler) put into a request's depot, attached to
 /// its request: whoever asks later has the depot and perhaps nothing else.
-pub(crate) struct Mounted(pub(crate) session_core::Session);
+pub(crate) struct Mounted(pub(crate) Visit);
 
 /// The request's session, out of the depot.
 pub trait SessionDepotExt {
@@ -35,17 +35,17 @@ pub trait SessionDepotExt {
 
 impl SessionDepotExt for Depot {
     async fn session(&self) -> Result<Session, SessionError> {
-        let Some(session) = mounted(self).cloned() else {
+        let Some(visit) = mounted(self) else {
             let error = Error::from_kind(ErrorKind::Misconfigured).with_context(
                 "the session handler is missing: hoop session_salvo::SessionHandler around this \
                  route",
             );
             return Err(error.into());
         };
-        if !session.is_loaded() {
-            session.load().await?;
+        match visit.loaded() {
+            Some(session) => Ok(Session(session.clone())),
+            None => Ok(Session(visit.load().await?)),
         }
-        Ok(Session(session))
     }
 }
 
@@ -70,11 +70,11 @@ impl std::error::Error for NotLoaded {}
 /// [`eager`](crate::SessionHandler::eager), or look after somebody asked for the session.
 pub fn user_id_from_depot(depot: &Depot) -> Result<Option<UserId>, NotLoaded> {
     match mounted(depot) {
-        Some(session) if session.is_loaded() => Ok(session.user_id()),
-        _ => Err(NotLoaded),
+        Some(visit) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        None => Err(NotLoaded),
     }
 }
 
-pub(crate) fn mounted(depot: &Depot) -> Option<&session_core::Session> {
-    depot.get_typed::<Mounted>().ok().map(|Mounted(session)| session)
+pub(crate) fn mounted(depot: &Depot) -> Option<&Visit> {
+    depot.get_typed::<Mounted>().ok().map(|Mounted(visit)| visit)
 }

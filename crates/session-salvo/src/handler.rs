@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
-use session_core::{Error, ErrorKind, Scheme, SecurePolicy, Session, SessionStore};
+use session_core::{Error, ErrorKind, Scheme, SecurePolicy, SessionStore, Visit};
 
 use crate::answer::{answer, reshape, unshaped};
 use crate::depot::{Mounted, mounted};
@@ -17,7 +17,7 @@ use crate::response::{Before, drop_from_jar};
 ///
 /// 1. A request that came through another one before is an error 500: the inner of two would hide the
 ///    outer one's session.
-/// 2. The handle goes into the depot, attached to the request: whoever asks for the session later may
+/// 2. The visit goes into the depot, attached to the request: whoever asks for the session later may
 ///    have no more than the depot. Attaching shares a few header values, and decodes none.
 /// 3. An [`eager`](Self::eager) one loads now, and answers itself where that fails.
 /// 4. The handlers behind it run. A panic in there passes through, and what was buffered is dropped
@@ -96,7 +96,7 @@ impl SessionHandler {
     /// What is left to do when the handlers behind are done.
     async fn conclude(
         &self,
-        session: &Session,
+        visit: &Visit,
         before: Before,
         request: &mut Request,
         depot: &mut Depot,
@@ -106,9 +106,9 @@ impl SessionHandler {
         let status = response.status_code.unwrap_or(StatusCode::OK);
         // Boxed here and below, so that a request which asks for none of it does not carry room for
         // it.
-        let mut conclusion = match session.finish_without_io(status) {
+        let mut conclusion = match visit.finish_without_io(status) {
             Some(conclusion) => conclusion,
-            None => Box::pin(session.finish(status)).await,
+            None => Box::pin(visit.finish(status)).await,
         };
         if let Some(error) = conclusion.take_error() {
             let _ = unshaped(response);
@@ -116,7 +116,7 @@ impl SessionHandler {
         } else if let Some(error) = shape.and_then(|_| unshaped(response)) {
             Box::pin(reshape(&error, shape, before, request, depot, response)).await;
         }
-        if session.is_loaded() {
+        if visit.loaded().is_some() {
             drop_from_jar(response, &self.store.config().cookie_name);
         }
         conclusion.apply(&mut response.headers);
@@ -140,23 +140,23 @@ impl Handler for SessionHandler {
             let shape = self.on_error.as_ref();
             return Box::pin(answer(&error, shape, before, request, depot, response)).await;
         }
-        let session = self.store.begin();
+        let visit = self.store.begin();
         // Read for nothing else, and most applications never ask.
         let asks_scheme = self.store.config().cookie.secure == SecurePolicy::Auto;
         let scheme = if asks_scheme { Scheme::from_uri(request.scheme()) } else { None };
-        session.attach_with_scheme(request.headers(), peer(request, depot), scheme);
-        depot.insert_typed(Mounted(session.clone()));
+        visit.attach(request.headers(), peer(request, depot), scheme);
+        depot.insert_typed(Mounted(visit.clone()));
         if self.eager
-            && let Err(error) = Box::pin(session.load()).await
+            && let Err(error) = Box::pin(visit.load()).await
         {
             flow.skip_rest();
             // Closed, so that nobody outside writes what is never saved.
-            let _ = session.finish_without_io(error.status());
+            let _ = visit.finish_without_io(error.status());
             let shape = self.on_error.as_ref();
             return Box::pin(answer(&error, shape, before, request, depot, response)).await;
         }
         flow.call_next(request, depot, response).await;
-        self.conclude(&session, before, request, depot, response).await;
+        self.conclude(&visit, before, request, depot, response).await;
     }
 }
 

@@ -10,7 +10,7 @@ use session_conformance::http::{
     App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
 };
 use session_core::{
-    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash,
+    Error, ErrorKind, MemoryBackend, Peer, SessionBackend, SessionStore, TokenHash, Visit,
 };
 
 use crate::faulty::Fault;
@@ -64,10 +64,10 @@ impl App for BareApp {
 
 impl BareApp {
     async fn answer(&self, request: Request<Vec<u8>>, peer: Peer) -> Response<Vec<u8>> {
-        let session = self.store.begin();
+        let visit = self.store.begin();
         match self.fault {
-            Some(fault) => fault.serve(self, session, request, peer).await,
-            None => self.serve(&session, request, peer).await,
+            Some(fault) => fault.serve(self, visit, request, peer).await,
+            None => self.serve(&visit, request, peer).await,
         }
     }
 
@@ -79,18 +79,18 @@ impl BareApp {
     /// The whole of an adapter.
     pub(crate) async fn serve(
         &self,
-        session: &Session,
+        visit: &Visit,
         request: Request<Vec<u8>>,
         peer: Peer,
     ) -> Response<Vec<u8>> {
-        session.attach(request.headers(), peer);
+        visit.attach(request.headers(), peer, None);
         if self.mount == Mount::Eager
-            && let Err(error) = session.load().await
+            && let Err(error) = visit.load().await
         {
             return error_answer(&error);
         }
-        let mut response = self.route(session, request).await;
-        let mut conclusion = session.finish(response.status()).await;
+        let mut response = self.route(visit, request).await;
+        let mut conclusion = visit.finish(response.status()).await;
         if let Some(error) = conclusion.take_error() {
             response = error_answer(&error);
         }
@@ -98,7 +98,7 @@ impl BareApp {
         response
     }
 
-    async fn route(&self, session: &Session, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    async fn route(&self, visit: &Visit, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let path = request.uri().path().to_owned();
         if path.starts_with(UNTOUCHED) {
             return untouched(request).await;
@@ -107,8 +107,8 @@ impl BareApp {
             let error = Error::from_kind(ErrorKind::Misconfigured);
             return error_answer(&error.with_context("the session layer is not mounted once"));
         }
-        let handled = match (session.load().await, session.load().await) {
-            (Ok(()), Ok(())) => handle([session.clone(), session.clone()], request).await,
+        let handled = match (visit.load().await, visit.load().await) {
+            (Ok(session), Ok(again)) => handle([session, again], request).await,
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let mut response = handled.unwrap_or_else(|error| error_answer(&error));

@@ -2,14 +2,14 @@
 //! behind the law's back, so that what they do is not counted.
 
 use std::collections::HashMap;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::http::{UNTOUCHED, broken_request_laws};
 use session_core::cookie::CookieRules;
 use session_core::{
-    EndedBy, Error, Found, NewSession, Peer, Session, SessionChange, SessionData, SessionId,
-    SessionRef, SessionToken, TokenHash,
+    EndedBy, Error, Found, NewSession, Peer, SessionChange, SessionData, SessionId, SessionRef,
+    SessionToken, TokenHash, Visit,
 };
 
 use crate::bare::{Bare, BareApp, error_answer};
@@ -69,15 +69,15 @@ impl Fault {
     pub(crate) async fn serve(
         self,
         app: &BareApp,
-        session: Session,
+        visit: Visit,
         mut request: Request<Vec<u8>>,
         peer: Peer,
     ) -> Response<Vec<u8>> {
         if request.uri().path().starts_with(UNTOUCHED) || app.is_misplaced() {
-            return app.serve(&session, request, peer).await;
+            return app.serve(&visit, request, peer).await;
         }
         let again = request.clone();
-        let seen = match self.look(app, &session, &request, peer).await {
+        let seen = match self.look(app, &visit, &request, peer).await {
             Ok(seen) => seen,
             Err(error) => return error_answer(&error),
         };
@@ -86,14 +86,14 @@ impl Fault {
             let cookie = HeaderValue::try_from(alias).expect("a header value");
             request.headers_mut().insert(header::COOKIE, cookie);
         }
-        let response = app.serve(&session, request, peer).await;
-        self.spoil(app, &session, seen, response, again, peer).await
+        let response = app.serve(&visit, request, peer).await;
+        self.spoil(app, &visit, seen, response, again, peer).await
     }
 
     async fn look(
         self,
         app: &BareApp,
-        session: &Session,
+        visit: &Visit,
         request: &Request<Vec<u8>>,
         peer: Peer,
     ) -> Result<Seen, Error> {
@@ -103,17 +103,17 @@ impl Fault {
         // Looked at early only where that is the fault, so that laws that count reads see one.
         let looks = matches!(self, Self::ClearsEndedTokens | Self::RevivesTheSignedOut);
         if looks {
-            session.attach(request.headers(), peer);
-            session.load().await?;
+            visit.attach(request.headers(), peer, None);
+            visit.load().await?;
         }
-        let loaded = looks.then(|| session.current().is_some());
+        let loaded = looks.then(|| current(visit).is_some());
         Ok(Seen { token, found, loaded })
     }
 
     async fn spoil(
         self,
         app: &BareApp,
-        session: &Session,
+        visit: &Visit,
         seen: Seen,
         mut response: Response<Vec<u8>>,
         mut request: Request<Vec<u8>>,
@@ -122,7 +122,7 @@ impl Fault {
         let Some(token) = seen.token else { return response };
         let now_found = find(app, Some(&token)).await;
         let rules = rules(app);
-        let current = session.current();
+        let current = current(visit);
         let status = response.status();
         match (self, seen.found, now_found) {
             (Self::AdoptsUnknownTokens, None, _) => {
@@ -179,11 +179,11 @@ impl Fault {
                 *response.status_mut() = StatusCode::OK;
                 set_cookie(&mut response, rules.set(&token.expose(), None));
             }
-            (Self::TakesAnOutageForVisitors, ..) if !session.is_loaded() => {
+            (Self::TakesAnOutageForVisitors, ..) if visit.loaded().is_none() => {
                 request.headers_mut().remove(header::COOKIE);
                 return app.serve(&app.store.begin(), request, peer).await;
             }
-            (Self::ClearsInAnOutage, ..) if !session.is_loaded() => {
+            (Self::ClearsInAnOutage, ..) if visit.loaded().is_none() => {
                 set_cookie(&mut response, rules.removal());
             }
             _ => {}
@@ -195,6 +195,10 @@ impl Fault {
 fn rules(app: &BareApp) -> CookieRules {
     let config = app.store.config();
     CookieRules::new(&config.cookie_name, &config.cookie).expect("a configuration in use")
+}
+
+fn current(visit: &Visit) -> Option<Arc<SessionData>> {
+    visit.loaded()?.current()
 }
 
 async fn find(app: &BareApp, token: Option<&SessionToken>) -> Option<Found> {

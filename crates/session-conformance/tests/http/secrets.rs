@@ -8,7 +8,7 @@ use session_core::cookie::CookieRules;
 use session_core::{
     BackendError, BackendErrorKind, CookieConfig, Error, ErrorKind, Found, ManualClock,
     MemoryBackend, NewSession, Peer, Replace, Rotation, Session, SessionBackend, SessionChange,
-    SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp, UserId,
+    SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp, UserId, Visit,
 };
 
 #[tokio::test]
@@ -26,11 +26,12 @@ async fn debug_shows_no_secret() {
         shown.push((what, format!("{value:?}\n{value:#?}")));
     };
 
-    let first = begin(&store, &HeaderMap::new()).await;
+    let (visit, first) = begin(&store, &HeaderMap::new()).await;
     first.set("password", "hunter2-is-what-the-session-holds").expect("set");
     first.authenticate("ann").await.expect("a sign-in");
     show("a session that signed in", &first);
-    let conclusion = first.finish(StatusCode::OK).await;
+    show("a visit", &visit);
+    let conclusion = visit.finish(StatusCode::OK).await;
     show("a conclusion with a cookie", &conclusion);
     let mut headers = HeaderMap::new();
     conclusion.apply(&mut headers);
@@ -43,7 +44,7 @@ async fn debug_shows_no_secret() {
     let mut headers = HeaderMap::new();
     headers.insert(header::COOKIE, HeaderValue::from_str(&pair).expect("a header"));
     show("what a request presents", &rules.candidates(&headers));
-    let second = begin(&store, &headers).await;
+    let (_, second) = begin(&store, &headers).await;
     assert!(second.is_authenticated(), "the token is good");
     show("a session that was loaded", &second);
     show("its record", &second.current());
@@ -94,9 +95,9 @@ async fn debug_shows_no_secret() {
     }
 }
 
-async fn begin(store: &SessionStore, headers: &HeaderMap) -> Session {
-    let session = store.begin();
-    session.attach(headers, Peer::Unknown);
-    session.load().await.expect("a backend that works");
-    session
+async fn begin(store: &SessionStore, headers: &HeaderMap) -> (Visit, Session) {
+    let visit = store.begin();
+    visit.attach(headers, Peer::Unknown, None);
+    let session = visit.load().await.expect("a backend that works");
+    (visit, session)
 }

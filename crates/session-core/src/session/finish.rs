@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use super::load::Request;
-use super::{Cookie, Live, Loaded, Session, Token};
+use super::{Cookie, Live, Loaded, Session, Token, Visit};
 use crate::backend::Touch;
 use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
@@ -28,51 +28,55 @@ enum Decision {
     },
 }
 
-impl Session {
-    /// For adapters: the response is decided. Saves what is buffered, touches the session where that
-    /// is due, and says which headers the response gets, and whether it must become an error.
+impl Visit {
+    /// The response is decided. Saves what is buffered, touches the session if that is due, and says
+    /// which headers the response gets, and whether it must become an error.
     ///
     /// A request that never used its session costs nothing here. Afterwards, buffered writes through
-    /// clones of the handle are errors.
+    /// clones of the session are errors.
     ///
     /// # Cancellation
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
     pub async fn finish(&self, status: StatusCode) -> Conclusion {
-        if !self.is_used_when_decided() {
+        let session = self.session();
+        if !session.is_used_when_decided() {
             return Conclusion::default();
         }
-        let done = match self.decide(status) {
+        let done = match session.decide(status) {
             Decision::Done(conclusion) => return conclusion,
-            Decision::Without(plan, buffer) => self.carry_out_without(plan, &buffer).await,
+            Decision::Without(plan, buffer) => session.carry_out_without(plan, &buffer).await,
             Decision::With { live, touch, buffer, now } => {
-                let change = self.change(&live, buffer.clone(), touch, None);
-                let saved = self.apply_change(&live, change, &buffer, now).await;
-                if buffer.is_empty() { self.touched(saved) } else { saved }
+                let change = session.change(&live, buffer.clone(), touch, None);
+                let saved = session.apply_change(&live, change, &buffer, now).await;
+                if buffer.is_empty() { session.touched(saved) } else { saved }
             }
         };
-        self.conclusion(done.err())
+        session.conclusion(done.err())
     }
 
-    /// [`finish`](Self::finish) where the backend need not be asked, which is so for most requests
-    /// that only read: saves an adapter the future. `None`: call `finish`.
+    /// [`finish`](Self::finish) if the backend need not be asked, which is so for most requests that
+    /// only read: saves an adapter the future. `None`: call `finish`.
     #[inline]
     #[must_use]
     pub fn finish_without_io(&self, status: StatusCode) -> Option<Conclusion> {
-        if !self.is_used_when_decided() {
+        let session = self.session();
+        if !session.is_used_when_decided() {
             return Some(Conclusion::default());
         }
-        match self.decide(status) {
+        match session.decide(status) {
             Decision::Done(conclusion) => Some(conclusion),
             Decision::Without(..) | Decision::With { .. } => None,
         }
     }
+}
 
+impl Session {
     /// Closes the handle for buffered writes, and says whether it was ever loaded.
     #[inline]
     fn is_used_when_decided(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.unsettled();
         state.decided = true;
-        !matches!(state.loaded, Loaded::Not)
+        state.is_loaded
     }
 
     fn decide(&self, status: StatusCode) -> Decision {
@@ -99,7 +103,6 @@ impl Session {
             buffer
         };
         match loaded {
-            Loaded::Not => {}
             Loaded::Without(absence) => {
                 match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
                     Plan::Nothing => {}
@@ -144,7 +147,7 @@ impl Session {
         state.forget_buffer();
         let session = match &state.loaded {
             Loaded::With(live) => Some(live.session.clone()),
-            Loaded::Not | Loaded::Without(_) => None,
+            Loaded::Without(_) => None,
         };
         // The hook is the application's code; it runs without the lock.
         drop(state);
@@ -193,7 +196,7 @@ impl Session {
                 let navigates = self.request().is_some_and(Request::navigates);
                 navigates.then(|| rules.removal_with(secure()))
             }
-            Loaded::Without(_) | Loaded::Not => None,
+            Loaded::Without(_) => None,
         }
     }
 }

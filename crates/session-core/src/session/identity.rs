@@ -58,7 +58,6 @@ impl Session {
             let state = self.state();
             self.not_decided(state.decided)?;
             let before = match &state.loaded {
-                Loaded::Not => return Err(Error::from_kind(ErrorKind::NotLoaded)),
                 Loaded::Without(_) => None,
                 Loaded::With(live) => Some(live.clone()),
             };

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{Live, Loaded, Session, Token};
+use super::{Live, Loaded, Session, Token, Visit};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::client_ip::Peer;
 use crate::config::{OnBackendError, Settings};
@@ -77,34 +77,33 @@ impl Request {
     }
 }
 
-impl Session {
-    /// Loads the session: for adapters, and for layers that want it before a handler does. One read
-    /// where the request brings a token, none where it does not; a second call does nothing.
+impl Visit {
+    /// Loads the session and gives it out. One read if the request brings a token, none if it does
+    /// not; a second call gives out the same.
     ///
-    /// Where the browser is another than the one that the session began in, it may also end the
+    /// If the browser is another than the one that the session began in, this may also end the
     /// session: see [`MismatchAction`].
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) or [`BackendFailed`](ErrorKind::BackendFailed) where
-    /// the backend failed: nothing is known then, and the next call tries again. With
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`BackendFailed`](ErrorKind::BackendFailed) if the
+    /// backend failed: nothing is known then, and the next call tries again. With
     /// [`OnBackendError::Anonymous`] the request goes on as a visitor's instead.
-    /// [`Misconfigured`](ErrorKind::Misconfigured) where no adapter attached a request.
+    /// [`Misconfigured`](ErrorKind::Misconfigured) if no request was attached.
     ///
     /// # Cancellation
-    /// Leaves the handle as it was, or loaded.
-    pub async fn load(&self) -> Result<(), Error> {
-        if self.is_loaded() {
-            return Ok(());
+    /// The next call begins anew.
+    pub async fn load(&self) -> Result<Session, Error> {
+        if let Some(session) = self.loaded() {
+            return Ok(session.clone());
         }
-        let request = self.inner.request.get().ok_or_else(|| {
+        let session = self.session();
+        let request = session.request().ok_or_else(|| {
             Error::from_kind(ErrorKind::Misconfigured)
-                .with_context("the session was used before an adapter attached its request")
+                .with_context("the session was asked for before an adapter attached its request")
         })?;
-        let loaded = match self.look_up(request).await {
+        let loaded = match session.look_up(request).await {
             Ok(loaded) => loaded,
-            Err(error)
-                if self.inner.store.config().on_backend_error == OnBackendError::Anonymous =>
-            {
+            Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
                 tracing::warn!(
                     target: "session",
                     error = &error as &dyn std::error::Error,
@@ -114,13 +113,17 @@ impl Session {
             }
             Err(error) => return Err(error),
         };
-        let mut state = self.state();
-        if matches!(state.loaded, Loaded::Not) {
+        let mut state = session.state();
+        if !state.is_loaded {
+            state.is_loaded = true;
             state.loaded = loaded;
         }
-        Ok(())
+        drop(state);
+        Ok(session.clone())
     }
+}
 
+impl Session {
     async fn look_up(&self, request: &Request) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;

@@ -33,7 +33,6 @@ impl Session {
     pub async fn save(&self) -> Result<(), Error> {
         let (loaded, buffer, decided) = self.snapshot();
         match loaded {
-            Loaded::Not => Err(Error::from_kind(ErrorKind::NotLoaded)),
             _ if buffer.is_empty() => Ok(()),
             Loaded::Without(absence) => {
                 match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
@@ -108,7 +107,6 @@ impl Session {
         loop {
             let (loaded, buffer, decided) = self.snapshot();
             let live = match loaded {
-                Loaded::Not => return Err(Error::from_kind(ErrorKind::NotLoaded)),
                 Loaded::Without(Absence::Refused(refusal)) => {
                     return Err(Error::from_kind(refusal.error_kind()));
                 }

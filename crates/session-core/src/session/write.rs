@@ -17,7 +17,7 @@ impl Session {
     ///   than [128](crate::MAX_DEPTH) deep, or holds U+0000, as may the key.
     /// - [`TooLarge`](ErrorKind::TooLarge): the data would be larger than `max_data_bytes`, or
     ///   `anonymous_max_data_bytes`. What makes it smaller is never refused.
-    /// - [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    /// - [`LateWrite`](ErrorKind::LateWrite).
     pub fn set<T: Serialize>(&self, key: impl KeyFor<T>, value: T) -> Result<(), Error> {
         let key = key.key_name();
         check_key(key)?;
@@ -50,7 +50,7 @@ impl Session {
     /// Takes away what is under `key`, where there is something. Buffered.
     ///
     /// # Errors
-    /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    /// [`LateWrite`](ErrorKind::LateWrite).
     pub fn remove(&self, key: impl KeyName) -> Result<(), Error> {
         // Named outside the lock: a `KeyName` may be the application's code.
         let key = key.key_name();
@@ -76,7 +76,7 @@ impl Session {
     /// Takes everything away; the session stays. Buffered.
     ///
     /// # Errors
-    /// [`LateWrite`](ErrorKind::LateWrite), [`NotLoaded`](ErrorKind::NotLoaded).
+    /// [`LateWrite`](ErrorKind::LateWrite).
     pub fn clear(&self) -> Result<(), Error> {
         let mut state = self.writable()?;
         state.buffer.clear();
@@ -88,9 +88,6 @@ impl Session {
         let state = self.state();
         if state.decided {
             return Err(Error::from_kind(ErrorKind::LateWrite));
-        }
-        if matches!(state.loaded, Loaded::Not) {
-            return Err(Error::from_kind(ErrorKind::NotLoaded));
         }
         Ok(state)
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use session_core::{
-    CookieConfig, ManualClock, MemoryBackend, Peer, Scheme, SecurePolicy, Session, SessionConfig,
+    CookieConfig, ManualClock, MemoryBackend, Peer, Scheme, SecurePolicy, SessionConfig,
     SessionStore, Signing, Timestamp, UserId,
 };
+
+use crate::support::Request;
 
 #[test]
 fn a_bad_value_is_named() {
@@ -88,21 +90,16 @@ async fn the_first_systems_file_means_what_it_says() {
 const CHROME: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
                       Chrome/142.0.0.0 Safari/537.36";
 
-async fn request(store: &SessionStore, peer: Peer, headers: &[(&'static str, &str)]) -> Session {
+async fn request(store: &SessionStore, peer: Peer, headers: &[(&'static str, &str)]) -> Request {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.insert(*name, value.parse().unwrap());
     }
-    let session = store.begin();
-    session.attach(&map, peer);
-    session.load().await.unwrap();
-    session
+    Request::loaded(store, &map, peer, None).await
 }
 
-async fn finish(session: &Session) -> Option<String> {
-    let mut headers = HeaderMap::new();
-    session.finish(StatusCode::OK).await.apply(&mut headers);
-    Some(headers.get(header::SET_COOKIE)?.to_str().unwrap().to_owned())
+async fn finish(request: &Request) -> Option<String> {
+    request.finish().await.unwrap()
 }
 
 #[test]
@@ -168,10 +165,7 @@ async fn secure_follows_the_request() {
             if let Some(proto) = proto {
                 headers.insert("x-forwarded-proto", proto.parse().unwrap());
             }
-            let session = store.begin();
-            session.attach_with_scheme(&headers, peer, scheme);
-            session.load().await.unwrap();
-            session
+            Request::loaded(&store, &headers, peer, scheme).await
         };
         let session = go("").await;
         session.authenticate("ann").await.unwrap();

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::HeaderMap;
 use session_core::{
-    Carry, Error, ErrorKind, EventKind, Key, ManualClock, MemoryBackend, Peer, Session,
-    SessionConfig, SessionStore, SignIn, Timestamp, UserId,
+    Carry, Error, ErrorKind, EventKind, Key, ManualClock, MemoryBackend, Peer, SessionConfig,
+    SessionStore, SignIn, Timestamp, UserId,
 };
+
+use crate::support::Request;
 
 const CART: Key<Vec<String>> = Key::new("cart");
 
@@ -16,25 +18,14 @@ fn store() -> SessionStore {
     SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap()
 }
 
-/// A request with these cookies, loaded.
-async fn request(store: &SessionStore, cookie: &str) -> Session {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::COOKIE, cookie.parse().unwrap());
-    let session = store.begin();
-    session.attach(&headers, Peer::Ip([127, 0, 0, 1].into()));
-    session.load().await.unwrap();
-    session
+async fn request(store: &SessionStore, cookie: &str) -> Request {
+    Request::with_cookie(store, cookie).await
 }
 
 /// Ends a request; the cookie pair that its response sets.
-async fn finish(session: &Session) -> Result<String, Error> {
-    let mut conclusion = session.finish(StatusCode::OK).await;
-    let error = conclusion.take_error();
-    let mut headers = HeaderMap::new();
-    conclusion.apply(&mut headers);
-    let cookie = headers.get(header::SET_COOKIE).map_or("", |value| value.to_str().unwrap());
-    let pair = cookie.split(';').next().unwrap().to_owned();
-    error.map_or(Ok(pair), Err)
+async fn finish(request: &Request) -> Result<String, Error> {
+    let cookie = request.finish().await?.unwrap_or_default();
+    Ok(cookie.split(';').next().unwrap_or_default().to_owned())
 }
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
@@ -94,13 +85,14 @@ async fn what_cannot_be_stored_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_handle_that_was_never_loaded_says_so() {
-    let session = store().begin();
-    assert_eq!(kind(session.set("a", 1)), Some(ErrorKind::NotLoaded));
-    assert_eq!(kind(session.save().await), Some(ErrorKind::NotLoaded));
-    assert_eq!(kind(session.logout().await), Some(ErrorKind::NotLoaded));
-    assert_eq!(kind(session.load().await), Some(ErrorKind::Misconfigured));
-    assert!(session.id().is_none() && session.user_id().is_none());
+async fn nobody_has_a_session_that_was_not_loaded() {
+    let visit = store().begin();
+    assert!(visit.loaded().is_none());
+    assert_eq!(kind(visit.load().await), Some(ErrorKind::Misconfigured));
+    assert!(visit.loaded().is_none());
+    visit.attach(&HeaderMap::new(), Peer::Unknown, None);
+    let session = visit.load().await.unwrap();
+    assert!(session.id().is_none() && visit.loaded().is_some());
 }
 
 #[tokio::test]

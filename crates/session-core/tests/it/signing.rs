@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use proptest::prelude::*;
 use session_core::cookie::CookieRules;
 use session_core::{
-    CookieConfig, CookieSecret, ManualClock, MemoryBackend, Peer, Session, SessionConfig,
-    SessionStore, SessionToken, SignIn, Signing, Timestamp, UserId,
+    CookieConfig, CookieSecret, ManualClock, MemoryBackend, SessionConfig, SessionStore,
+    SessionToken, SignIn, Signing, Timestamp, UserId,
 };
+
+use crate::support::Request;
 
 /// A secret that consists of one letter.
 fn secret(letter: char) -> CookieSecret {
@@ -40,20 +42,13 @@ impl Site {
     }
 }
 
-async fn request(store: &SessionStore, value: &str) -> Session {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::COOKIE, format!("_session={value}").parse().unwrap());
-    let session = store.begin();
-    session.attach(&headers, Peer::Unknown);
-    session.load().await.unwrap();
-    session
+async fn request(store: &SessionStore, value: &str) -> Request {
+    Request::with_cookie(store, &format!("_session={value}")).await
 }
 
 /// The cookie that the response sets: its value, and whether it says how long it lives.
-async fn finish(session: &Session) -> Option<(String, bool)> {
-    let mut headers = HeaderMap::new();
-    session.finish(StatusCode::OK).await.apply(&mut headers);
-    let cookie = headers.get(header::SET_COOKIE)?.to_str().unwrap();
+async fn finish(request: &Request) -> Option<(String, bool)> {
+    let cookie = request.finish().await.unwrap()?;
     let value = cookie.strip_prefix("_session=")?.split(';').next()?.to_owned();
     Some((value, cookie.contains("Max-Age=")))
 }

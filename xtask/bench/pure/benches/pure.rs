@@ -131,9 +131,9 @@ fn data(c: &mut Criterion) {
     // Each key is checked, and the size of what would be stored.
     c.bench_function("session/set a key of a new session", |b| {
         b.iter(|| {
-            let session = store.begin();
-            session.attach(&HeaderMap::new(), session_core::Peer::Unknown);
-            runtime.block_on(session.load()).unwrap();
+            let visit = store.begin();
+            visit.attach(&HeaderMap::new(), session_core::Peer::Unknown, None);
+            let session = runtime.block_on(visit.load()).unwrap();
             session.set("cart", black_box(3)).unwrap();
         });
     });

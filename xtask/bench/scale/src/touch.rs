@@ -146,12 +146,12 @@ async fn at_once(arguments: &Arguments, scratch: &Scratch) -> Result<()> {
     let config = SessionConfig { backend_timeout_ms: 60_000, ..SessionConfig::default() };
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let store = SessionStore::shared(Arc::new(watched.clone()), config)?.with_clock(clock.clone());
-    let session = store.begin();
-    session.attach(&headers(None)?, peer());
-    session.load().await?;
+    let visit = store.begin();
+    visit.attach(&headers(None)?, peer(), None);
+    let session = visit.load().await?;
     session.authenticate(UserId::new("ann")?).await?;
     let mut answer = HeaderMap::new();
-    session.finish(StatusCode::OK).await.apply(&mut answer);
+    visit.finish(StatusCode::OK).await.apply(&mut answer);
     let cookie = answer.get(header::SET_COOKIE).context("no cookie was set")?.to_str()?;
     let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
 
@@ -163,11 +163,11 @@ async fn at_once(arguments: &Arguments, scratch: &Scratch) -> Result<()> {
         for _ in 0..REQUESTS {
             let (store, headers) = (store.clone(), headers(Some(&cookie))?);
             requests.spawn(async move {
-                let session = store.begin();
-                session.attach(&headers, peer());
-                session.load().await?;
+                let visit = store.begin();
+                visit.attach(&headers, peer(), None);
+                let session = visit.load().await?;
                 ensure!(session.is_authenticated(), "the session was not found");
-                let mut conclusion = session.finish(StatusCode::OK).await;
+                let mut conclusion = visit.finish(StatusCode::OK).await;
                 if let Some(error) = conclusion.take_error() {
                     return Err(error.into());
                 }

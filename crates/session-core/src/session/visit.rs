@@ -1,0 +1,71 @@
+//! [`Visit`]: one request as its adapter sees it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use http::HeaderMap;
+
+use super::{Inner, Session, load::Request};
+use crate::client_ip::Peer;
+use crate::scheme::Scheme;
+use crate::store::SessionStore;
+
+/// One request as its adapter sees it: what it says of itself goes in, the [`Session`] comes out, and
+/// at the end what the response must tell.
+///
+/// An adapter calls, in this order:
+/// 1. [`SessionStore::begin`], for every request: an allocation, no I/O, no look at a header;
+/// 2. [`attach`](Self::attach) and [`load`](Self::load), when somebody asks for the session;
+/// 3. [`finish`](Self::finish), when the response is decided.
+///
+/// Clones are the same visit.
+#[derive(Clone)]
+pub struct Visit {
+    /// Given out once it is loaded, and not before.
+    session: Session,
+}
+
+impl SessionStore {
+    /// One request begins, for adapters: see [`Visit`]. Costs an allocation and no I/O.
+    #[must_use]
+    pub fn begin(&self) -> Visit {
+        let inner =
+            Inner { store: self.clone(), request: OnceLock::new(), state: Mutex::default() };
+        Visit { session: Session { inner: Arc::new(inner) } }
+    }
+}
+
+impl Visit {
+    /// The store that it belongs to.
+    #[must_use]
+    pub fn store(&self) -> &SessionStore {
+        &self.session.inner.store
+    }
+
+    /// Tells of the request: its headers, who is at the other end, and, if the framework knows it, how
+    /// the request came. No I/O; the first call counts.
+    ///
+    /// The scheme is for [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else.
+    pub fn attach(&self, headers: &HeaderMap, peer: Peer, scheme: Option<Scheme>) {
+        let settings = self.store().settings();
+        let request = &self.session.inner.request;
+        request.get_or_init(|| Request::new(headers, peer, scheme, settings));
+    }
+
+    /// The session, if it was loaded. Never asks the backend.
+    #[must_use]
+    pub fn loaded(&self) -> Option<&Session> {
+        self.session.unsettled().is_loaded.then_some(&self.session)
+    }
+
+    /// The session as the parts of a visit see it, loaded or not.
+    pub(super) const fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").field("loaded", &self.loaded()).finish_non_exhaustive()
+    }
+}
