@@ -125,6 +125,13 @@ impl Patch {
         }
     }
 
+    /// Whether data that has been changed by this patch already looks like this.
+    pub(crate) fn changes_nothing_in(&self, data: &Data) -> bool {
+        let mut changed = data.clone();
+        self.apply(&mut changed);
+        changed == *data
+    }
+
     /// Leaves only what concerns the keys that are carried.
     pub(crate) fn carry(&mut self, carry: &Carry) {
         match carry {

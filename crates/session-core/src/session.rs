@@ -1,14 +1,22 @@
 //! [`Session`]: the per-request handle that handlers read and write.
 //!
 //! What a request knows lies behind one mutex that is held for moments and never across an await.
-//! An operation takes a snapshot, asks the backend, and puts the answer in; so the handle may be
-//! cloned, sent to other tasks and dropped at any time, and cannot deadlock.
+//! An operation that asks the backend has its turn ([`turn`]): it takes a snapshot, asks, and puts the
+//! answer in; so the handle may be cloned, sent to other tasks and dropped at any time, and cannot
+//! deadlock. What it asks is noted before ([`unanswered`]), so that a call whose answer was lost is
+//! looked up by whoever comes next.
 
+mod authenticate;
+mod end;
 mod finish;
-mod identity;
 mod load;
+mod make;
+mod renew;
 mod save;
 mod sign_in;
+mod turn;
+mod unanswered;
+mod update;
 mod visit;
 mod write;
 
@@ -16,12 +24,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use event_listener::Event;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use self::finish::Conclusion;
 use self::load::Request;
 pub use self::sign_in::SignIn;
+use self::turn::Line;
+use self::unanswered::Unanswered;
 pub use self::visit::Visit;
 use crate::backend::SessionRef;
 use crate::data::{Data, KeyFor, KeyName, Size};
@@ -50,9 +61,15 @@ use crate::token::{SessionToken, TokenHash};
 /// **Everything else** ([`authenticate`](Self::authenticate), [`logout`](Self::logout), …) awaits the
 /// database and has happened when it returns.
 ///
-/// Clones share the request's state. Kept beyond the response, the handle still reads; buffered
-/// writes are then errors, [`save`](Self::save) and [`update`](Self::update) may change the session
-/// but not make one.
+/// Clones share the request's state. Operations that await take their turn, whoever calls them: each
+/// sees what the one before did, and two at the same moment end as they would one after the other. One
+/// that waits for its turn longer than `backend_timeout_ms` is
+/// [`Unavailable`](ErrorKind::Unavailable): somebody keeps a future of this handle and does not poll
+/// it. A future that is dropped may have done its work; whatever asks the backend next looks first, as
+/// does the response, so that a token which was changed still reaches the browser.
+///
+/// Kept beyond the response, the handle still reads; buffered writes are then errors,
+/// [`save`](Self::save) and [`update`](Self::update) may change the session but not make one.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -62,6 +79,8 @@ struct Inner {
     store: SessionStore,
     request: OnceLock<Request>,
     state: Mutex<State>,
+    /// Where those are woken who wait for their turn.
+    freed: Event,
 }
 
 #[derive(Default)]
@@ -79,6 +98,9 @@ struct State {
     slid: bool,
     /// Whether the response is decided.
     decided: bool,
+    line: Line,
+    /// What the backend was asked to change, until its answer is known.
+    unanswered: Option<Unanswered>,
 }
 
 /// What was found, or what this request made of it since.
@@ -106,6 +128,9 @@ struct Live {
     current: bool,
     /// Whether the request's agent is a newer one of the kind that is stored.
     newer_agent: bool,
+    /// Whether the data is what the backend held at this version. Not so if another request has
+    /// written since it was read: this one's own writes are then on top of something older.
+    is_exact: bool,
 }
 
 impl Live {
@@ -273,10 +298,14 @@ impl Session {
     }
 
     /// The session that is there, for an operation that needs one.
-    fn live(&self) -> Result<Option<Live>, Error> {
+    fn live(&self) -> Result<Live, Error> {
         match &self.state().loaded {
-            Loaded::Without(_) => Ok(None),
-            Loaded::With(live) => Ok(Some(live.clone())),
+            Loaded::With(live) => Ok(live.clone()),
+            // Nobody knows, and that is not "nobody".
+            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => {
+                Err(Error::from_kind(ErrorKind::Unavailable))
+            }
+            Loaded::Without(_) => Err(Error::from_kind(ErrorKind::NoSession)),
         }
     }
 
@@ -298,20 +327,26 @@ impl Session {
         Err(Error::from_kind(kind))
     }
 
-    fn emit(&self, kind: EventKind, id: SessionId, user: Option<&UserId>) {
-        let meta = self.request().map(Request::meta);
-        let event = SessionEvent::new(kind).session(id, user).caused_by(meta);
+    fn emit(&self, kind: EventKind, id: Option<SessionId>, user: Option<&UserId>) {
+        let mut event = SessionEvent::new(kind).caused_by(self.request().map(Request::meta));
+        if let Some(id) = id {
+            event = event.session(id, user);
+        }
         self.inner.store.emit(&event);
+    }
+
+    /// For operations that a decided response cannot tell the browser of.
+    fn not_decided(&self) -> Result<(), Error> {
+        if self.unsettled().decided { Err(Error::from_kind(ErrorKind::LateWrite)) } else { Ok(()) }
     }
 
     /// The session turned out to have ended: the request is now one whose token was refused. The
     /// buffer stays, so that the response reports what could not be stored.
-    fn ended_meanwhile(&self, live: &Live) -> Error {
-        let mut state = self.state();
-        // Unless another operation on this handle has put another session in its place.
-        if state.holds(live) {
-            state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
-        }
+    fn ended_meanwhile(&self) -> Error {
+        let mut state = self.unsettled();
+        state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
+        state.size = None;
+        state.unanswered = None;
         Error::from_kind(ErrorKind::SessionEnded)
     }
 }
@@ -339,11 +374,6 @@ impl State {
         matches!(&self.loaded, Loaded::With(live) if live.session.is_authenticated())
     }
 
-    /// Whether the session is still the one that an operation began with.
-    fn holds(&self, live: &Live) -> bool {
-        matches!(&self.loaded, Loaded::With(now) if now.session.id == live.session.id)
-    }
-
     fn forget_buffer(&mut self) {
         self.buffer = Patch::new();
         self.size = None;
@@ -355,9 +385,11 @@ impl State {
         self.size = None;
     }
 
+    /// Takes in what the backend answered.
     fn replace(&mut self, live: Live) {
         self.loaded = Loaded::With(live);
         self.size = None;
+        self.unanswered = None;
     }
 }
 

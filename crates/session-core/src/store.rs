@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::backend::{EndedBy, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::{InvalidConfig, SessionConfig, Settings};
-use crate::error::{BackendError, Error};
+use crate::error::{BackendError, BackendErrorKind, Error};
 use crate::event::{self, EventKind, Hook, SessionEvent};
 use crate::expiry;
 use crate::id::{SessionId, UserId};
@@ -186,33 +186,35 @@ impl SessionStore {
         Ok(self.call_raw(call).await?)
     }
 
-    #[cfg(feature = "tokio")]
+    /// The same, with the backend's own error.
     pub(crate) async fn call_raw<T>(
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        use std::task::Poll;
-
-        use crate::error::BackendErrorKind;
-        let mut call = std::pin::pin!(call);
-        // Most calls that are answered from memory are ready at once and need no timer.
-        let first = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
-        if let Poll::Ready(answer) = first {
-            return answer;
-        }
-        let limit = self.inner.settings.backend_timeout();
-        tokio::time::timeout(limit, call).await.unwrap_or_else(|_elapsed| {
+        self.in_time(call).await.unwrap_or_else(|| {
             let late = BackendError::from_kind(BackendErrorKind::Unavailable);
             Err(late.with_context("the session backend took longer than backend_timeout_ms"))
         })
     }
 
+    /// Waits at most as long as a call to the backend may take; `None`: it took longer.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        use std::task::Poll;
+
+        let mut work = std::pin::pin!(work);
+        // Most calls that are answered from memory are ready at once and need no timer.
+        let first = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+        if let Poll::Ready(done) = first {
+            return Some(done);
+        }
+        let limit = self.inner.settings.backend_timeout();
+        tokio::time::timeout(limit, work).await.ok()
+    }
+
     #[cfg(not(feature = "tokio"))]
-    pub(crate) async fn call_raw<T>(
-        &self,
-        call: impl Future<Output = Result<T, BackendError>>,
-    ) -> Result<T, BackendError> {
-        call.await
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        Some(work.await)
     }
 }
 

@@ -4,12 +4,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use super::load::Request;
+use super::turn::{Told, Turn, Who};
 use super::{Cookie, Live, Loaded, Session, Token, Visit};
 use crate::backend::Touch;
 use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
 use crate::error::Error;
-use crate::event::{EventKind, SessionEvent};
+use crate::event::EventKind;
 use crate::expiry;
 use crate::lifecycle::{self, Absence, Plan};
 use crate::patch::Patch;
@@ -32,8 +33,14 @@ impl Visit {
     /// The response is decided. Saves what is buffered, touches the session if that is due, and says
     /// which headers the response gets, and whether it must become an error.
     ///
-    /// A request that never used its session costs nothing here. Afterwards, buffered writes through
+    /// A request that never used its session costs nothing here. If an operation on the session is
+    /// still under way, this waits for it, and an operation that is called meanwhile waits for this. One
+    /// that was dropped is looked up if the cookie depends on it. Afterwards, buffered writes through
     /// clones of the session are errors.
+    ///
+    /// The error is also [`Unavailable`](crate::ErrorKind::Unavailable) if an operation did not come to
+    /// its end within `backend_timeout_ms`: what it would do to the session is not known. What it makes
+    /// afterwards ends at once, because nobody can be told of it.
     ///
     /// # Cancellation
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
@@ -42,13 +49,25 @@ impl Visit {
         if !session.is_used_when_decided() {
             return Conclusion::default();
         }
-        let done = match session.decide(status) {
+        let mut turn = match session.turn_of(Who::Response).await {
+            Ok(turn) => turn,
+            Err(error) => return session.decided_out_of_turn(status, error),
+        };
+        if session.must_reconcile(status)
+            && let Err(error) = Box::pin(session.reconcile(&mut turn)).await
+        {
+            return session.decided_out_of_turn(status, error);
+        }
+        let done = match session.decide(status, session.inner.store.now(), &mut turn) {
             Decision::Done(conclusion) => return conclusion,
-            Decision::Without(plan, buffer) => session.carry_out_without(plan, &buffer).await,
+            Decision::Without(plan, buffer) => {
+                session.carry_out_without(&mut turn, plan, &buffer).await
+            }
             Decision::With { live, touch, buffer, now } => {
                 let change = session.change(&live, buffer.clone(), touch, None);
-                let saved = session.apply_change(&live, change, &buffer, now).await;
-                if buffer.is_empty() { session.touched(saved) } else { saved }
+                let changed = session.apply_change(&live, change, &buffer, now).await;
+                let saved = changed.and_then(|changed| changed.or_ended(session));
+                if buffer.is_empty() { session.touched(&mut turn, saved) } else { saved }
             }
         };
         session.conclusion(done.err())
@@ -63,7 +82,15 @@ impl Visit {
         if !session.is_used_when_decided() {
             return Some(Conclusion::default());
         }
-        match session.decide(status) {
+        let now = session.inner.store.now();
+        if let Some(conclusion) = session.only_read(now) {
+            return Some(conclusion);
+        }
+        if !session.unsettled().is_settled_for_response() {
+            return None;
+        }
+        let mut turn = session.turn_now(Who::Response)?;
+        match session.decide(status, now, &mut turn) {
             Decision::Done(conclusion) => Some(conclusion),
             Decision::Without(..) | Decision::With { .. } => None,
         }
@@ -71,53 +98,79 @@ impl Visit {
 }
 
 impl Session {
-    /// Closes the handle for buffered writes, and says whether it was ever loaded.
+    /// Whether it was ever loaded. If not, the response is decided by that.
     #[inline]
     fn is_used_when_decided(&self) -> bool {
         let mut state = self.unsettled();
-        state.decided = true;
+        state.decided |= !state.is_loaded;
         state.is_loaded
     }
 
-    fn decide(&self, status: StatusCode) -> Decision {
-        // Outside the lock: a `Clock` may be the application's code.
-        let now = self.inner.store.now();
-        let (loaded, buffer) = {
-            let state = self.state();
-            if let Loaded::With(live) = &state.loaded
-                && state.buffer.is_empty()
-                && state.cookie == Cookie::Keep
-                && !state.slid
-                && !lifecycle::is_touch_due(self.inner.store.settings(), &live.session, now)
-            {
-                // Only read, as in most requests.
-                return Decision::Done(Conclusion::of_use(&self.inner.store));
+    /// What most requests come to: nothing was changed, and nothing is due.
+    #[inline]
+    fn only_read(&self, now: Timestamp) -> Option<Conclusion> {
+        let settings = self.inner.store.settings();
+        let mut state = self.unsettled();
+        let only_read = match &state.loaded {
+            Loaded::With(live) => {
+                state.buffer.is_empty()
+                    && state.cookie == Cookie::Keep
+                    && !state.slid
+                    && state.is_settled_for_response()
+                    && !lifecycle::is_touch_due(settings, &live.session, now)
             }
+            Loaded::Without(_) => false,
+        };
+        state.decided |= only_read;
+        only_read.then(|| Conclusion::of_use(&self.inner.store))
+    }
+
+    /// Whether the response has to know first what became of a call whose answer was lost.
+    fn must_reconcile(&self, status: StatusCode) -> bool {
+        let state = self.unsettled();
+        let saves = !state.buffer.is_empty() && !status.is_server_error();
+        state.unanswered.as_ref().is_some_and(|asked| saves || asked.concerns_cookie())
+    }
+
+    /// The response is decided without its turn. An answer that is an error already stays what it is.
+    fn decided_out_of_turn(&self, status: StatusCode, error: Error) -> Conclusion {
+        self.unsettled().decided = true;
+        let mut conclusion = self.conclusion(Some(error));
+        if status.is_server_error() {
+            let _ = conclusion.take_error();
+        }
+        conclusion
+    }
+
+    /// Closes the handle for buffered writes.
+    fn decide(&self, status: StatusCode, now: Timestamp, turn: &mut Turn<'_>) -> Decision {
+        let (loaded, buffer) = {
+            let mut state = self.state();
+            state.decided = true;
             (state.loaded.clone(), state.buffer.clone())
         };
         let failed = status.is_server_error();
         let buffer = if failed && !buffer.is_empty() {
-            self.drop_buffer();
+            self.drop_buffer(turn);
             Patch::new()
         } else {
             buffer
         };
-        match loaded {
+        let decision = match loaded {
             Loaded::Without(absence) => {
                 match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
-                    Plan::Nothing => {}
+                    Plan::Nothing => None,
                     // `save_unchanged` gives no session to a request that went wrong.
-                    Plan::Create if failed => {}
-                    plan => return Decision::Without(plan, buffer),
+                    Plan::Create if failed => None,
+                    plan => Some(Decision::Without(plan, buffer)),
                 }
             }
-            Loaded::With(live) => {
-                if let Plan::Update(touch) = self.plan(&live, &buffer, now) {
-                    return Decision::With { live, touch, buffer, now };
-                }
-            }
-        }
-        Decision::Done(self.conclusion(None))
+            Loaded::With(live) => match self.plan(&live, &buffer, now) {
+                Plan::Update(touch) => Some(Decision::With { live, touch, buffer, now }),
+                Plan::Nothing | Plan::Create | Plan::Refuse(_) => None,
+            },
+        };
+        decision.unwrap_or_else(|| Decision::Done(self.conclusion(None)))
     }
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
@@ -127,12 +180,12 @@ impl Session {
 
     /// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
     /// found the session ended says nothing either: the request was answered in good faith.
-    fn touched(&self, touch: Result<(), Error>) -> Result<(), Error> {
+    #[expect(clippy::unused_self, reason = "reads as the others do")]
+    fn touched(&self, turn: &mut Turn<'_>, touch: Result<(), Error>) -> Result<(), Error> {
         if let Err(error) = touch
             && error.kind() != crate::ErrorKind::SessionEnded
         {
-            let event = SessionEvent::new(EventKind::TouchFailed).caused_by(Some(self.meta()));
-            self.inner.store.emit(&event);
+            turn.tell_of_no_session(EventKind::TouchFailed);
             tracing::debug!(
                 target: "session",
                 error = &error as &dyn std::error::Error,
@@ -142,21 +195,15 @@ impl Session {
         Ok(())
     }
 
-    fn drop_buffer(&self) {
+    fn drop_buffer(&self, turn: &mut Turn<'_>) {
         let mut state = self.state();
         state.forget_buffer();
-        let session = match &state.loaded {
-            Loaded::With(live) => Some(live.session.clone()),
-            Loaded::Without(_) => None,
-        };
-        // The hook is the application's code; it runs without the lock.
-        drop(state);
-        let mut event =
-            SessionEvent::new(EventKind::DataDroppedOnServerError).caused_by(Some(self.meta()));
-        if let Some(session) = &session {
-            event = event.session(session.id, session.user_id.as_ref());
+        match &state.loaded {
+            Loaded::With(live) => {
+                turn.told().push(Told::of(EventKind::DataDroppedOnServerError, &live.session));
+            }
+            Loaded::Without(_) => turn.tell_of_no_session(EventKind::DataDroppedOnServerError),
         }
-        self.inner.store.emit(&event);
     }
 
     /// The one cookie of the response. Where something failed, only what this request had committed

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::turn::Told;
 use super::{Live, Loaded, Session, Token, Visit};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::client_ip::Peer;
@@ -101,7 +102,12 @@ impl Visit {
             Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("the session was asked for before an adapter attached its request")
         })?;
-        let loaded = match session.look_up(request).await {
+        let mut told = Vec::new();
+        let found = session.look_up(request, &mut told).await;
+        for told in told {
+            session.emit(told.kind, told.id, told.user.as_ref());
+        }
+        let loaded = match found {
             Ok(loaded) => loaded,
             Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
                 tracing::warn!(
@@ -124,7 +130,17 @@ impl Visit {
 }
 
 impl Session {
-    async fn look_up(&self, request: &Request) -> Result<Loaded, Error> {
+    /// Looks once more for a session that an outage kept from being loaded.
+    pub(super) async fn look_up_again(&self, told: &mut Vec<Told>) {
+        let Some(request) = self.request() else { return };
+        if let Ok(loaded) = self.look_up(request, told).await {
+            let mut state = self.unsettled();
+            state.loaded = loaded;
+            state.size = None;
+        }
+    }
+
+    async fn look_up(&self, request: &Request, told: &mut Vec<Told>) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
@@ -148,7 +164,7 @@ impl Session {
             }
             match &mut live {
                 Some(other) if other.session.id != session.id => {
-                    self.emit(EventKind::AmbiguousToken, session.id, session.user_id.as_ref());
+                    told.push(Told::of(EventKind::AmbiguousToken, &session));
                     return Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)));
                 }
                 // Two tokens of one session: the current one counts.
@@ -162,12 +178,13 @@ impl Session {
                         hash,
                         current,
                         newer_agent: false,
+                        is_exact: true,
                     });
                 }
             }
         }
         match live {
-            Some(live) => self.check_fingerprint(live, request).await,
+            Some(live) => self.check_fingerprint(live, request, told).await,
             None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
             // A good one may be among those that were not looked at, so the cookie is left alone.
             None if candidates.truncated() => {
@@ -178,7 +195,12 @@ impl Session {
         }
     }
 
-    async fn check_fingerprint(&self, mut live: Live, request: &Request) -> Result<Loaded, Error> {
+    async fn check_fingerprint(
+        &self,
+        mut live: Live,
+        request: &Request,
+        told: &mut Vec<Told>,
+    ) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let config = store.config();
         if !config.validate_fingerprint {
@@ -197,13 +219,14 @@ impl Session {
             agent.as_deref(),
             || request.meta.fingerprint(),
         );
-        let (id, user) = (session.id, session.user_id.as_ref());
         match verdict {
             Verdict::Match => live.newer_agent = known != agent.as_deref(),
-            Verdict::Unrecognised => self.emit(EventKind::FingerprintUnrecognised, id, user),
+            Verdict::Unrecognised => {
+                told.push(Told::of(EventKind::FingerprintUnrecognised, session));
+            }
             Verdict::Mismatch => {
                 let action = config.on_fingerprint_mismatch;
-                self.emit(EventKind::FingerprintMismatch(action), id, user);
+                told.push(Told::of(EventKind::FingerprintMismatch(action), session));
                 match action {
                     MismatchAction::Report => {}
                     MismatchAction::Reject => {
@@ -211,7 +234,7 @@ impl Session {
                     }
                     // Boxed, so that the common path does not carry room for it.
                     MismatchAction::Revoke => {
-                        return Box::pin(self.revoke_mismatched(&live)).await;
+                        return Box::pin(self.revoke_mismatched(&live, told)).await;
                     }
                 }
             }
@@ -219,14 +242,14 @@ impl Session {
         Ok(Loaded::With(live))
     }
 
-    async fn revoke_mismatched(&self, live: &Live) -> Result<Loaded, Error> {
+    async fn revoke_mismatched(&self, live: &Live, told: &mut Vec<Told>) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let target: SessionRef = live.reference();
         let removal = store.backend().remove(&target, None, EndedBy::Revoked, store.now());
         // Where another request did it first, that one clears the cookie: a sign-in that replaced
         // the session may have set a new one meanwhile.
         if store.call(removal).await? {
-            self.emit(EventKind::Revoked, live.session.id, live.session.user_id.as_ref());
+            told.push(Told::of(EventKind::Revoked, &live.session));
             self.state().cookie = super::Cookie::Remove;
         }
         Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)))

@@ -7,16 +7,16 @@ use serde::Serialize;
 use crate::backend::Carry;
 use crate::data::{KeyFor, check_key, check_value, invalid};
 use crate::error::Error;
-use crate::id::UserId;
+use crate::id::{InvalidUserId, UserId};
 use crate::patch::Patch;
 
 /// A sign-in with its options.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use session_core::{Carry, SignIn, UserId};
-/// # fn run() -> Result<SignIn, Box<dyn std::error::Error>> {
-/// let sign_in = SignIn::new(UserId::new("alice")?)
+/// # use session_core::{Carry, SignIn};
+/// # fn run() -> Result<SignIn, session_core::Error> {
+/// let sign_in = SignIn::new("alice")
 ///     .data("theme", "dark")?
 ///     .carry(Carry::Keys(vec!["cart".into()]))
 ///     .lifetime(Duration::from_secs(90 * 24 * 3600)); // "remember me"
@@ -26,7 +26,8 @@ use crate::patch::Patch;
 #[derive(Debug, Clone)]
 #[must_use = "a sign-in happens when it is passed to `Session::authenticate_with`"]
 pub struct SignIn {
-    pub(super) user: UserId,
+    /// Said when it is used, so that a sign-in is written in one chain.
+    pub(super) user: Result<UserId, InvalidUserId>,
     pub(super) patch: Patch,
     pub(super) carry: Carry,
     pub(super) idle_ttl_secs: Option<u64>,
@@ -34,10 +35,15 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    /// Signs this user in, carries everything over, and lives as long as the configuration says.
-    pub fn new(user: UserId) -> Self {
+    /// Signs this user in, carries everything over, and lives as long as the configuration says. Takes
+    /// what [`Session::authenticate`](crate::Session::authenticate) takes; what is no user id is an
+    /// error of the sign-in.
+    pub fn new<U>(user: U) -> Self
+    where
+        U: TryInto<UserId, Error: Into<InvalidUserId>>,
+    {
         Self {
-            user,
+            user: user.try_into().map_err(Into::into),
             patch: Patch::new(),
             carry: Carry::All,
             idle_ttl_secs: None,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use event_listener::Event;
 use http::HeaderMap;
 
 use super::{Inner, Session, load::Request};
@@ -29,8 +30,12 @@ impl SessionStore {
     /// One request begins, for adapters: see [`Visit`]. Costs an allocation and no I/O.
     #[must_use]
     pub fn begin(&self) -> Visit {
-        let inner =
-            Inner { store: self.clone(), request: OnceLock::new(), state: Mutex::default() };
+        let inner = Inner {
+            store: self.clone(),
+            request: OnceLock::new(),
+            state: Mutex::default(),
+            freed: Event::new(),
+        };
         Visit { session: Session { inner: Arc::new(inner) } }
     }
 }

@@ -92,11 +92,12 @@ async fn on_its_way(lab: &Lab) {
     assert_eq!(browser.go("/get.a").await.user(), None, "signed in by a cookie on its way");
     assert_eq!(site.sessions_of("ann").await, 0, "ann has a session");
 
-    // The answer to a sign-out is lost, and the session is over all the same.
+    // The answer to a sign-out is lost, and the session is over all the same. The response looks, and
+    // clears the cookie of what this request has ended.
     let browser = site.signed_in("ann").await;
     let token = browser.present_token();
     site.probe.fail_how(Method::Remove, BackendErrorKind::Unavailable, Lost::Answer, 0);
-    browser.go("/logout").await.refused_as_outage().no_cookie();
+    browser.go("/logout").await.refused_as_outage().removal();
     site.probe.recover();
     assert!(site.is_dead(&token).await, "it was signed out");
     browser.go("/get.a").await.no_session();

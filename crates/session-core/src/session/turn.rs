@@ -1,0 +1,198 @@
+//! Whose turn it is: what awaits the database on one handle goes one after the other.
+//!
+//! Law `handle_operations_serialise`. Clones of a handle may call operations at the same moment. Each
+//! waits for its turn, sees what the one before left, and gives the turn back when it ends, when it is
+//! dropped, or when it panics. Nobody else waits: a turn is one request's.
+//!
+//! - While a turn is held no code of the application runs, except for its [`Clock`](crate::Clock):
+//!   closures and `Serialize` run before it, the event hook after it.
+//! - A future that holds the turn and is not polled any more would stop all others for ever, so they
+//!   wait at most `backend_timeout_ms`.
+//! - The response goes first: otherwise a stream that writes without a pause could keep it waiting.
+
+use super::{Session, State};
+use crate::error::{Error, ErrorKind};
+use crate::event::EventKind;
+use crate::id::{SessionId, UserId};
+use crate::record::SessionData;
+
+/// Who holds the turn, and who waits. A part of the handle's state, under its mutex.
+#[derive(Default)]
+pub(super) struct Line {
+    is_taken: bool,
+    /// Whether the response waits, before which nobody else begins.
+    response_waits: bool,
+    /// How many wait, so that nobody is woken for nothing.
+    waiting: u32,
+}
+
+/// Who asks for a turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// An operation of the application's.
+    Operation,
+    /// The end of the request.
+    Response,
+}
+
+impl Line {
+    /// Whether nobody has the turn and nobody goes before this one.
+    pub(super) const fn is_free_for(&self, who: Who) -> bool {
+        !self.is_taken && (matches!(who, Who::Response) || !self.response_waits)
+    }
+
+    fn take(&mut self, who: Who) -> bool {
+        let is_free = self.is_free_for(who);
+        self.is_taken |= is_free;
+        is_free
+    }
+}
+
+/// The turn. While there is one, nobody else changes what the handle knows of its session; the
+/// buffer may be written at any time.
+pub(super) struct Turn<'s> {
+    session: &'s Session,
+    who: Who,
+    /// Told when the turn is over, because the hook is the application's code.
+    told: Vec<Told>,
+}
+
+/// Something that happened: an event that is still to be told.
+pub(super) struct Told {
+    pub(super) kind: EventKind,
+    pub(super) id: Option<SessionId>,
+    pub(super) user: Option<UserId>,
+}
+
+impl Told {
+    pub(super) fn of(kind: EventKind, session: &SessionData) -> Self {
+        Self { kind, id: Some(session.id), user: session.user_id.clone() }
+    }
+}
+
+impl<'s> Turn<'s> {
+    const fn begin(session: &'s Session, who: Who) -> Self {
+        Self { session, who, told: Vec::new() }
+    }
+
+    /// Whether it is the response's own.
+    pub(super) fn is_the_response(&self) -> bool {
+        self.who == Who::Response
+    }
+
+    pub(super) fn tell(&mut self, kind: EventKind, id: SessionId, user: Option<&UserId>) {
+        self.told.push(Told { kind, id: Some(id), user: user.cloned() });
+    }
+
+    pub(super) fn tell_of_no_session(&mut self, kind: EventKind) {
+        self.told.push(Told { kind, id: None, user: None });
+    }
+
+    pub(super) const fn told(&mut self) -> &mut Vec<Told> {
+        &mut self.told
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.session.release(|line| line.is_taken = false);
+        for told in self.told.drain(..) {
+            self.session.emit(told.kind, told.id, told.user.as_ref());
+        }
+    }
+}
+
+impl Session {
+    /// Waits for an operation's turn, and learns first what became of a call whose answer was lost.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, Error> {
+        let mut turn = self.turn_of(Who::Operation).await?;
+        if self.unsettled().unanswered.is_some() {
+            // Boxed, because it is rare.
+            Box::pin(self.reconcile(&mut turn)).await?;
+        }
+        Ok(turn)
+    }
+
+    pub(super) async fn turn_of(&self, who: Who) -> Result<Turn<'_>, Error> {
+        match self.turn_now(who) {
+            Some(turn) => Ok(turn),
+            None => Box::pin(self.wait_for_turn(who)).await,
+        }
+    }
+
+    /// The turn, if nobody has it.
+    pub(super) fn turn_now(&self, who: Who) -> Option<Turn<'_>> {
+        let is_ours = self.unsettled().line.take(who);
+        is_ours.then(|| Turn::begin(self, who))
+    }
+
+    async fn wait_for_turn(&self, who: Who) -> Result<Turn<'_>, Error> {
+        let _waits = Waits::begin(self, who);
+        let turn = async {
+            loop {
+                let freed = {
+                    let mut state = self.unsettled();
+                    if state.line.take(who) {
+                        return Turn::begin(self, who);
+                    }
+                    // Under the lock, so that a turn which is given back now is not missed.
+                    self.inner.freed.listen()
+                };
+                freed.await;
+            }
+        };
+        self.inner.store.in_time(turn).await.ok_or_else(|| {
+            Error::from_kind(ErrorKind::Unavailable).with_context(
+                "another operation on this request's session took longer than backend_timeout_ms",
+            )
+        })
+    }
+
+    /// Changes the line, and wakes those who wait. All of them: one that is not polled any more must
+    /// not keep the others asleep.
+    fn release(&self, change: impl FnOnce(&mut Line)) {
+        let waits = {
+            let mut state = self.unsettled();
+            change(&mut state.line);
+            state.line.waiting > 0 && !state.line.is_taken
+        };
+        if waits {
+            self.inner.freed.notify(usize::MAX);
+        }
+    }
+}
+
+/// One who stands in the line.
+struct Waits<'s> {
+    session: &'s Session,
+    who: Who,
+}
+
+impl<'s> Waits<'s> {
+    fn begin(session: &'s Session, who: Who) -> Self {
+        let mut state = session.unsettled();
+        state.line.waiting += 1;
+        state.line.response_waits |= who == Who::Response;
+        Self { session, who }
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let who = self.who;
+        self.session.release(|line| {
+            line.waiting -= 1;
+            if who == Who::Response {
+                line.response_waits = false;
+            }
+        });
+    }
+}
+
+impl State {
+    /// Whether the response can be decided now, without waiting and without asking the backend what
+    /// became of an earlier call.
+    pub(super) const fn is_settled_for_response(&self) -> bool {
+        self.line.is_free_for(Who::Response) && self.unanswered.is_none()
+    }
+}

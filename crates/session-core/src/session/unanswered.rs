@@ -1,0 +1,191 @@
+//! What the backend was asked to change, until its answer is known.
+//!
+//! A future may be dropped, and a call may fail or take too long, when the backend has done its work
+//! already. What was asked stays noted; whoever has the next turn reads what became of it, as far as
+//! the backend shows it by then, and puts it in as the answer would have been. So a new token is not
+//! lost with the future that asked for it.
+
+use std::sync::Arc;
+
+use super::turn::Turn;
+use super::{Live, Loaded, Session, Token};
+use crate::backend::{EndedBy, Found};
+use crate::clock::Timestamp;
+use crate::error::{BackendError, BackendErrorKind, Error, ErrorKind};
+use crate::event::EventKind;
+use crate::patch::Patch;
+use crate::record::SessionData;
+use crate::token::{SessionToken, TokenHash};
+
+/// A change that was asked for.
+#[derive(Clone)]
+pub(super) enum Unanswered {
+    /// Of the data, or a touch.
+    Change {
+        patch: Patch,
+        /// What of the patch came out of the buffer.
+        buffered: Patch,
+        touches: bool,
+        at: Timestamp,
+    },
+    /// A new token for the session.
+    Token { token: SessionToken, kind: EventKind },
+    /// A new session, in the place of the one that is there.
+    New { token: SessionToken, buffered: Patch, signs_in: bool },
+    /// The session's end, by a sign-out.
+    End { at: Timestamp },
+}
+
+impl Unanswered {
+    /// Whether the response's cookie depends on it.
+    pub(super) const fn concerns_cookie(&self) -> bool {
+        !matches!(self, Self::Change { .. })
+    }
+}
+
+impl Session {
+    /// Notes what is asked, then asks.
+    pub(super) async fn ask<T>(
+        &self,
+        unanswered: Unanswered,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, BackendError> {
+        self.unsettled().unanswered = Some(unanswered);
+        let answer = self.inner.store.call_raw(call).await;
+        if let Err(error) = &answer
+            && matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge)
+        {
+            // Nothing has happened, says the contract.
+            self.unsettled().unanswered = None;
+        }
+        answer
+    }
+
+    /// Reads what became of a call whose answer was lost.
+    pub(super) async fn reconcile(&self, turn: &mut Turn<'_>) -> Result<(), Error> {
+        let (unanswered, live) = {
+            let state = self.state();
+            let live = match &state.loaded {
+                Loaded::With(live) => Some(live.clone()),
+                Loaded::Without(_) => None,
+            };
+            (state.unanswered.clone(), live)
+        };
+        match (unanswered, live) {
+            (Some(Unanswered::New { token, buffered, signs_in }), _) => {
+                match self.stands_for(&token.hash()).await? {
+                    Some(Now::Goes { session, .. }) => {
+                        let session = Arc::unwrap_or_clone(session);
+                        let made = self.made(turn, session, token, &buffered, signs_in).await;
+                        // Ended again, because the response is decided: not the next one's error.
+                        made.or_else(|error| match error.kind() {
+                            ErrorKind::LateWrite => Ok(()),
+                            _ => Err(error),
+                        })
+                    }
+                    Some(Now::Ended { .. }) => {
+                        self.ended_meanwhile();
+                        Ok(())
+                    }
+                    None => self.nothing_happened(),
+                }
+            }
+            (Some(Unanswered::Token { token, kind }), Some(live)) => {
+                match self.stands_for(&token.hash()).await? {
+                    Some(Now::Goes { session, .. }) => {
+                        turn.tell(kind, session.id, session.user_id.as_ref());
+                        self.rotated(&live, session, token);
+                    }
+                    Some(Now::Ended { .. }) => drop(self.ended_meanwhile()),
+                    None => self.nothing_happened()?,
+                }
+                Ok(())
+            }
+            (Some(Unanswered::Change { patch, buffered, touches, at }), Some(live)) => {
+                match self.stands_for(&live.hash).await? {
+                    Some(Now::Goes { session, is_current }) => {
+                        let is_in = patch.changes_nothing_in(&session.data);
+                        let mut state = self.unsettled();
+                        if is_in {
+                            state.saved(&buffered);
+                        }
+                        state.slid |= touches && session.last_active_at == at;
+                        state.replace(live.read_anew(session, is_current));
+                    }
+                    Some(Now::Ended { .. }) | None => drop(self.ended_meanwhile()),
+                }
+                Ok(())
+            }
+            (Some(Unanswered::End { at: asked }), Some(live)) => {
+                match self.stands_for(&live.hash).await? {
+                    Some(Now::Goes { .. }) => self.nothing_happened()?,
+                    Some(Now::Ended { how, at }) => {
+                        // To the microsecond: another request's sign-out may have set a cookie since,
+                        // which this one must not clear.
+                        let is_ours = how == EndedBy::SignedOut && at == asked;
+                        if is_ours {
+                            turn.tell(
+                                EventKind::SignedOut,
+                                live.session.id,
+                                live.session.user_id.as_ref(),
+                            );
+                        }
+                        self.gone(is_ours);
+                    }
+                    None => self.gone(false),
+                }
+                Ok(())
+            }
+            (_, None) | (None, _) => self.nothing_happened(),
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "reads as the others do")]
+    fn nothing_happened(&self) -> Result<(), Error> {
+        self.unsettled().unanswered = None;
+        Ok(())
+    }
+
+    /// What a token stands for now.
+    pub(super) async fn stands_for(&self, token: &TokenHash) -> Result<Option<Now>, Error> {
+        let store = &self.inner.store;
+        let found = store.call(store.backend().find(token, store.now())).await?;
+        Ok(found.map(Now::from))
+    }
+}
+
+/// What a token that was once good stands for.
+pub(super) enum Now {
+    Goes { session: Arc<SessionData>, is_current: bool },
+    Ended { how: EndedBy, at: Timestamp },
+}
+
+impl From<Found> for Now {
+    fn from(found: Found) -> Self {
+        match found {
+            Found::Live(session) => Self::Goes { session, is_current: true },
+            Found::Grace { session, .. } => Self::Goes { session, is_current: false },
+            Found::Ended { how, at, .. } => Self::Ended { how, at },
+        }
+    }
+}
+
+impl Live {
+    /// The same token's session, as the backend holds it now.
+    pub(super) fn read_anew(&self, session: Arc<SessionData>, current: bool) -> Self {
+        Self { session, saved: Patch::new(), current, is_exact: true, ..self.clone() }
+    }
+
+    /// A session that has this token from now on.
+    pub(super) fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
+        Self {
+            session,
+            saved: Patch::new(),
+            hash: token.hash(),
+            token: Token::Issued(token),
+            current: true,
+            newer_agent: false,
+            is_exact: true,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Changing a value by what it is: [`Session::update`].
+
+use std::convert::Infallible;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::save::Changed;
+use super::unanswered::Now;
+use super::{Live, Loaded, Session, State, read};
+use crate::data::{KeyFor, check_key, check_value, invalid};
+use crate::error::{Error, ErrorKind};
+use crate::lifecycle::{Absence, Plan};
+use crate::patch::Patch;
+
+/// How often a change is tried while others write to the same session. Of those who race, one gets
+/// through each time, so this is how many may race on one session at one moment.
+const TRIES: u32 = 1000;
+
+impl Session {
+    /// Changes the value under `key` by what it is now, without losing what other requests write to
+    /// it at the same time: compare-and-set, tried again until it holds, a thousand times at most. What
+    /// else is buffered is saved with it.
+    ///
+    /// `change` gets the present value (`None` if there is none) and returns the new one; it may be
+    /// called several times, so it should do nothing else. Returns the new value.
+    ///
+    /// ```
+    /// # use session_core::{Error, Session};
+    /// # async fn run(session: &Session) -> Result<(), Error> {
+    /// let visits = session.update("visits", |n: Option<u64>| n.unwrap_or(0) + 1).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save), except that nothing stays
+    /// buffered of it; [`Unavailable`](ErrorKind::Unavailable) if others wrote to the session in each
+    /// of the thousand tries.
+    ///
+    /// # Cancellation
+    /// A dropped call may have changed the value.
+    pub async fn update<T, F>(&self, key: impl KeyFor<T>, mut change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        let changed = self.try_update(key, |value| Ok::<T, Infallible>(change(value))).await?;
+        match changed {
+            Ok(value) => Ok(value),
+            Err(never) => match never {},
+        }
+    }
+
+    /// [`update`](Self::update) with a change that may refuse: its error is returned inside, and
+    /// nothing is changed.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    ///
+    /// # Cancellation
+    /// A dropped call may have changed the value.
+    pub async fn try_update<T, E, F>(
+        &self,
+        key: impl KeyFor<T>,
+        mut change: F,
+    ) -> Result<Result<T, E>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> Result<T, E>,
+    {
+        let key = key.key_name().to_owned();
+        check_key(&key)?;
+        for _ in 0..TRIES {
+            // What the application brings runs before the turn, which is why the turn looks again.
+            let seen = self.look(&key).await?;
+            let present = seen.as_ref().map(|value| read(&key, value)).transpose()?;
+            let value = match change(present) {
+                Ok(value) => value,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let json = serde_json::to_value(&value)
+                .map_err(|_| invalid(format!("the value for {key:?} cannot be written as JSON")))?;
+            check_value(&json)?;
+            if self.put(&key, seen.as_ref(), json).await? == Put::Done {
+                return Ok(Ok(value));
+            }
+        }
+        Err(Error::from_kind(ErrorKind::Unavailable).with_context(format!(
+            "the value under {key:?} could not be changed: others wrote to the session {TRIES} times \
+             meanwhile"
+        )))
+    }
+
+    /// What is under the key, to be changed: read anew if another request has written since.
+    async fn look(&self, key: &str) -> Result<Option<Value>, Error> {
+        {
+            let state = self.state();
+            match &state.loaded {
+                Loaded::With(live) if !live.is_exact => {}
+                Loaded::With(_) => return Ok(state.value(key).cloned()),
+                Loaded::Without(absence) => {
+                    absence.may_store(state.decided)?;
+                    return Ok(state.value(key).cloned());
+                }
+            }
+        }
+        let turn = self.turn().await?;
+        if let Ok(live) = self.live()
+            && !live.is_exact
+        {
+            self.reload(&live).await?;
+        }
+        drop(turn);
+        Ok(self.state().value(key).cloned())
+    }
+
+    /// Stores the value if the one before is still the one that was seen.
+    async fn put(&self, key: &str, seen: Option<&Value>, value: Value) -> Result<Put, Error> {
+        let mut turn = self.turn().await?;
+        let (loaded, buffer, decided) = self.snapshot();
+        let is_as_seen = self.state().value(key) == seen;
+        let mut patch = buffer.clone();
+        patch.set(key, value);
+        match loaded {
+            Loaded::Without(absence) => {
+                absence.may_store(decided)?;
+                if !is_as_seen {
+                    return Ok(Put::Stale);
+                }
+                // Nobody else can know this session yet, so nothing can race.
+                self.check_size(None, &patch)?;
+                self.create_anonymous(&mut turn, patch, &buffer).await?;
+                Ok(Put::Done)
+            }
+            // Data that is not exact has no version that stands for it.
+            Loaded::With(live) if !is_as_seen || !live.is_exact => Ok(Put::Stale),
+            Loaded::With(live) => self.put_into(&live, patch, &buffer).await,
+        }
+    }
+
+    async fn put_into(&self, live: &Live, patch: Patch, buffer: &Patch) -> Result<Put, Error> {
+        self.check_size(Some(live), &patch)?;
+        let now = self.inner.store.now();
+        let touch = match self.plan(live, &patch, now) {
+            Plan::Update(touch) => touch,
+            Plan::Nothing | Plan::Create | Plan::Refuse(_) => None,
+        };
+        let change = self.change(live, patch, touch, Some(live.session.version));
+        match self.apply_change(live, change, buffer, now).await? {
+            Changed::Applied => Ok(Put::Done),
+            Changed::Conflict => {
+                self.reload(live).await?;
+                Ok(Put::Stale)
+            }
+        }
+    }
+
+    /// Whether the data may become as large as this patch makes it.
+    fn check_size(&self, live: Option<&Live>, patch: &Patch) -> Result<(), Error> {
+        let mut data = live.map(|live| live.session.data.clone()).unwrap_or_default();
+        let before = data.json_len();
+        patch.apply(&mut data);
+        let signed_in = live.is_some_and(|live| live.session.is_authenticated());
+        let (after, limit) = (data.json_len(), self.inner.store.settings().max_data(signed_in));
+        if after > limit && after > before {
+            return Err(Error::from_kind(ErrorKind::TooLarge));
+        }
+        Ok(())
+    }
+
+    /// Reads the session again, after another request changed it.
+    async fn reload(&self, live: &Live) -> Result<(), Error> {
+        match self.stands_for(&live.hash).await? {
+            Some(Now::Goes { session, is_current }) => {
+                self.unsettled().replace(live.read_anew(session, is_current));
+                Ok(())
+            }
+            Some(Now::Ended { .. }) | None => Err(self.ended_meanwhile()),
+        }
+    }
+}
+
+/// What became of a value that was to be stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Put {
+    Done,
+    /// Another value is there than the one that was seen.
+    Stale,
+}
+
+impl Absence {
+    /// Whether what is to be stored may make a session.
+    fn may_store(self, decided: bool) -> Result<(), Error> {
+        match self {
+            Self::Refused(refusal) => Err(Error::from_kind(refusal.error_kind())),
+            _ if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl State {
+    /// What is under a key, as this request sees it.
+    fn value(&self, key: &str) -> Option<&Value> {
+        match self.buffer.get(key) {
+            Some(buffered) => buffered,
+            None => match &self.loaded {
+                Loaded::With(live) => live.session.data.get(key),
+                Loaded::Without(_) => None,
+            },
+        }
+    }
+}
