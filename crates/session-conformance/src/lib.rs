@@ -69,6 +69,7 @@
     reason = "laws are assertions: panicking with what they saw is how they speak"
 )]
 
+pub mod backends;
 pub mod http;
 pub mod laws;
 
