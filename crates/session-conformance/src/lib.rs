@@ -1,4 +1,5 @@
-//! What every backend for database-backed HTTP sessions promises, as a test suite.
+//! What every backend for database-backed HTTP sessions promises, as a test suite; and a backend for
+//! the tests of [your own application](#testing-your-own-application).
 //!
 //! Each promise is a *law*: a name, a sentence, and a plain async function that tries to break it.
 //! [`backend_laws!`] makes one test of each in your own crate, so a failure names the promise that
@@ -60,6 +61,41 @@
 //! [`BACKEND_LAWS`] and [`REQUEST_LAWS`] list all laws with their promises; `docs/laws.md` is made
 //! from them. [`broken_backend_laws`] runs the suite as a function: the suite's own tests hold a
 //! deliberately faulty backend for every law against it, which must break that law and no other.
+//!
+//! # Testing your own application
+//!
+//! What your pages do when the database is down, what they cost, and how they race are promises of
+//! your own. [`backends::Watched`] is a backend to test them with; put this crate among your
+//! dev-dependencies, and give your application a store over it:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use session_conformance::backends::{Calls, Fault, Method, Watched};
+//! use session_core::{BackendErrorKind, ManualClock, MemoryBackend, SessionConfig, SessionStore};
+//! # use session_core::{Timestamp, UserId};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let now = Timestamp::from_micros(1_795_348_800_000_000);
+//!
+//! let backend = Watched::new(MemoryBackend::new());
+//! let clock = Arc::new(ManualClock::new(now));
+//! let store = SessionStore::new(backend.clone(), SessionConfig::default())?.with_clock(clock.clone());
+//! // Here the test makes the application with this store, and asks for a page.
+//! # store.list(&UserId::new("ann")?).await?;
+//!
+//! // What the page cost.
+//! assert_eq!(backend.take_calls(), Calls { list: 1, ..Calls::NONE });
+//!
+//! // From now on nothing can be written, until `backend.recover()`.
+//! backend.fail(Fault::new(BackendErrorKind::Other).only(Method::Update));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [The module](backends) has whole tests: of a page while the database is down, of what a page
+//! costs, and of two requests that race, in an order that the test decides. Nothing in it sleeps or
+//! is left to luck, and [`ManualClock`](session_core::ManualClock) does the same for time.
 
 #![allow(
     clippy::unwrap_used,
@@ -69,6 +105,7 @@
     reason = "laws are assertions: panicking with what they saw is how they speak"
 )]
 
+pub mod backends;
 pub mod http;
 pub mod laws;
 

@@ -16,6 +16,7 @@ use super::harness::{App, Harness, Mount};
 use super::lab::Lab;
 use super::probe::Probe;
 use super::secrets::Secrets;
+use crate::backends::Watched;
 use crate::db::NOW;
 
 /// An application that is up. Cheap to clone; clones are the same.
@@ -25,7 +26,8 @@ pub(crate) struct Site(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) app: Arc<dyn App>,
     pub(crate) store: SessionStore,
-    pub(crate) probe: Arc<Probe>,
+    /// The backend, for the law to watch and to break.
+    pub(crate) probe: Watched,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) secrets: Arc<Secrets>,
@@ -67,12 +69,12 @@ impl Site {
         change(&mut config);
         let harness = lab.harness().await;
         let secrets = lab.secrets.clone();
-        let probe = Probe::new(harness.backend(), secrets.clone());
+        let probe = Watched::shared(harness.backend());
         let clock = Arc::new(ManualClock::new(NOW));
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
         let said = secrets.clone();
-        let store = SessionStore::shared(probe.clone(), config)
+        let store = SessionStore::new(Probe::new(probe.clone(), secrets.clone()), config)
             .expect("a configuration that can be meant")
             .with_clock(clock.clone())
             .on_event(move |event| {

@@ -1,4 +1,5 @@
 //! The suite's own tests: sound backends keep every law, and each faulty one breaks exactly one.
+//! And those of the backend for the tests of applications.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
 )]
 
 mod backend_laws;
+mod backends;
 mod custom_backend;
 mod docs;
 mod faulty;

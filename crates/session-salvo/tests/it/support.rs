@@ -1,17 +1,11 @@
-//! What several tests need: stores, requests, and a backend that is down.
+//! What several tests need: stores, requests, and a database that is down.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
 use http_body_util::BodyExt;
 use salvo_core::http::uri::Scheme;
 use salvo_core::http::{HeaderMap, Method, StatusCode, header};
 use salvo_core::prelude::*;
-use session_core::{
-    BackendError, BackendErrorKind, Created, EndedBy, Found, MemoryBackend, NewSession, Purged,
-    SessionBackend, SessionChange, SessionConfig, SessionData, SessionId, SessionRef, SessionStore,
-    Timestamp, TokenHash, Updated, UserId,
-};
+use session_conformance::backends::Watched;
+use session_core::{MemoryBackend, SessionConfig, SessionStore};
 use session_salvo::{Session, SessionError};
 
 pub(crate) fn store() -> SessionStore {
@@ -19,7 +13,7 @@ pub(crate) fn store() -> SessionStore {
 }
 
 pub(crate) fn store_that_is_down() -> SessionStore {
-    SessionStore::shared(Arc::new(Down), SessionConfig::default()).unwrap()
+    SessionStore::new(Watched::down(), SessionConfig::default()).unwrap()
 }
 
 /// A response as it goes out.
@@ -78,58 +72,4 @@ pub(crate) async fn count(session: Session) -> Result<String, SessionError> {
     let visits = session.get("visits")?.unwrap_or(0_u64) + 1;
     session.set("visits", visits)?;
     Ok(format!("visit number {visits}"))
-}
-
-/// A database that is out of reach.
-struct Down;
-
-impl Down {
-    fn error<T>() -> Result<T, BackendError> {
-        Err(BackendError::from_kind(BackendErrorKind::Unavailable))
-    }
-}
-
-#[async_trait]
-impl SessionBackend for Down {
-    async fn create(&self, _: NewSession, _: Timestamp) -> Result<Created, BackendError> {
-        Self::error()
-    }
-    async fn find(&self, _: &TokenHash, _: Timestamp) -> Result<Option<Found>, BackendError> {
-        Self::error()
-    }
-    async fn update(
-        &self,
-        _: &SessionRef,
-        _: &SessionChange,
-        _: Timestamp,
-    ) -> Result<Updated, BackendError> {
-        Self::error()
-    }
-    async fn remove(
-        &self,
-        _: &SessionRef,
-        _: Option<&UserId>,
-        _: EndedBy,
-        _: Timestamp,
-    ) -> Result<bool, BackendError> {
-        Self::error()
-    }
-    async fn remove_user(
-        &self,
-        _: &UserId,
-        _: Option<&SessionId>,
-        _: EndedBy,
-        _: Timestamp,
-    ) -> Result<Vec<SessionId>, BackendError> {
-        Self::error()
-    }
-    async fn list(&self, _: &UserId, _: Timestamp) -> Result<Vec<SessionData>, BackendError> {
-        Self::error()
-    }
-    async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<Purged, BackendError> {
-        Self::error()
-    }
-    async fn ping(&self) -> Result<(), BackendError> {
-        Self::error()
-    }
 }

@@ -2,13 +2,12 @@
 
 use session_core::BackendErrorKind;
 
+use crate::backends::Calls;
 use crate::http::harness::Mount;
 use crate::http::lab::Lab;
-use crate::http::probe::Calls;
 use crate::http::site::Site;
 
-const NOTHING: Calls =
-    Calls { create: 0, find: 0, update: 0, remove: 0, remove_user: 0, list: 0, other: 0 };
+const NOTHING: Calls = Calls::NONE;
 const READ: Calls = Calls { find: 1, ..NOTHING };
 const READ_AND_WRITE: Calls = Calls { find: 1, update: 1, ..NOTHING };
 const READ_AND_MADE: Calls = Calls { find: 1, create: 1, ..NOTHING };

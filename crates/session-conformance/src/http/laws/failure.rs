@@ -2,13 +2,14 @@
 
 use session_core::{BackendErrorKind, EventKind, OnBackendError, UserId};
 
+use crate::backends::{Fault, Gate, Method};
 use crate::http::harness::Mount;
 use crate::http::lab::Lab;
-use crate::http::probe::{Lost, Method};
 use crate::http::site::Site;
 
 const KINDS: [BackendErrorKind; 3] =
     [BackendErrorKind::Unavailable, BackendErrorKind::Corrupt, BackendErrorKind::Other];
+const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
 
 /// When the backend fails, or does not answer in time, the answer is 503 with Retry-After (or
 /// anonymous, where so configured), and no Set-Cookie except for a token change that this request
@@ -46,17 +47,17 @@ pub async fn outage_clears_nothing(lab: &Lab) {
             (Method::Update, "/rotate"),
             (Method::List, "/list"),
         ] {
-            site.probe.fail_only(method);
+            site.probe.fail(DOWN.only(method));
             browser.go(path).await.refused_as_outage().no_cookie();
             site.probe.recover();
             browser.go("/get.a").await.signed_in("ann");
         }
-        site.probe.fail_only(Method::Create);
+        site.probe.fail(DOWN.only(Method::Create));
         site.browser().go("/login.ann").await.refused_as_outage().no_cookie();
         site.probe.recover();
 
         // Another browser, whose session cannot be revoked.
-        site.probe.fail_only(Method::Remove);
+        site.probe.fail(DOWN.only(Method::Remove));
         let stranger = browser.ask("/get.a").replace("user-agent", "curl/8.5.0");
         stranger.send().await.refused_as_outage().no_cookie();
         site.probe.recover();
@@ -79,14 +80,14 @@ async fn committed_before(lab: &Lab) {
     ] {
         let browser = site.signed_in("ann").await;
         let before = browser.present_token();
-        site.probe.fail_how(method, BackendErrorKind::Unavailable, Lost::Question, spared);
+        site.probe.fail(DOWN.only(method).sparing(spared));
         let answer = browser.go(path).await.refused_as_outage();
         site.probe.recover();
         assert_ne!(answer.token(), before, "{path}: the token that was committed");
         browser.go("/get.a").await.signed_in("ann");
     }
     let browser = site.signed_in("ann").await;
-    site.probe.fail_only(Method::Create);
+    site.probe.fail(DOWN.only(Method::Create));
     browser.go("/logout/set.note.1").await.refused_as_outage().removal();
     site.probe.recover();
     browser.go("/get.a").await.no_session();
@@ -101,9 +102,9 @@ async fn never_answered(lab: &Lab) {
         (Method::Create, "/login.bob"),
         (Method::Remove, "/logout"),
     ] {
-        let gate = site.probe.stop(method);
+        let stop = site.probe.stop(method, Gate::Before);
         let late = browser.begin(path);
-        gate.arrival().await;
+        stop.arrived().await;
         late.answer().await.refused_as_outage().no_cookie();
         browser.go("/get.a").await.signed_in("ann");
     }
@@ -137,7 +138,7 @@ pub async fn failed_save_is_reported(lab: &Lab) {
     let site = Site::open(lab).await;
     let browser = site.signed_in("ann").await;
     for kind in KINDS {
-        for lost in [Lost::Question, Lost::Answer] {
+        for fault in [Fault::new(kind), Fault::new(kind).answer_lost()] {
             for path in [
                 "/set.a.1",
                 "/set.a.1/status.201",
@@ -147,16 +148,15 @@ pub async fn failed_save_is_reported(lab: &Lab) {
                 "/remove.a",
                 "/clear",
             ] {
-                if (path, lost) == ("/set.a.1/try.save", Lost::Answer) {
+                site.probe.fail(fault.only(Method::Update));
+                if path == "/set.a.1/try.save" && fault == Fault::new(kind).answer_lost() {
                     // Only the answer was lost: the response looks, and what is stored is no failure.
-                    site.probe.fail_how(Method::Update, kind, lost, 0);
                     browser.go("/set.b.2/try.save").await.ok();
                     site.probe.recover();
                     let stored = browser.go("/get.b/remove.b").await.results()[0].clone();
                     assert_eq!(stored, 2, "{kind:?}: it was stored");
                     continue;
                 }
-                site.probe.fail_how(Method::Update, kind, lost, 0);
                 let answer = browser.go(path).await.refused_as_outage().no_cookie();
                 assert!(
                     !answer.body.contains("results"),
@@ -164,14 +164,14 @@ pub async fn failed_save_is_reported(lab: &Lab) {
                 );
                 site.probe.recover();
             }
-            site.probe.fail_how(Method::Create, kind, lost, 0);
+            site.probe.fail(fault.only(Method::Create));
             let answer = site.browser().go("/set.a.1").await.refused_as_outage().no_cookie();
             assert!(!answer.body.contains("results"), "the handler's body came through");
             site.probe.recover();
         }
     }
     // What was saved before it failed is told as it is.
-    site.probe.fail_how(Method::Update, BackendErrorKind::Unavailable, Lost::Question, 1);
+    site.probe.fail(DOWN.only(Method::Update).sparing(1));
     browser.go("/set.saved.1/save/set.lost.2").await.refused_as_outage();
     site.probe.recover();
     let data = browser.go("/get.a").await.ok().data();
@@ -220,10 +220,10 @@ pub async fn failed_save_is_reported(lab: &Lab) {
 
     let site = Site::open(lab).await;
     let browser = site.signed_in("ann").await;
-    for lost in [Lost::Question, Lost::Answer] {
+    for fault in [DOWN, DOWN.answer_lost()] {
         site.advance(400);
         site.take_events();
-        site.probe.fail_how(Method::Update, BackendErrorKind::Unavailable, lost, 0);
+        site.probe.fail(fault.only(Method::Update));
         browser.go("/get.a").await.signed_in("ann").no_cookie();
         site.probe.recover();
         let events = site.take_events();
@@ -285,7 +285,7 @@ pub async fn server_error_discards_data(lab: &Lab) {
     assert_eq!(data["carried"], 1, "what a sign-in carried is committed");
 
     // The handler's 500 is the answer, also where saving would have failed.
-    site.probe.fail_only(Method::Update);
+    site.probe.fail(DOWN.only(Method::Update));
     let answer = browser.go("/set.a.1/status.500").await.is(500);
     assert!(answer.body.contains("results"), "the handler's own answer");
     site.probe.recover();

@@ -2,9 +2,9 @@
 
 use session_core::SessionToken;
 
+use crate::backends::{Gate, Method};
 use crate::http::browser::Browser;
 use crate::http::lab::Lab;
-use crate::http::probe::Method;
 use crate::http::site::Site;
 use crate::race::race;
 use crate::run::rounds;
@@ -81,12 +81,12 @@ async fn caught_before_loading(lab: &Lab) {
             browser.go(first).await.ok();
             let ask = browser.ask("/get.a");
             let ask = if mode.is_empty() { ask } else { ask.header("sec-fetch-mode", mode) };
-            let gate = site.probe.stop(Method::Find);
+            let stop = site.probe.stop(Method::Find, Gate::Before);
             let late = ask.begin();
-            gate.arrival().await;
+            stop.arrived().await;
             browser.go(then).await.ok();
             site.advance(20);
-            gate.open();
+            stop.pass();
             received_late(&name, &browser, late.answer().await.ok(), user).await;
         }
     }
@@ -141,11 +141,11 @@ async fn one_removal_of_two(lab: &Lab) {
 
     let site = Site::open(lab).await;
     let browser = site.signed_in("ann").await;
-    let gate = site.probe.stop(Method::Remove);
+    let stop = site.probe.stop(Method::Remove, Gate::Before);
     let late = browser.ask("/get.a").replace("user-agent", "curl/8.5.0").begin();
-    gate.arrival().await;
+    stop.arrived().await;
     browser.ask("/get.a").replace("user-agent", "curl/8.5.0").send().await.ok().removal();
-    gate.open();
+    stop.pass();
     late.answer().await.no_session().no_cookie();
 }
 

@@ -1,7 +1,8 @@
 //! Handles that live longer than their request: streams, WebSockets, tasks.
 
-use session_core::{Error, ErrorKind, Session};
+use session_core::{BackendErrorKind, Error, ErrorKind, Session};
 
+use crate::backends::{Calls, Fault, Method};
 use crate::http::lab::Lab;
 use crate::http::site::Site;
 
@@ -22,7 +23,7 @@ pub async fn late_write_is_refused(lab: &Lab) {
     assert_eq!(late.user_id().map(|user| user.as_str().to_owned()).as_deref(), Some("ann"));
     buffered_setters_refuse(&late);
     late.save().await.expect("there is nothing to save, and a session that could be");
-    assert_eq!(site.probe.take_calls(), Default::default(), "none of that asks the backend");
+    assert_eq!(site.probe.take_calls(), Calls::NONE, "none of that asks the backend");
 
     let count = late.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await;
     assert_eq!(count.expect("an existing session may be changed"), 1);
@@ -49,10 +50,10 @@ pub async fn late_write_is_refused(lab: &Lab) {
     is_late("update", late.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await);
     is_late("authenticate", late.authenticate("bob").await);
     late.save().await.expect("there is nothing to save");
-    assert_eq!(site.probe.take_calls(), Default::default(), "a session was made late");
+    assert_eq!(site.probe.take_calls(), Calls::NONE, "a session was made late");
 
     // What could not be saved in time is not saved late.
-    site.probe.fail_only(crate::http::probe::Method::Create);
+    site.probe.fail(Fault::new(BackendErrorKind::Unavailable).only(Method::Create));
     site.browser().go("/set.a.1/keep").await.refused_as_outage().no_cookie();
     site.probe.recover();
     let late = site.desk.kept();

@@ -2,6 +2,7 @@
 
 use tracing::Level;
 
+use crate::backends::Calls;
 use crate::http::harness::{Mount, Panicked};
 use crate::http::lab::Lab;
 use crate::http::site::Site;
@@ -66,7 +67,7 @@ async fn wrongly_mounted(lab: &Lab, mount: Mount) {
             Ok(answer) => answer.is(500).no_cookie(),
             Err(Panicked) => panic!("{mount:?}: {path}: a panic in the place of an error"),
         };
-        assert_eq!(site.probe.take_calls(), Default::default(), "{mount:?}: {path}: backend calls");
+        assert_eq!(site.probe.take_calls(), Calls::NONE, "{mount:?}: {path}: backend calls");
         let logged = site.secrets.logged(Level::WARN).split_off(before);
         let says_why = logged.iter().any(|line| {
             let line = line.to_lowercase();

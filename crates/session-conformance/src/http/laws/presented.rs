@@ -2,6 +2,7 @@
 
 use session_core::{EventKind, SessionToken};
 
+use crate::backends::Calls;
 use crate::http::lab::Lab;
 use crate::http::site::Site;
 
@@ -52,7 +53,7 @@ pub async fn unknown_token_never_adopted(lab: &Lab) {
     for (name, value) in malformed {
         site.probe.take_calls();
         let answer = site.ask("/get.a").token(&value).send().await.no_session().no_cookie();
-        assert_eq!(site.probe.take_calls(), Default::default(), "{name}: looked up");
+        assert_eq!(site.probe.take_calls(), Calls::NONE, "{name}: looked up");
         assert!(answer.header("vary").is_some(), "{name}: used all the same");
         let answer = site.ask("/set.a.1").token(&value).send().await.ok();
         let issued = answer.token();
@@ -130,7 +131,7 @@ pub async fn every_cookie_header_read(lab: &Lab) {
         site.probe.take_calls();
         let answer = browser.ask("/get.a").replace("cookie", line).send().await.ok();
         assert_eq!(answer.id(), None, "{name}: not our cookie, and read as ours");
-        assert_eq!(site.probe.take_calls(), Default::default(), "{name}: looked up");
+        assert_eq!(site.probe.take_calls(), Calls::NONE, "{name}: looked up");
     }
 }
 

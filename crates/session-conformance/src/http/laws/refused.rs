@@ -1,11 +1,11 @@
 //! Requests whose token was refused.
 
-use session_core::{MismatchAction, OnBackendError, UserId};
+use session_core::{BackendErrorKind, MismatchAction, OnBackendError, UserId};
 
+use crate::backends::{Fault, Method};
 use crate::http::browser::Browser;
 use crate::http::exchange::Ask;
 use crate::http::lab::Lab;
-use crate::http::probe::Method;
 use crate::http::site::Site;
 
 const ANOTHER_BROWSER: &str = "curl/8.5.0";
@@ -149,7 +149,7 @@ async fn unreadable(lab: &Lab, save_unchanged: bool) {
     })
     .await;
     let browser = site.signed_in("ann").await;
-    site.probe.fail_only(Method::Find);
+    site.probe.fail(Fault::new(BackendErrorKind::Unavailable).only(Method::Find));
     check("unreadable", &site, Refusal::Outage, async |path| browser.ask(path)).await;
     site.probe.recover();
     browser.go("/get.a").await.signed_in("ann");

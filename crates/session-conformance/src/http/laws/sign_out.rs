@@ -2,8 +2,8 @@
 
 use session_core::{BackendErrorKind, UserId};
 
+use crate::backends::{Fault, Gate, Method};
 use crate::http::lab::Lab;
-use crate::http::probe::{Lost, Method};
 use crate::http::site::Site;
 use crate::race::race;
 use crate::run::rounds;
@@ -65,11 +65,11 @@ async fn at_the_backend(lab: &Lab) {
         let site = Site::open(lab).await;
         let browser = site.signed_in("ann").await;
         let token = browser.present_token();
-        let gate = site.probe.stop(Method::Update);
+        let stop = site.probe.stop(Method::Update, Gate::Before);
         let late = browser.begin(path);
-        gate.arrival().await;
+        stop.arrived().await;
         browser.go("/logout").await.ok().removal();
-        gate.open();
+        stop.pass();
         late.answer().await.refused_as_ended().no_cookie();
         assert!(site.is_dead(&token).await, "{path}: the session is back");
         assert_eq!(site.sessions_of("ann").await, 0, "{path}: ann has a session");
@@ -96,7 +96,7 @@ async fn on_its_way(lab: &Lab) {
     // clears the cookie of what this request has ended.
     let browser = site.signed_in("ann").await;
     let token = browser.present_token();
-    site.probe.fail_how(Method::Remove, BackendErrorKind::Unavailable, Lost::Answer, 0);
+    site.probe.fail(Fault::new(BackendErrorKind::Unavailable).only(Method::Remove).answer_lost());
     browser.go("/logout").await.refused_as_outage().removal();
     site.probe.recover();
     assert!(site.is_dead(&token).await, "it was signed out");

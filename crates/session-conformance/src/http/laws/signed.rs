@@ -5,15 +5,14 @@ use session_core::{
     BackendErrorKind, CookieConfig, CookieSecret, SessionConfig, SessionToken, Signing,
 };
 
+use crate::backends::Calls;
 use crate::http::browser::Browser;
 use crate::http::harness::Mount;
 use crate::http::lab::Lab;
-use crate::http::probe::Calls;
 use crate::http::site::Site;
 
 const TOKEN: usize = session_core::TOKEN_TEXT_LEN;
-const NOTHING: Calls =
-    Calls { create: 0, find: 0, update: 0, remove: 0, remove_user: 0, list: 0, other: 0 };
+const NOTHING: Calls = Calls::NONE;
 const READ: Calls = Calls { find: 1, ..NOTHING };
 
 fn secret(letter: char) -> CookieSecret {
