@@ -29,6 +29,11 @@ enum Decision {
     },
 }
 
+/// What became of an earlier call is asked.
+struct Asked {
+    is_needed: bool,
+}
+
 impl Visit {
     /// The response is decided. Saves what is buffered, touches the session if that is due, and says
     /// which headers the response gets, and whether it must become an error.
@@ -53,8 +58,9 @@ impl Visit {
             Ok(turn) => turn,
             Err(error) => return session.decided_out_of_turn(status, error),
         };
-        if session.must_reconcile(status)
+        if let Some(asked) = session.must_reconcile(status)
             && let Err(error) = Box::pin(session.reconcile(&mut turn)).await
+            && asked.is_needed
         {
             return session.decided_out_of_turn(status, error);
         }
@@ -125,11 +131,15 @@ impl Session {
         only_read.then(|| Conclusion::of_use(&self.inner.store))
     }
 
-    /// Whether the response has to know first what became of a call whose answer was lost.
-    fn must_reconcile(&self, status: StatusCode) -> bool {
+    /// Whether the response asks first what became of a call whose answer was lost, and whether it
+    /// cannot do without. Where only data was written it can, but then it would send it once more, or
+    /// miss that the session's end has moved.
+    fn must_reconcile(&self, status: StatusCode) -> Option<Asked> {
         let state = self.unsettled();
-        let saves = !state.buffer.is_empty() && !status.is_server_error();
-        state.unanswered.as_ref().is_some_and(|asked| saves || asked.concerns_cookie())
+        let failed = status.is_server_error();
+        let concerns_cookie = state.unanswered.as_ref()?.concerns_cookie();
+        let saves = !state.buffer.is_empty() && !failed;
+        (concerns_cookie || !failed).then_some(Asked { is_needed: concerns_cookie || saves })
     }
 
     /// The response is decided without its turn. An answer that is an error already stays what it is.

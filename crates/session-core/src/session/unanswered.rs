@@ -120,9 +120,14 @@ impl Session {
                 match self.stands_for(&live.hash).await? {
                     Some(Now::Goes { .. }) => self.nothing_happened()?,
                     Some(Now::Ended { how, at }) => {
-                        // To the microsecond: another request's sign-out may have set a cookie since,
-                        // which this one must not clear.
-                        let is_ours = how == EndedBy::SignedOut && at == asked;
+                        // To the microsecond: another request's sign-out may have been followed by a
+                        // cookie that this one must not clear. A token in grace says only that it was
+                        // rotated, so that it is gone says that this was done.
+                        let is_ours = match how {
+                            EndedBy::SignedOut => at == asked,
+                            EndedBy::Rotated => !live.current,
+                            _ => false,
+                        };
                         if is_ours {
                             turn.tell(
                                 EventKind::SignedOut,

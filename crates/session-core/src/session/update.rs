@@ -96,13 +96,9 @@ impl Session {
     async fn look(&self, key: &str) -> Result<Option<Value>, Error> {
         {
             let state = self.state();
-            match &state.loaded {
-                Loaded::With(live) if !live.is_exact => {}
-                Loaded::With(_) => return Ok(state.value(key).cloned()),
-                Loaded::Without(absence) => {
-                    absence.may_store(state.decided)?;
-                    return Ok(state.value(key).cloned());
-                }
+            let is_exact = !matches!(&state.loaded, Loaded::With(live) if !live.is_exact);
+            if is_exact {
+                return Ok(state.value(key).cloned());
             }
         }
         let turn = self.turn().await?;
@@ -123,11 +119,12 @@ impl Session {
         let mut patch = buffer.clone();
         patch.set(key, value);
         match loaded {
-            Loaded::Without(absence) => {
-                absence.may_store(decided)?;
-                if !is_as_seen {
-                    return Ok(Put::Stale);
-                }
+            Loaded::Without(Absence::Refused(refusal)) => {
+                Err(Error::from_kind(refusal.error_kind()))
+            }
+            Loaded::Without(_) if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
+            Loaded::Without(_) if !is_as_seen => Ok(Put::Stale),
+            Loaded::Without(_) => {
                 // Nobody else can know this session yet, so nothing can race.
                 self.check_size(None, &patch)?;
                 self.create_anonymous(&mut turn, patch, &buffer).await?;
@@ -187,17 +184,6 @@ enum Put {
     Done,
     /// Another value is there than the one that was seen.
     Stale,
-}
-
-impl Absence {
-    /// Whether what is to be stored may make a session.
-    fn may_store(self, decided: bool) -> Result<(), Error> {
-        match self {
-            Self::Refused(refusal) => Err(Error::from_kind(refusal.error_kind())),
-            _ if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl State {
