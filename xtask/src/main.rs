@@ -4,6 +4,7 @@ mod bench;
 mod chromium;
 mod ci;
 mod laws;
+mod mutants;
 mod outside;
 mod package;
 mod services;
@@ -37,6 +38,8 @@ enum Command {
     Tidy,
     /// Write docs/laws.md from the conformance suite.
     Laws(laws::Arguments),
+    /// Put old defects back, one by one: the exploration of interleavings must catch each.
+    Mutants,
     /// Build the documentation's applications outside of this workspace, and let two share sessions.
     Outside,
     /// Check what each published crate would carry to its users.
@@ -62,6 +65,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Command::Laws(arguments) => laws::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Mutants => mutants::run(),
         Command::Outside => outside::run().map(|not_run| {
             if let Some(why) = not_run {
                 println!("*** NOT RUN: {why} ***");
