@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client_ip::{ForwardedHeader, TrustedProxies};
+use crate::client::fingerprint::{FingerprintMode, MismatchAction};
+use crate::client::forwarded::ForwardedHeader;
+use crate::client::proxies::TrustedProxies;
 use crate::cookie::{CookieConfig, CookieRules, CookieSecret, Signing, secrets_list};
-use crate::fingerprint::{FingerprintMode, MismatchAction};
 
 /// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
 /// configuration; unknown keys are refused when it is read from a file, and values that cannot be

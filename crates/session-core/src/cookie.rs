@@ -22,8 +22,8 @@ pub use self::config::{CookieConfig, SameSite, SecurePolicy};
 use self::signing::KeyRing;
 pub(crate) use self::signing::list as secrets_list;
 pub use self::signing::{CookieSecret, MIN_SECRET_BYTES, Signing};
+use crate::client::scheme::Scheme;
 use crate::config::InvalidConfig;
-use crate::scheme::Scheme;
 use crate::token::SessionToken;
 
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::device::DeviceType;
+use crate::client::fingerprint::Fingerprint;
 use crate::clock::Timestamp;
 use crate::data::Data;
-use crate::device::DeviceType;
-use crate::fingerprint::Fingerprint;
 use crate::id::{SessionId, UserId};
 
 /// Everything that is known of one session, except its secret: neither the token nor its hash is

@@ -1,8 +1,8 @@
 //! Values for the unit tests of this crate.
 
+use crate::client::device::DeviceType;
 use crate::clock::Timestamp;
 use crate::data::Data;
-use crate::device::DeviceType;
 use crate::id::SessionId;
 use crate::record::SessionData;
 

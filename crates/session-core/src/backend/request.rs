@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use crate::client::device::DeviceType;
 use crate::clock::Timestamp;
-use crate::device::DeviceType;
 use crate::id::{SessionId, UserId};
 use crate::patch::Patch;
 use crate::record::SessionData;

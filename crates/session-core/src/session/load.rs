@@ -4,18 +4,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{Live, Loaded, Session, Token};
 use crate::backend::{EndedBy, Found, SessionRef};
-use crate::client_ip::Peer;
+use crate::client::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
+use crate::client::meta::SessionMeta;
+use crate::client::proxies::Peer;
+use crate::client::scheme::{self, Scheme};
 use crate::config::{OnBackendError, Settings};
 use crate::cookie::Candidate;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
-use crate::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
 use crate::lifecycle::{Absence, Refusal};
-use crate::meta::SessionMeta;
 use crate::patch::Patch;
 use crate::record::SessionData;
-use crate::scheme::{self, Scheme};
 use crate::token::SessionToken;
 
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::device::{
+use crate::client::device::{
     BrowserFamily, Families, SystemFamily, families, one_is_desktop_site_of_other,
 };
 
