@@ -9,7 +9,6 @@ mod candidates;
 mod config;
 mod signing;
 
-use std::fmt;
 use std::time::Duration;
 
 use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
@@ -23,7 +22,7 @@ use self::signing::KeyRing;
 pub(crate) use self::signing::list as secrets_list;
 pub use self::signing::{CookieSecret, MIN_SECRET_BYTES, Signing};
 use crate::client::scheme::Scheme;
-use crate::config::InvalidConfig;
+use crate::invalid_config::InvalidConfig;
 use crate::token::SessionToken;
 
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").
@@ -37,20 +36,6 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_PATH_BYTES: usize = 1024;
 /// RFC 1035 section 2.3.4, without the trailing dot.
 const MAX_DOMAIN_BYTES: usize = 253;
-
-/// A cookie name or configuration that browsers would refuse, or read as something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidCookie {
-    rule: &'static str,
-}
-
-impl fmt::Display for InvalidCookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.rule)
-    }
-}
-
-impl std::error::Error for InvalidCookie {}
 
 /// The checked, ready-to-use form of a cookie's name and configuration.
 #[derive(Debug, Clone)]
@@ -68,7 +53,7 @@ impl CookieRules {
     ///
     /// # Errors
     ///
-    /// [`InvalidCookie`] with the broken rule:
+    /// [`InvalidConfig`] names the key and the broken rule:
     ///
     /// - the name is a token (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2) of 1 to 128 bytes;
     /// - `__Secure-` needs `Secure`; `__Host-` also needs `Path=/` and no `Domain`; `__Http-` and
@@ -77,33 +62,33 @@ impl CookieRules {
     /// - `SameSite=None` and `Partitioned` need `Secure`;
     /// - the path begins with `/`, has at most 1024 bytes, and holds only visible ASCII without `;`;
     /// - the domain is a host name in ASCII (an international one as punycode).
-    pub fn new(name: &str, config: &CookieConfig) -> Result<Self, InvalidCookie> {
+    pub fn new(name: &str, config: &CookieConfig) -> Result<Self, InvalidConfig> {
         let mut config = config.clone();
         if let Some(domain) = &mut config.domain {
             let host = domain.strip_prefix('.').unwrap_or(domain);
             *domain = host.to_ascii_lowercase();
         }
-        for (holds, rule) in [
-            (
-                is_token(name),
-                "the cookie name must be 1 or more letters, digits or !#$%&'*+-.^_`|~",
-            ),
-            (name.len() <= MAX_NAME_BYTES, "the cookie name must not be longer than 128 bytes"),
+        for (holds, key, rule) in [
+            (is_token(name), "cookie_name", "must be 1 or more letters, digits or !#$%&'*+-.^_`|~"),
+            (name.len() <= MAX_NAME_BYTES, "cookie_name", "must not be longer than 128 bytes"),
             (
                 is_path(&config.path),
-                "the cookie path must begin with / and hold only visible ascii without ;",
+                "cookie.path",
+                "must begin with / and hold only visible ascii without ;",
             ),
             (
                 config.path.len() <= MAX_PATH_BYTES,
-                "the cookie path must not be longer than 1024 bytes",
+                "cookie.path",
+                "must not be longer than 1024 bytes",
             ),
             (
                 config.domain.as_deref().is_none_or(is_host),
-                "the cookie domain must be a host name in ascii",
+                "cookie.domain",
+                "must be a host name in ascii",
             ),
         ] {
             if !holds {
-                return Err(InvalidCookie { rule });
+                return Err(InvalidConfig::new(key, rule));
             }
         }
         let rules = Self { name: name.to_owned(), config, signatures: Signatures::default() };
@@ -125,27 +110,28 @@ impl CookieRules {
     ) -> Result<Self, InvalidConfig> {
         if let Some(short) = secrets.iter().position(|secret| !secret.is_long_enough()) {
             let reason = format!(
-                "the secret at index {short} is shorter than {MIN_SECRET_BYTES} bytes; \
+                "the one at index {short} is shorter than {MIN_SECRET_BYTES} bytes; \
                  `openssl rand -hex 32` makes one"
             );
             return Err(InvalidConfig::new("secrets", reason));
         }
         let default = if secrets.is_empty() { Signing::Off } else { Signing::Required };
         let signing = signing.unwrap_or(default);
-        let ring = match signing {
-            Signing::Off => None,
-            Signing::AcceptUnsigned | Signing::Required => {
-                let ring = KeyRing::new(&self.name, secrets);
-                Some(ring.ok_or_else(|| {
-                    InvalidConfig::new("signing", "needs a secret to sign with".to_owned())
-                })?)
-            }
-        };
+        let ring =
+            match signing {
+                Signing::Off => None,
+                Signing::AcceptUnsigned | Signing::Required => {
+                    let ring = KeyRing::new(&self.name, secrets);
+                    Some(ring.ok_or_else(|| {
+                        InvalidConfig::new("signing", "needs a secret to sign with")
+                    })?)
+                }
+            };
         self.signatures = Signatures::new(signing, ring);
         Ok(self)
     }
 
-    fn check_combinations(&self) -> Result<(), InvalidCookie> {
+    fn check_combinations(&self) -> Result<(), InvalidConfig> {
         let named = |prefix: &str| {
             let start = self.name.as_bytes().get(..prefix.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
@@ -154,22 +140,36 @@ impl CookieRules {
         let http = named("__Http-") || named("__Host-Http-");
         // What is only sometimes Secure is only sometimes kept by browsers.
         let secure = self.config.secure == SecurePolicy::Always;
-        for (holds, rule) in [
+        for (holds, key, rule) in [
             (
                 secure || !(host || http || named("__Secure-")),
-                "a cookie name with this prefix needs secure: always",
+                "cookie.secure",
+                "must be always for a cookie name with this prefix",
             ),
-            (!host || self.config.path == "/", "a __Host- cookie needs the path /"),
-            (!host || self.config.domain.is_none(), "a __Host- cookie must not have a domain"),
-            (!http || self.config.http_only, "a __Http- cookie needs http_only: true"),
+            (!host || self.config.path == "/", "cookie.path", "must be / for a __Host- cookie"),
+            (
+                !host || self.config.domain.is_none(),
+                "cookie.domain",
+                "must not be given for a __Host- cookie",
+            ),
+            (
+                !http || self.config.http_only,
+                "cookie.http_only",
+                "must be true for a __Http- cookie",
+            ),
             (
                 secure || self.config.same_site != SameSite::None,
-                "same_site: none needs secure: always",
+                "cookie.same_site",
+                "must not be none unless cookie.secure is always",
             ),
-            (secure || !self.config.partitioned, "partitioned: true needs secure: always"),
+            (
+                secure || !self.config.partitioned,
+                "cookie.partitioned",
+                "must not be true unless cookie.secure is always",
+            ),
         ] {
             if !holds {
-                return Err(InvalidCookie { rule });
+                return Err(InvalidConfig::new(key, rule));
             }
         }
         Ok(())
@@ -415,33 +415,33 @@ mod tests {
         check_rules("_session", |_| {}, "");
         check_rules("_session", insecure, "");
         check_rules("a!#$%&'*+-.^_`|~1", |_| {}, "");
-        check_rules("", |_| {}, "name");
-        for bad in ["a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "ä", "a{b", "a/b", "(a)", "a\0"] { check_rules(bad, |_| {}, "name"); }
+        check_rules("", |_| {}, "cookie_name");
+        for bad in ["a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "ä", "a{b", "a/b", "(a)", "a\0"] { check_rules(bad, |_| {}, "cookie_name"); }
         check_rules(&"n".repeat(128), |_| {}, "");
-        check_rules(&"n".repeat(129), |_| {}, "128");
+        check_rules(&"n".repeat(129), |_| {}, "cookie_name: must not be longer than 128");
         check_rules("__Host-s", |_| {}, "");
-        check_rules("__Host-s", insecure, "secure: always");
-        check_rules("__host-s", insecure, "secure: always");
-        check_rules("__Host-s", |c| c.path = "/app".into(), "path /");
-        check_rules("__HOST-s", |c| c.path = "/app".into(), "path /");
-        check_rules("__Host-s", |c| c.domain = Some("example.com".into()), "domain");
+        check_rules("__Host-s", insecure, "cookie.secure");
+        check_rules("__host-s", insecure, "cookie.secure");
+        check_rules("__Host-s", |c| c.path = "/app".into(), "cookie.path: must be /");
+        check_rules("__HOST-s", |c| c.path = "/app".into(), "cookie.path: must be /");
+        check_rules("__Host-s", |c| c.domain = Some("example.com".into()), "cookie.domain");
         check_rules("__Secure-s", |c| { c.path = "/app".into(); c.domain = Some("example.com".into()); }, "");
-        check_rules("__Secure-s", insecure, "secure: always");
-        check_rules("__sEcUrE-s", insecure, "secure: always");
+        check_rules("__Secure-s", insecure, "cookie.secure");
+        check_rules("__sEcUrE-s", insecure, "cookie.secure");
         let auto = |c: &mut CookieConfig| c.secure = SecurePolicy::Auto;
         check_rules("_session", auto, "");
-        for name in ["__Host-s", "__secure-s", "__Http-s", "__Host-Http-s"] { check_rules(name, auto, "secure: always"); }
-        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::Auto; }, "same_site");
-        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::Auto; }, "partitioned");
-        check_rules("__Http-s", |c| c.http_only = false, "http_only");
-        check_rules("__Http-s", insecure, "secure: always");
-        check_rules("__Host-Http-s", |c| c.http_only = false, "http_only");
-        check_rules("__Host-Http-s", |c| c.path = "/app".into(), "path /");
+        for name in ["__Host-s", "__secure-s", "__Http-s", "__Host-Http-s"] { check_rules(name, auto, "cookie.secure"); }
+        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::Auto; }, "cookie.same_site");
+        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::Auto; }, "cookie.partitioned");
+        check_rules("__Http-s", |c| c.http_only = false, "cookie.http_only");
+        check_rules("__Http-s", insecure, "cookie.secure");
+        check_rules("__Host-Http-s", |c| c.http_only = false, "cookie.http_only");
+        check_rules("__Host-Http-s", |c| c.path = "/app".into(), "cookie.path: must be /");
         check_rules("__Host", insecure, "");
         check_rules("s", |c| c.same_site = SameSite::None, "");
-        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::InsecureNever; }, "same_site");
+        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::InsecureNever; }, "cookie.same_site");
         check_rules("s", |c| c.partitioned = true, "");
-        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::InsecureNever; }, "partitioned");
+        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::InsecureNever; }, "cookie.partitioned");
     }
 
     #[test]
@@ -451,9 +451,9 @@ mod tests {
             check_rules("s", |c| c.path = path.into(), "");
         }
         for path in ["", "app", "/a;b", "/a\n", "/ä", "/a\x7f", "/a "] {
-            check_rules("s", |c| c.path = path.into(), "path must begin");
+            check_rules("s", |c| c.path = path.into(), "cookie.path: must begin");
         }
-        check_rules("s", |c| c.path = long, "1024");
+        check_rules("s", |c| c.path = long, "cookie.path: must not be longer than 1024");
         for domain in [
             "example.com",
             ".example.com",
@@ -480,7 +480,7 @@ mod tests {
             "https://a.com",
             &long,
         ] {
-            check_rules("s", |c| c.domain = Some(domain.into()), "domain must be");
+            check_rules("s", |c| c.domain = Some(domain.into()), "cookie.domain: must be");
         }
     }
 

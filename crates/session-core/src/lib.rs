@@ -54,6 +54,7 @@ mod event;
 pub mod eviction;
 mod expiry;
 mod id;
+mod invalid_config;
 mod lifecycle;
 mod memory;
 mod pace;
@@ -77,12 +78,13 @@ pub use client::{
     SessionMeta, device, fingerprint,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use config::{InvalidConfig, OnBackendError, SessionConfig};
+pub use config::{OnBackendError, SessionConfig};
 pub use cookie::{CookieConfig, CookieSecret, SameSite, SecurePolicy, Signing};
 pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
+pub use invalid_config::InvalidConfig;
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;

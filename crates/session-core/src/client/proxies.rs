@@ -1,9 +1,10 @@
 //! Who may say on whose behalf a request came: the [`Peer`] of the connection, and [`TrustedProxies`].
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::invalid_config::InvalidConfig;
 
 /// Who is at the other end of the connection, as the framework reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -57,9 +58,9 @@ impl TrustedProxies {
     ///
     /// # Errors
     ///
-    /// [`InvalidRange`] for the first text that is neither. A typing error must stop the start of
+    /// [`InvalidConfig`] for the first text that is neither. A typing error must stop the start of
     /// the application, not quietly change whom it trusts.
-    pub(crate) fn parse<S: AsRef<str>>(ranges: &[S]) -> Result<Self, InvalidRange> {
+    pub(crate) fn parse<S: AsRef<str>>(ranges: &[S]) -> Result<Self, InvalidConfig> {
         let ranges =
             ranges.iter().map(|text| parse_range(text.as_ref())).collect::<Result<_, _>>()?;
         Ok(Self { ranges })
@@ -85,29 +86,18 @@ impl TrustedProxies {
     }
 }
 
-/// A trusted range that is neither a CIDR range nor an IP address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InvalidRange {
-    text: String,
-}
-
-impl fmt::Display for InvalidRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Debug formatting escapes line breaks: the message stays on one line.
-        write!(f, "{:?} is neither an ip address nor a cidr range", self.text)
-    }
-}
-
-impl std::error::Error for InvalidRange {}
-
-fn parse_range(text: &str) -> Result<IpNet, InvalidRange> {
+fn parse_range(text: &str) -> Result<IpNet, InvalidConfig> {
     let range = match text.parse::<IpAddr>() {
         Ok(ip) => Some(IpNet::from(ip)),
         Err(_) => text.parse::<IpNet>().ok(),
     };
     match range {
         Some(range) => Ok(canonical_range(range).trunc()),
-        None => Err(InvalidRange { text: text.to_owned() }),
+        None => {
+            // Debug formatting escapes line breaks: the message stays on one line.
+            let reason = format!("{text:?} is neither an ip address nor a cidr range");
+            Err(InvalidConfig::new("trusted_proxies", reason))
+        }
     }
 }
 
@@ -160,9 +150,10 @@ mod tests {
             "10.0.0.0/8,::1",
             "10.0.0.0/8\n",
         ] {
-            let error = TrustedProxies::parse(&["10.0.0.0/8", text]).unwrap_err().to_string();
-            assert_eq!(error, format!("{text:?} is neither an ip address nor a cidr range"));
-            assert_eq!(error.lines().count(), 1);
+            let error = TrustedProxies::parse(&["10.0.0.0/8", text]).unwrap_err();
+            let said = format!("{text:?} is neither an ip address nor a cidr range");
+            assert_eq!((error.key(), error.reason()), ("trusted_proxies", &*said));
+            assert_eq!(error.to_string().lines().count(), 1);
         }
     }
 }
