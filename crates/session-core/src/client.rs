@@ -1,14 +1,14 @@
 //! What a request says about who sent it, and what of that is believed.
 
-pub mod device;
-pub mod fingerprint;
+pub(crate) mod device;
+pub(crate) mod fingerprint;
 pub(crate) mod forwarded;
 pub(crate) mod ip;
 pub(crate) mod meta;
 pub(crate) mod proxies;
 pub(crate) mod scheme;
 
-pub use self::device::DeviceType;
+pub use self::device::{DeviceType, InvalidDeviceType};
 pub use self::fingerprint::{Fingerprint, FingerprintMode, MismatchAction};
 pub use self::forwarded::ForwardedHeader;
 pub use self::meta::SessionMeta;

@@ -15,18 +15,19 @@ use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 
 pub(crate) use self::candidates::Candidate;
+pub use self::candidates::Candidates;
 use self::candidates::Signatures;
-pub use self::candidates::{Candidates, MAX_CANDIDATES, MAX_SIGNATURES};
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
 use self::signing::KeyRing;
+use self::signing::MIN_SECRET_BYTES;
 pub(crate) use self::signing::list as secrets_list;
-pub use self::signing::{CookieSecret, MIN_SECRET_BYTES, Signing};
+pub use self::signing::{CookieSecret, Signing};
 use crate::client::scheme::Scheme;
 use crate::invalid_config::InvalidConfig;
 use crate::token::SessionToken;
 
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").
-pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The longest value: a token with its signature.
 const MAX_VALUE_BYTES: usize = candidates::SIGNED_LEN;
@@ -101,7 +102,7 @@ impl CookieRules {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] names `secrets` where one is shorter than [`MIN_SECRET_BYTES`], by its index
+    /// [`InvalidConfig`] names `secrets` where one is shorter than 64 bytes, by its index
     /// and never by its text; `signing` where something is to be signed without a secret.
     pub fn signed(
         mut self,
@@ -182,15 +183,13 @@ impl CookieRules {
     }
 
     /// Whether the cookie is marked `Secure` where nobody knows how the request came.
-    #[must_use]
-    pub fn secure(&self) -> bool {
+    pub(crate) fn secure(&self) -> bool {
         self.secure_over(None)
     }
 
     /// Whether the cookie is marked `Secure` in the response to a request that came by `scheme`. With
     /// [`SecurePolicy::Auto`] it is, unless the request is known to have come by plain HTTP.
-    #[must_use]
-    pub fn secure_over(&self, scheme: Option<Scheme>) -> bool {
+    pub(crate) fn secure_over(&self, scheme: Option<Scheme>) -> bool {
         match self.config.secure {
             SecurePolicy::Always => true,
             SecurePolicy::Auto => scheme != Some(Scheme::Http),
@@ -201,13 +200,6 @@ impl CookieRules {
     /// Whether it depends on the request.
     pub(crate) fn secure_depends(&self) -> bool {
         self.config.secure == SecurePolicy::Auto
-    }
-
-    /// Whether the cookie outlives the browser's session where a sign-in does not choose.
-    /// [`set`](Self::set) leaves that to its caller.
-    #[must_use]
-    pub fn persistent(&self) -> bool {
-        self.config.persistent
     }
 
     /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the
@@ -231,8 +223,8 @@ impl CookieRules {
     /// - `Max-Age` is in whole seconds, rounded up: a session made a moment ago then says the lifetime
     ///   that was configured, and what ends within the second is for the server to refuse. At least
     ///   1, because 0 is a removal.
-    /// - It is capped to [`MAX_COOKIE_AGE`].
-    /// - `Secure` is as [`secure`](Self::secure) says.
+    /// - It is capped to 400 days.
+    /// - With [`SecurePolicy::Auto`] it is `Secure`, as where nobody knows how the request came.
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
     ///   written: the answer is then a [`removal`](Self::removal).
@@ -304,7 +296,7 @@ impl CookieRules {
     }
 
     /// The different well-formed tokens that a request sends under our name, in the order sent; at
-    /// most [`MAX_CANDIDATES`].
+    /// most four.
     ///
     /// Well-formed is what this server may have issued: 64 lower-case hexadecimal characters; behind
     /// them, where signing is on, a dot and a right signature (law `forged_cookie_costs_nothing`).
@@ -341,8 +333,7 @@ impl CookieRules {
     /// Whether a `Set-Cookie` value sets or removes the cookie of our name, whoever wrote it.
     /// Names are compared with case, and a header without `=` names no cookie, as in browsers
     /// (RFC 6265 section 5.2).
-    #[must_use]
-    pub fn set_cookie_matches(&self, header: &HeaderValue) -> bool {
+    pub(crate) fn set_cookie_matches(&self, header: &HeaderValue) -> bool {
         let pair = header.as_bytes().split(|byte| *byte == b';').next();
         pair.is_some_and(|pair| self.value_in(pair).is_some())
     }
@@ -510,7 +501,6 @@ mod tests {
         let local = rules("s", |c| { c.secure = SecurePolicy::InsecureNever; c.same_site = SameSite::Strict; });
         check_header("insecure", &local.set("ab", None), "s=ab; HttpOnly; SameSite=Strict; Path=/");
         assert!(plain.secure() && !local.secure());
-        assert!(plain.persistent() && !rules("s", |c| c.persistent = false).persistent());
     }
 
     #[test]
@@ -556,9 +546,7 @@ mod tests {
         let found = rules.candidates(&headers);
         let mut text: String = found.iter().map(|value| char::from(value[0])).collect();
         assert_eq!((found.len(), found.is_empty()), (text.len(), text.is_empty()), "{name}");
-        text.extend(
-            found.named().then_some('!').into_iter().chain(found.truncated().then_some('+')),
-        );
+        text.extend(found.named.then_some('!').into_iter().chain(found.truncated().then_some('+')));
         assert_eq!(text, expected, "{name}");
     }
 

@@ -47,11 +47,11 @@ mod cleanup;
 mod client;
 mod clock;
 mod config;
-pub mod cookie;
+mod cookie;
 mod data;
 mod error;
 mod event;
-pub mod eviction;
+mod eviction;
 mod expiry;
 mod id;
 mod invalid_config;
@@ -74,15 +74,18 @@ pub use backend::{
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};
 pub use client::{
-    DeviceType, Fingerprint, FingerprintMode, ForwardedHeader, MismatchAction, Peer, Scheme,
-    SessionMeta, device, fingerprint,
+    DeviceType, Fingerprint, FingerprintMode, ForwardedHeader, InvalidDeviceType, MismatchAction,
+    Peer, Scheme, SessionMeta,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use config::{OnBackendError, SessionConfig};
-pub use cookie::{CookieConfig, CookieSecret, SameSite, SecurePolicy, Signing};
+pub use cookie::{
+    Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
+};
 pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
+pub use eviction::sessions_to_evict;
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
 pub use invalid_config::InvalidConfig;
 pub use memory::MemoryBackend;

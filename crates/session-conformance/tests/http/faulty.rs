@@ -6,10 +6,9 @@ use std::sync::{MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::http::{UNTOUCHED, broken_request_laws};
-use session_core::cookie::CookieRules;
 use session_core::{
-    EndedBy, Error, Found, NewSession, Peer, Session, SessionChange, SessionData, SessionId,
-    SessionRef, SessionToken, TokenHash,
+    CookieRules, EndedBy, Error, Found, NewSession, Peer, Session, SessionChange, SessionData,
+    SessionId, SessionRef, SessionToken, TokenHash,
 };
 
 use crate::bare::{Bare, BareApp, error_answer};

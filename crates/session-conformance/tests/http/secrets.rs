@@ -4,11 +4,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use session_core::cookie::CookieRules;
 use session_core::{
-    BackendError, BackendErrorKind, CookieConfig, Error, ErrorKind, Found, ManualClock,
-    MemoryBackend, NewSession, Peer, Replace, Rotation, Session, SessionBackend, SessionChange,
-    SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp, UserId,
+    BackendError, BackendErrorKind, CookieConfig, CookieRules, Error, ErrorKind, Found,
+    ManualClock, MemoryBackend, NewSession, Peer, Replace, Rotation, Session, SessionBackend,
+    SessionChange, SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp,
+    UserId,
 };
 
 #[tokio::test]

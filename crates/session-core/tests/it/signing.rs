@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use proptest::prelude::*;
-use session_core::cookie::CookieRules;
 use session_core::{
-    CookieConfig, CookieSecret, ManualClock, MemoryBackend, Peer, Session, SessionConfig,
-    SessionStore, SessionToken, SignIn, Signing, Timestamp, UserId,
+    CookieConfig, CookieRules, CookieSecret, ManualClock, MemoryBackend, Peer, Session,
+    SessionConfig, SessionStore, SessionToken, SignIn, Signing, Timestamp, UserId,
 };
 
 /// A secret that consists of one letter.

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use session_core::{
-    Agent, BackendError, DeviceType, Found, NewSession, Patch, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch, UserId,
-    fingerprint,
+    Agent, BackendError, DeviceType, Fingerprint, Found, NewSession, Patch, SessionBackend,
+    SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch,
+    UserId,
 };
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_test_servers::given;
@@ -147,7 +147,7 @@ pub(crate) fn record() -> SessionData {
         user_agent: Some("Mozilla/5.0 'quoted'".into()),
         device_name: "Firefox on Linux".into(),
         device_type: DeviceType::Desktop,
-        fingerprint: Some(fingerprint::stable(Some("Mozilla/5.0"))),
+        fingerprint: Fingerprint::from_bytes(&[1; 33]),
         data: session_core::Data::new(),
         version: 0,
         idle_ttl_secs: Some(3600),

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use session_core::{
-    Agent, BackendError, DeviceType, Found, NewSession, Patch, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch, UserId,
-    fingerprint,
+    Agent, BackendError, DeviceType, Fingerprint, Found, NewSession, Patch, SessionBackend,
+    SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch,
+    UserId,
 };
 use session_sqlite::SqliteBackend;
 use sqlx::SqlitePool;
@@ -59,7 +59,7 @@ pub(crate) fn record() -> SessionData {
         user_agent: Some("Mozilla/5.0 'quoted'".into()),
         device_name: "Firefox on Linux".into(),
         device_type: DeviceType::Desktop,
-        fingerprint: Some(fingerprint::stable(Some("Mozilla/5.0"))),
+        fingerprint: Fingerprint::from_bytes(&[1; 33]),
         data: session_core::Data::new(),
         version: 0,
         idle_ttl_secs: Some(3600),
