@@ -259,9 +259,3 @@ impl From<BackendError> for Error {
         Self::new(kind, error)
     }
 }
-
-impl From<crate::id::InvalidUserId> for Error {
-    fn from(error: crate::id::InvalidUserId) -> Self {
-        Self::from_kind(ErrorKind::InvalidData).with_context(error.to_string())
-    }
-}

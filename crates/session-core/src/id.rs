@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use ulid::Ulid;
 
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The public name of a session: a ULID.
 ///
@@ -172,6 +172,12 @@ impl fmt::Display for InvalidUserId {
 }
 
 impl std::error::Error for InvalidUserId {}
+
+impl From<InvalidUserId> for Error {
+    fn from(error: InvalidUserId) -> Self {
+        Self::from_kind(ErrorKind::InvalidData).with_context(error.to_string())
+    }
+}
 
 impl FromStr for UserId {
     type Err = InvalidUserId;
