@@ -40,6 +40,8 @@
 //!   minutes. Enables `tokio`.
 //! - `tokio` (default, through `cleanup-job`): a timeout around each call to the backend,
 //!   [`SessionConfig::backend_timeout_ms`]. Needs a tokio runtime with its timer enabled.
+//! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
+//!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 
 mod backend;
 #[cfg(feature = "cleanup-job")]
