@@ -84,6 +84,9 @@ pub(crate) struct Device {
     pub kind: DeviceType,
 }
 
+/// What a device is called of which nothing is known.
+pub(crate) const UNKNOWN: &str = "Unknown device";
+
 /// Names the device behind a `User-Agent`. An agent that says nothing is "Unknown device".
 pub(crate) fn describe(user_agent: &str) -> Device {
     let agent = Agent::read(user_agent);
@@ -92,7 +95,7 @@ pub(crate) fn describe(user_agent: &str) -> Device {
         (Client::Browser(label, _) | Client::Library(label), _) => label.to_owned(),
         (Client::Bot, _) => bot_name(user_agent).unwrap_or("Bot").to_owned(),
         (Client::Helper | Client::Unknown, Some(system)) => system.label.to_owned(),
-        (Client::Helper | Client::Unknown, None) => "Unknown device".to_owned(),
+        (Client::Helper | Client::Unknown, None) => UNKNOWN.to_owned(),
     };
     let kind = match (agent.client, agent.system) {
         (Client::Bot, _) => DeviceType::Bot,

@@ -158,8 +158,7 @@ fn memory(c: &mut Criterion) {
         let mut tokens = Vec::new();
         for _ in 0..sessions {
             let token = SessionToken::generate().unwrap().hash();
-            let record = SessionData { id: SessionId::generate(NOW).unwrap(), ..record() };
-            runtime.block_on(backend.create(NewSession::new(record, token), NOW)).unwrap();
+            runtime.block_on(backend.create(NewSession::new(record(), token), NOW)).unwrap();
             tokens.push(token);
         }
         let mut next = tokens.iter().cycle();
@@ -179,23 +178,13 @@ fn runtime() -> tokio::runtime::Runtime {
 
 fn record() -> SessionData {
     SessionData {
-        id: SessionId::from_bytes([1; 16]),
         user_id: Some(UserId::new("user-0000001").unwrap()),
-        ip_address: None,
-        last_ip_address: None,
         user_agent: Some(AGENT.to_owned()),
         device_name: "Chrome on Windows".to_owned(),
         device_type: DeviceType::Desktop,
         fingerprint: Fingerprint::from_bytes(&[1; 33]),
-        data: Data::new(),
-        version: 0,
-        idle_ttl_secs: None,
-        cookie_persistent: None,
-        created_at: NOW,
         authenticated_at: Some(NOW),
-        last_active_at: NOW,
-        expires_at: NOW.plus(Duration::from_secs(2_592_000)),
-        absolute_expires_at: None,
+        ..SessionData::new(SessionId::generate(NOW).unwrap(), NOW, Duration::from_secs(2_592_000))
     }
 }
 

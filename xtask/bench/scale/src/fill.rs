@@ -130,7 +130,6 @@ impl Fill {
 pub(crate) fn record(user: &str, data: &str, now: Timestamp) -> Result<(SessionData, Data)> {
     let address = Some("203.0.113.57".parse()?);
     let record = SessionData {
-        id: SessionId::generate(now)?,
         user_id: Some(UserId::new(user)?),
         ip_address: address,
         last_ip_address: address,
@@ -138,15 +137,9 @@ pub(crate) fn record(user: &str, data: &str, now: Timestamp) -> Result<(SessionD
         device_name: "Chrome on Windows".to_owned(),
         device_type: DeviceType::Desktop,
         fingerprint: Fingerprint::from_bytes(&[1; 33]),
-        data: Data::new(),
         version: 0,
-        idle_ttl_secs: None,
-        cookie_persistent: None,
-        created_at: now,
         authenticated_at: Some(now),
-        last_active_at: now,
-        expires_at: now.plus(LIFE),
-        absolute_expires_at: None,
+        ..SessionData::new(SessionId::generate(now)?, now, LIFE)
     };
     Ok((record, Data::from_json(data.as_bytes())?))
 }
