@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 
 use crate::client::device::DeviceType;
 use crate::clock::Timestamp;
+use crate::data::KeyName;
 use crate::id::{SessionId, UserId};
 use crate::patch::Patch;
 use crate::record::SessionData;
@@ -54,13 +55,29 @@ pub enum Carry {
     /// Everything.
     #[default]
     All,
-    /// These keys, where they exist.
+    /// These keys, where they exist: [`keys`](Self::keys) takes them typed.
     Keys(Vec<String>),
     /// Nothing.
     Nothing,
 }
 
 impl Carry {
+    /// These keys, typed ones and strings together.
+    ///
+    /// ```
+    /// use session_core::{Carry, Key};
+    ///
+    /// const CART: Key<Vec<String>> = Key::new("cart");
+    /// const VISITS: Key<u64> = Key::new("visits");
+    ///
+    /// let carry = Carry::keys(&[&CART, &VISITS, &"theme"]);
+    /// assert_eq!(carry, Carry::Keys(vec!["cart".into(), "visits".into(), "theme".into()]));
+    /// ```
+    #[must_use]
+    pub fn keys(keys: &[&dyn KeyName]) -> Self {
+        Self::Keys(keys.iter().map(|key| key.key_name().to_owned()).collect())
+    }
+
     /// Leaves in `data` what is carried. For backends that hold the old session's data at hand.
     pub fn apply(&self, data: &mut crate::Data) {
         match self {
@@ -277,6 +294,20 @@ mod tests {
         assert_eq!([!patch.is_empty(), touch.is_some(), rotation.is_some()], parts, "{name}");
         assert_eq!((*if_version, *max_bytes), (None, u64::MAX), "{name}");
         assert!(reauthentication.is_none(), "{name}");
+    }
+
+    #[test]
+    fn what_is_carried_is_named_by_any_kind_of_key() {
+        const CART: crate::Key<u32> = crate::Key::new("cart");
+        const THEME: crate::Key<String> = crate::Key::new("theme");
+        fn check(name: &str, keys: &[&dyn KeyName], expected: &[&str]) {
+            let expected = expected.iter().map(|&key| key.to_owned()).collect();
+            assert_eq!(Carry::keys(keys), Carry::Keys(expected), "{name}");
+        }
+        check("none", &[], &[]);
+        check("typed", &[&CART, &THEME], &["cart", "theme"]);
+        check("mixed", &[&CART, &"a", &"b".to_owned()], &["cart", "a", "b"]);
+        assert_eq!(Carry::Keys(vec![CART.into()]), Carry::keys(&[&CART]));
     }
 
     #[test]

@@ -178,10 +178,7 @@ async fn a_sign_in_carries_replaces_and_evicts() {
     let newcomer = new.record.id;
     new.cap = NonZeroU32::new(2);
     new.patch.set("welcome", true.into());
-    new.replaces = Some(Replace {
-        session: cart.clone(),
-        carry: Carry::Keys(vec!["cart".into(), "x".into()]),
-    });
+    new.replaces = Some(Replace { session: cart.clone(), carry: Carry::keys(&[&"cart", &"x"]) });
     let made = backend.create(new, NOW).await.unwrap();
     assert!(made.replaced);
     assert_eq!(made.session.data.to_json(), r#"{"cart":3,"welcome":true}"#);

@@ -71,7 +71,7 @@ impl World {
         if self.random.below(2) == 0 {
             let carry = match self.random.below(3) {
                 0 => Carry::All,
-                1 => Carry::Keys(vec!["a".into(), "\"".into()]),
+                1 => Carry::keys(&[&"a", &"\""]),
                 _ => Carry::Nothing,
             };
             new.replaces = Some(Replace { session: self.session(), carry });
