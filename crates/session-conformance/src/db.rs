@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use session_core::{
-    Applied, BackendError, BackendErrorKind, Created, Data, DeviceType, EndedBy, Found, NewSession,
-    Patch, Purged, Replace, Rotation, SessionBackend, SessionChange, SessionData, SessionId,
-    SessionRef, SessionToken, Timestamp, TokenHash, Touch, Updated, UserId,
+    Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, NewSession, Patch, Purged,
+    Replace, SessionBackend, SessionChange, SessionData, SessionId, SessionRef, SessionToken,
+    Timestamp, TokenHash, Touch, Updated, UserId,
 };
 
 use crate::subject::{Fresh, TestBackend};
@@ -56,28 +56,8 @@ pub(crate) fn token() -> TokenHash {
 /// An anonymous session made at `now`.
 pub(crate) fn visitor(now: Timestamp) -> NewSession {
     let id = SessionId::generate(now).expect("randomness");
-    NewSession::new(
-        SessionData {
-            id,
-            user_id: None,
-            ip_address: None,
-            last_ip_address: None,
-            user_agent: None,
-            device_name: "Unknown device".to_owned(),
-            device_type: DeviceType::Unknown,
-            fingerprint: None,
-            data: Data::new(),
-            version: 0,
-            idle_ttl_secs: None,
-            cookie_persistent: None,
-            created_at: now,
-            authenticated_at: None,
-            last_active_at: now,
-            expires_at: now.plus(secs(LIFE.unsigned_abs())),
-            absolute_expires_at: None,
-        },
-        token(),
-    )
+    let record = SessionData::new(id, now, secs(LIFE.unsigned_abs()));
+    NewSession::new(SessionData { version: 0, ..record }, token())
 }
 
 /// A session of `name`, made at `now`.
@@ -123,17 +103,11 @@ pub(crate) fn presenting(session: &SessionRef, token: TokenHash) -> SessionRef {
     SessionRef { token: Some(token), ..session.clone() }
 }
 
-pub(crate) fn patching(patch: Patch) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.patch = patch;
-    change
-}
-
 /// A change that puts one value under one key.
 pub(crate) fn setting(key: &str, value: impl Into<Value>) -> SessionChange {
     let mut patch = Patch::new();
     patch.set(key, value.into());
-    patching(patch)
+    SessionChange::patch(patch)
 }
 
 /// A touch at `now`, due where the session was last active before.
@@ -142,15 +116,7 @@ pub(crate) fn touch(now: Timestamp, expires_at: Timestamp) -> Touch {
 }
 
 pub(crate) fn touching(now: Timestamp, expires_at: Timestamp) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.touch = Some(touch(now, expires_at));
-    change
-}
-
-pub(crate) fn rotating(rotation: Rotation) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.rotation = Some(rotation);
-    change
+    SessionChange::touch(touch(now, expires_at))
 }
 
 /// One fresh database with two clients. Calls made through it take turns between the two, because

@@ -117,10 +117,10 @@ mod subject;
 
 /// For `impl TestBackend`, so that a test crate needs no dependency of its own for it.
 pub use async_trait::async_trait;
-pub use registry::{BACKEND_LAWS, Law, LawKind, REQUEST_LAWS, laws_markdown};
+pub use registry::{BACKEND_LAWS, Law, LawFn, LawKind, REQUEST_LAWS, Running, laws_markdown};
 #[doc(hidden)]
 pub use run::hold;
-pub use run::{LawFn, ROUNDS_VARIABLE, Running, broken_backend_laws};
+pub use run::{ROUNDS_VARIABLE, broken_backend_laws};
 pub use subject::{Cut, Failure, Fresh, TestBackend};
 
 /// Makes one test of every backend law, named like the law, in the module where it stands.

@@ -1,8 +1,10 @@
 //! The laws by name: one list for the tests that the macros make, the registry and docs/laws.md.
 
 use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
 
-use crate::run::LawFn;
+use crate::subject::Fresh;
 
 /// One promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,12 @@ pub struct Law {
     /// What is promised, in a paragraph of Markdown.
     pub promise: &'static str,
 }
+
+/// A law at work.
+pub type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A backend law as a function pointer.
+pub type LawFn = for<'a> fn(&'a Fresh) -> Running<'a>;
 
 /// Who keeps a law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,11 +4,10 @@ use std::any::Any;
 use std::env;
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::Pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::registry;
+use crate::registry::{self, LawFn};
 use crate::subject::{Fresh, TestBackend};
 
 /// The name of the environment variable that multiplies the rounds of every law that races: 1 where
@@ -20,12 +19,6 @@ const LIMIT: Duration = Duration::from_secs(150);
 
 /// Enough for calls to really happen at one moment, also on a machine with two processors.
 const THREADS: usize = 4;
-
-/// A law at work.
-pub type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
-
-/// A law as a function pointer.
-pub type LawFn = for<'a> fn(&'a Fresh) -> Running<'a>;
 
 /// Holds a backend to one law: returns where it holds, panics with what went wrong where not. This
 /// is the body of every test that [`backend_laws!`](crate::backend_laws) makes.

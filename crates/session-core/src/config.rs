@@ -1,18 +1,19 @@
 //! Everything that can be tuned: [`SessionConfig`], and the checked form the core works with.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client_ip::{ForwardedHeader, TrustedProxies};
+use crate::client::fingerprint::{FingerprintMode, MismatchAction};
+use crate::client::forwarded::ForwardedHeader;
+use crate::client::proxies::TrustedProxies;
 use crate::cookie::{CookieConfig, CookieRules, CookieSecret, Signing, secrets_list};
-use crate::fingerprint::{FingerprintMode, MismatchAction};
+use crate::invalid_config::InvalidConfig;
 
 /// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
 /// configuration; unknown keys are refused when it is read from a file, and values that cannot be
-/// meant are refused by [`SessionStore::new`](crate::SessionStore::new).
+/// meant are refused by [`check`](Self::check) and by [`SessionStore::new`](crate::SessionStore::new).
 ///
 /// Write it with `..SessionConfig::default()`: later releases add fields.
 ///
@@ -120,6 +121,23 @@ impl SessionConfig {
         Self::preset(12 * 3600, 15 * 60)
     }
 
+    /// Whether it can be meant, before there is a store: for a program that reads its configuration
+    /// first, or only checks it. [`SessionStore::new`](crate::SessionStore::new) checks the same.
+    ///
+    /// ```
+    /// use session_core::SessionConfig;
+    ///
+    /// let config = SessionConfig { cookie_name: "my cookie".into(), ..SessionConfig::default() };
+    /// let error = config.check().unwrap_err();
+    /// assert_eq!(error.key(), "cookie_name");
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] names the first key whose value cannot be meant.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        Settings::new(self.clone()).map(drop)
+    }
+
     fn preset(absolute_secs: u64, idle_secs: u64) -> Self {
         Self {
             session_ttl_secs: idle_secs,
@@ -171,33 +189,6 @@ pub enum OnBackendError {
     Anonymous,
 }
 
-/// A configuration that cannot be meant: which key, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidConfig {
-    key: &'static str,
-    reason: String,
-}
-
-impl InvalidConfig {
-    pub(crate) const fn new(key: &'static str, reason: String) -> Self {
-        Self { key, reason }
-    }
-
-    /// The key at fault.
-    #[must_use]
-    pub const fn key(&self) -> &'static str {
-        self.key
-    }
-}
-
-impl fmt::Display for InvalidConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid session configuration: {}: {}", self.key, self.reason)
-    }
-}
-
-impl std::error::Error for InvalidConfig {}
-
 /// 400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 const MAX_TTL_SECS: u64 = 400 * 24 * 3600;
 const MAX_GRACE_SECS: u64 = 3600;
@@ -215,7 +206,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(crate) fn new(config: SessionConfig) -> Result<Self, InvalidConfig> {
-        let refuse = |key, reason: &str| Err(InvalidConfig { key, reason: reason.to_owned() });
+        let refuse = |key, reason: &'static str| Err(InvalidConfig::new(key, reason));
         for (key, secs) in [
             ("session_ttl_secs", Some(config.session_ttl_secs)),
             ("absolute_ttl_secs", config.absolute_ttl_secs),
@@ -252,13 +243,9 @@ impl Settings {
         };
         let trusted = match &config.trusted_proxies {
             None => TrustedProxies::default(),
-            Some(ranges) => TrustedProxies::parse(ranges).map_err(|error| InvalidConfig {
-                key: "trusted_proxies",
-                reason: error.to_string(),
-            })?,
+            Some(ranges) => TrustedProxies::parse(ranges)?,
         };
-        let cookie = CookieRules::new(&config.cookie_name, &config.cookie)
-            .map_err(|error| InvalidConfig { key: "cookie", reason: error.to_string() })?
+        let cookie = CookieRules::new(&config.cookie_name, &config.cookie)?
             .signed(&config.secrets, config.signing)?;
         Ok(Self { config, cookie, trusted, cap })
     }
@@ -317,7 +304,7 @@ mod tests {
     fn check(name: &str, key: Option<&str>, change: impl FnOnce(&mut SessionConfig)) {
         let mut config = SessionConfig::default();
         change(&mut config);
-        assert_eq!(Settings::new(config).err().map(|error| error.key), key, "{name}");
+        assert_eq!(config.check().err().map(|error| error.key()), key, "{name}");
     }
 
     #[test]
@@ -354,14 +341,39 @@ mod tests {
             check("nothing to sign with", Some("signing"), |c| c.signing = Some(signing));
         }
         check("off, without secrets", None, |c| c.signing = Some(Signing::Off));
-        check("auto, and a prefix", Some("cookie"), |c| {
+        check("auto, and a prefix", Some("cookie.secure"), |c| {
             c.cookie_name = "__Host-x".to_owned();
             c.cookie.secure = crate::cookie::SecurePolicy::Auto;
         });
-        check("a prefix without Secure", Some("cookie"), |c| {
+        check("a prefix without Secure", Some("cookie.secure"), |c| {
             c.cookie_name = "__Host-x".to_owned();
             c.cookie.secure = crate::cookie::SecurePolicy::InsecureNever;
         });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_one_line_and_without_secrets() {
+        let secret = "a secret that is too short";
+        for (name, config, said) in [
+            (
+                "a range over two lines",
+                SessionConfig {
+                    trusted_proxies: Some(vec!["::1\n".to_owned()]),
+                    ..SessionConfig::default()
+                },
+                "trusted_proxies: \"::1\\n\" is neither an ip address nor a cidr range",
+            ),
+            (
+                "a secret",
+                SessionConfig { secrets: vec![secret.into()], ..SessionConfig::default() },
+                "secrets: the one at index 0 is shorter than 64 bytes; \
+                 `openssl rand -hex 32` makes one",
+            ),
+        ] {
+            let error = config.check().unwrap_err();
+            assert_eq!(error.to_string(), format!("invalid session configuration: {said}"));
+            assert!(!format!("{error:?}").contains(secret), "{name}");
+        }
     }
 
     #[test]

@@ -9,25 +9,25 @@ mod candidates;
 mod config;
 mod signing;
 
-use std::fmt;
 use std::time::Duration;
 
 use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 
 pub(crate) use self::candidates::Candidate;
+pub use self::candidates::Candidates;
 use self::candidates::Signatures;
-pub use self::candidates::{Candidates, MAX_CANDIDATES, MAX_SIGNATURES};
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
 use self::signing::KeyRing;
+use self::signing::MIN_SECRET_BYTES;
 pub(crate) use self::signing::list as secrets_list;
-pub use self::signing::{CookieSecret, MIN_SECRET_BYTES, Signing};
-use crate::config::InvalidConfig;
-use crate::scheme::Scheme;
+pub use self::signing::{CookieSecret, Signing};
+use crate::client::scheme::Scheme;
+use crate::invalid_config::InvalidConfig;
 use crate::token::SessionToken;
 
 /// The longest that browsers keep a cookie: 400 days (rfc6265bis, "The Max-Age Attribute").
-pub const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+const MAX_COOKIE_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The longest value: a token with its signature.
 const MAX_VALUE_BYTES: usize = candidates::SIGNED_LEN;
@@ -37,20 +37,6 @@ const MAX_NAME_BYTES: usize = 128;
 const MAX_PATH_BYTES: usize = 1024;
 /// RFC 1035 section 2.3.4, without the trailing dot.
 const MAX_DOMAIN_BYTES: usize = 253;
-
-/// A cookie name or configuration that browsers would refuse, or read as something else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidCookie {
-    rule: &'static str,
-}
-
-impl fmt::Display for InvalidCookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.rule)
-    }
-}
-
-impl std::error::Error for InvalidCookie {}
 
 /// The checked, ready-to-use form of a cookie's name and configuration.
 #[derive(Debug, Clone)]
@@ -68,7 +54,7 @@ impl CookieRules {
     ///
     /// # Errors
     ///
-    /// [`InvalidCookie`] with the broken rule:
+    /// [`InvalidConfig`] names the key and the broken rule:
     ///
     /// - the name is a token (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2) of 1 to 128 bytes;
     /// - `__Secure-` needs `Secure`; `__Host-` also needs `Path=/` and no `Domain`; `__Http-` and
@@ -77,33 +63,33 @@ impl CookieRules {
     /// - `SameSite=None` and `Partitioned` need `Secure`;
     /// - the path begins with `/`, has at most 1024 bytes, and holds only visible ASCII without `;`;
     /// - the domain is a host name in ASCII (an international one as punycode).
-    pub fn new(name: &str, config: &CookieConfig) -> Result<Self, InvalidCookie> {
+    pub fn new(name: &str, config: &CookieConfig) -> Result<Self, InvalidConfig> {
         let mut config = config.clone();
         if let Some(domain) = &mut config.domain {
             let host = domain.strip_prefix('.').unwrap_or(domain);
             *domain = host.to_ascii_lowercase();
         }
-        for (holds, rule) in [
-            (
-                is_token(name),
-                "the cookie name must be 1 or more letters, digits or !#$%&'*+-.^_`|~",
-            ),
-            (name.len() <= MAX_NAME_BYTES, "the cookie name must not be longer than 128 bytes"),
+        for (holds, key, rule) in [
+            (is_token(name), "cookie_name", "must be 1 or more letters, digits or !#$%&'*+-.^_`|~"),
+            (name.len() <= MAX_NAME_BYTES, "cookie_name", "must not be longer than 128 bytes"),
             (
                 is_path(&config.path),
-                "the cookie path must begin with / and hold only visible ascii without ;",
+                "cookie.path",
+                "must begin with / and hold only visible ascii without ;",
             ),
             (
                 config.path.len() <= MAX_PATH_BYTES,
-                "the cookie path must not be longer than 1024 bytes",
+                "cookie.path",
+                "must not be longer than 1024 bytes",
             ),
             (
                 config.domain.as_deref().is_none_or(is_host),
-                "the cookie domain must be a host name in ascii",
+                "cookie.domain",
+                "must be a host name in ascii",
             ),
         ] {
             if !holds {
-                return Err(InvalidCookie { rule });
+                return Err(InvalidConfig::new(key, rule));
             }
         }
         let rules = Self { name: name.to_owned(), config, signatures: Signatures::default() };
@@ -116,7 +102,7 @@ impl CookieRules {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] names `secrets` where one is shorter than [`MIN_SECRET_BYTES`], by its index
+    /// [`InvalidConfig`] names `secrets` where one is shorter than 64 bytes, by its index
     /// and never by its text; `signing` where something is to be signed without a secret.
     pub fn signed(
         mut self,
@@ -125,27 +111,28 @@ impl CookieRules {
     ) -> Result<Self, InvalidConfig> {
         if let Some(short) = secrets.iter().position(|secret| !secret.is_long_enough()) {
             let reason = format!(
-                "the secret at index {short} is shorter than {MIN_SECRET_BYTES} bytes; \
+                "the one at index {short} is shorter than {MIN_SECRET_BYTES} bytes; \
                  `openssl rand -hex 32` makes one"
             );
             return Err(InvalidConfig::new("secrets", reason));
         }
         let default = if secrets.is_empty() { Signing::Off } else { Signing::Required };
         let signing = signing.unwrap_or(default);
-        let ring = match signing {
-            Signing::Off => None,
-            Signing::AcceptUnsigned | Signing::Required => {
-                let ring = KeyRing::new(&self.name, secrets);
-                Some(ring.ok_or_else(|| {
-                    InvalidConfig::new("signing", "needs a secret to sign with".to_owned())
-                })?)
-            }
-        };
+        let ring =
+            match signing {
+                Signing::Off => None,
+                Signing::AcceptUnsigned | Signing::Required => {
+                    let ring = KeyRing::new(&self.name, secrets);
+                    Some(ring.ok_or_else(|| {
+                        InvalidConfig::new("signing", "needs a secret to sign with")
+                    })?)
+                }
+            };
         self.signatures = Signatures::new(signing, ring);
         Ok(self)
     }
 
-    fn check_combinations(&self) -> Result<(), InvalidCookie> {
+    fn check_combinations(&self) -> Result<(), InvalidConfig> {
         let named = |prefix: &str| {
             let start = self.name.as_bytes().get(..prefix.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
@@ -154,22 +141,36 @@ impl CookieRules {
         let http = named("__Http-") || named("__Host-Http-");
         // What is only sometimes Secure is only sometimes kept by browsers.
         let secure = self.config.secure == SecurePolicy::Always;
-        for (holds, rule) in [
+        for (holds, key, rule) in [
             (
                 secure || !(host || http || named("__Secure-")),
-                "a cookie name with this prefix needs secure: always",
+                "cookie.secure",
+                "must be always for a cookie name with this prefix",
             ),
-            (!host || self.config.path == "/", "a __Host- cookie needs the path /"),
-            (!host || self.config.domain.is_none(), "a __Host- cookie must not have a domain"),
-            (!http || self.config.http_only, "a __Http- cookie needs http_only: true"),
+            (!host || self.config.path == "/", "cookie.path", "must be / for a __Host- cookie"),
+            (
+                !host || self.config.domain.is_none(),
+                "cookie.domain",
+                "must not be given for a __Host- cookie",
+            ),
+            (
+                !http || self.config.http_only,
+                "cookie.http_only",
+                "must be true for a __Http- cookie",
+            ),
             (
                 secure || self.config.same_site != SameSite::None,
-                "same_site: none needs secure: always",
+                "cookie.same_site",
+                "must not be none unless cookie.secure is always",
             ),
-            (secure || !self.config.partitioned, "partitioned: true needs secure: always"),
+            (
+                secure || !self.config.partitioned,
+                "cookie.partitioned",
+                "must not be true unless cookie.secure is always",
+            ),
         ] {
             if !holds {
-                return Err(InvalidCookie { rule });
+                return Err(InvalidConfig::new(key, rule));
             }
         }
         Ok(())
@@ -182,15 +183,13 @@ impl CookieRules {
     }
 
     /// Whether the cookie is marked `Secure` where nobody knows how the request came.
-    #[must_use]
-    pub fn secure(&self) -> bool {
+    pub(crate) fn secure(&self) -> bool {
         self.secure_over(None)
     }
 
     /// Whether the cookie is marked `Secure` in the response to a request that came by `scheme`. With
     /// [`SecurePolicy::Auto`] it is, unless the request is known to have come by plain HTTP.
-    #[must_use]
-    pub fn secure_over(&self, scheme: Option<Scheme>) -> bool {
+    pub(crate) fn secure_over(&self, scheme: Option<Scheme>) -> bool {
         match self.config.secure {
             SecurePolicy::Always => true,
             SecurePolicy::Auto => scheme != Some(Scheme::Http),
@@ -201,13 +200,6 @@ impl CookieRules {
     /// Whether it depends on the request.
     pub(crate) fn secure_depends(&self) -> bool {
         self.config.secure == SecurePolicy::Auto
-    }
-
-    /// Whether the cookie outlives the browser's session where a sign-in does not choose.
-    /// [`set`](Self::set) leaves that to its caller.
-    #[must_use]
-    pub fn persistent(&self) -> bool {
-        self.config.persistent
     }
 
     /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the
@@ -231,8 +223,8 @@ impl CookieRules {
     /// - `Max-Age` is in whole seconds, rounded up: a session made a moment ago then says the lifetime
     ///   that was configured, and what ends within the second is for the server to refuse. At least
     ///   1, because 0 is a removal.
-    /// - It is capped to [`MAX_COOKIE_AGE`].
-    /// - `Secure` is as [`secure`](Self::secure) says.
+    /// - It is capped to 400 days.
+    /// - With [`SecurePolicy::Auto`] it is `Secure`, as where nobody knows how the request came.
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
     ///   written: the answer is then a [`removal`](Self::removal).
@@ -304,7 +296,7 @@ impl CookieRules {
     }
 
     /// The different well-formed tokens that a request sends under our name, in the order sent; at
-    /// most [`MAX_CANDIDATES`].
+    /// most four.
     ///
     /// Well-formed is what this server may have issued: 64 lower-case hexadecimal characters; behind
     /// them, where signing is on, a dot and a right signature (law `forged_cookie_costs_nothing`).
@@ -341,8 +333,7 @@ impl CookieRules {
     /// Whether a `Set-Cookie` value sets or removes the cookie of our name, whoever wrote it.
     /// Names are compared with case, and a header without `=` names no cookie, as in browsers
     /// (RFC 6265 section 5.2).
-    #[must_use]
-    pub fn set_cookie_matches(&self, header: &HeaderValue) -> bool {
+    pub(crate) fn set_cookie_matches(&self, header: &HeaderValue) -> bool {
         let pair = header.as_bytes().split(|byte| *byte == b';').next();
         pair.is_some_and(|pair| self.value_in(pair).is_some())
     }
@@ -415,33 +406,33 @@ mod tests {
         check_rules("_session", |_| {}, "");
         check_rules("_session", insecure, "");
         check_rules("a!#$%&'*+-.^_`|~1", |_| {}, "");
-        check_rules("", |_| {}, "name");
-        for bad in ["a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "ä", "a{b", "a/b", "(a)", "a\0"] { check_rules(bad, |_| {}, "name"); }
+        check_rules("", |_| {}, "cookie_name");
+        for bad in ["a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "ä", "a{b", "a/b", "(a)", "a\0"] { check_rules(bad, |_| {}, "cookie_name"); }
         check_rules(&"n".repeat(128), |_| {}, "");
-        check_rules(&"n".repeat(129), |_| {}, "128");
+        check_rules(&"n".repeat(129), |_| {}, "cookie_name: must not be longer than 128");
         check_rules("__Host-s", |_| {}, "");
-        check_rules("__Host-s", insecure, "secure: always");
-        check_rules("__host-s", insecure, "secure: always");
-        check_rules("__Host-s", |c| c.path = "/app".into(), "path /");
-        check_rules("__HOST-s", |c| c.path = "/app".into(), "path /");
-        check_rules("__Host-s", |c| c.domain = Some("example.com".into()), "domain");
+        check_rules("__Host-s", insecure, "cookie.secure");
+        check_rules("__host-s", insecure, "cookie.secure");
+        check_rules("__Host-s", |c| c.path = "/app".into(), "cookie.path: must be /");
+        check_rules("__HOST-s", |c| c.path = "/app".into(), "cookie.path: must be /");
+        check_rules("__Host-s", |c| c.domain = Some("example.com".into()), "cookie.domain");
         check_rules("__Secure-s", |c| { c.path = "/app".into(); c.domain = Some("example.com".into()); }, "");
-        check_rules("__Secure-s", insecure, "secure: always");
-        check_rules("__sEcUrE-s", insecure, "secure: always");
+        check_rules("__Secure-s", insecure, "cookie.secure");
+        check_rules("__sEcUrE-s", insecure, "cookie.secure");
         let auto = |c: &mut CookieConfig| c.secure = SecurePolicy::Auto;
         check_rules("_session", auto, "");
-        for name in ["__Host-s", "__secure-s", "__Http-s", "__Host-Http-s"] { check_rules(name, auto, "secure: always"); }
-        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::Auto; }, "same_site");
-        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::Auto; }, "partitioned");
-        check_rules("__Http-s", |c| c.http_only = false, "http_only");
-        check_rules("__Http-s", insecure, "secure: always");
-        check_rules("__Host-Http-s", |c| c.http_only = false, "http_only");
-        check_rules("__Host-Http-s", |c| c.path = "/app".into(), "path /");
+        for name in ["__Host-s", "__secure-s", "__Http-s", "__Host-Http-s"] { check_rules(name, auto, "cookie.secure"); }
+        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::Auto; }, "cookie.same_site");
+        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::Auto; }, "cookie.partitioned");
+        check_rules("__Http-s", |c| c.http_only = false, "cookie.http_only");
+        check_rules("__Http-s", insecure, "cookie.secure");
+        check_rules("__Host-Http-s", |c| c.http_only = false, "cookie.http_only");
+        check_rules("__Host-Http-s", |c| c.path = "/app".into(), "cookie.path: must be /");
         check_rules("__Host", insecure, "");
         check_rules("s", |c| c.same_site = SameSite::None, "");
-        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::InsecureNever; }, "same_site");
+        check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::InsecureNever; }, "cookie.same_site");
         check_rules("s", |c| c.partitioned = true, "");
-        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::InsecureNever; }, "partitioned");
+        check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::InsecureNever; }, "cookie.partitioned");
     }
 
     #[test]
@@ -451,9 +442,9 @@ mod tests {
             check_rules("s", |c| c.path = path.into(), "");
         }
         for path in ["", "app", "/a;b", "/a\n", "/ä", "/a\x7f", "/a "] {
-            check_rules("s", |c| c.path = path.into(), "path must begin");
+            check_rules("s", |c| c.path = path.into(), "cookie.path: must begin");
         }
-        check_rules("s", |c| c.path = long, "1024");
+        check_rules("s", |c| c.path = long, "cookie.path: must not be longer than 1024");
         for domain in [
             "example.com",
             ".example.com",
@@ -480,7 +471,7 @@ mod tests {
             "https://a.com",
             &long,
         ] {
-            check_rules("s", |c| c.domain = Some(domain.into()), "domain must be");
+            check_rules("s", |c| c.domain = Some(domain.into()), "cookie.domain: must be");
         }
     }
 
@@ -510,7 +501,6 @@ mod tests {
         let local = rules("s", |c| { c.secure = SecurePolicy::InsecureNever; c.same_site = SameSite::Strict; });
         check_header("insecure", &local.set("ab", None), "s=ab; HttpOnly; SameSite=Strict; Path=/");
         assert!(plain.secure() && !local.secure());
-        assert!(plain.persistent() && !rules("s", |c| c.persistent = false).persistent());
     }
 
     #[test]
@@ -556,9 +546,7 @@ mod tests {
         let found = rules.candidates(&headers);
         let mut text: String = found.iter().map(|value| char::from(value[0])).collect();
         assert_eq!((found.len(), found.is_empty()), (text.len(), text.is_empty()), "{name}");
-        text.extend(
-            found.named().then_some('!').into_iter().chain(found.truncated().then_some('+')),
-        );
+        text.extend(found.named.then_some('!').into_iter().chain(found.truncated().then_some('+')));
         assert_eq!(text, expected, "{name}");
     }
 

@@ -336,6 +336,13 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
+impl<T> From<Key<T>> for String {
+    /// The key's name.
+    fn from(key: Key<T>) -> Self {
+        key.name.to_owned()
+    }
+}
+
 /// What names a value: a string, or a [`Key`].
 pub trait KeyName {
     /// The name under which the value is stored.

@@ -106,7 +106,7 @@ pub enum ErrorKind {
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
     /// serialisable. 400.
     InvalidData,
-    /// What is stored under the key is not of the type that was asked for. 500.
+    /// What is stored under the key, or the user's id, is not of the type that was asked for. 500.
     WrongType,
     /// The response was already decided, so this write could not reach the session. 500.
     LateWrite,
@@ -248,11 +248,5 @@ impl From<BackendError> for Error {
             }
         };
         Self::new(kind, error)
-    }
-}
-
-impl From<crate::id::InvalidUserId> for Error {
-    fn from(error: crate::id::InvalidUserId) -> Self {
-        Self::from_kind(ErrorKind::InvalidData).with_context(error.to_string())
     }
 }

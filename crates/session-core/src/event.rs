@@ -4,9 +4,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::fingerprint::MismatchAction;
+use crate::client::fingerprint::MismatchAction;
+use crate::client::meta::SessionMeta;
 use crate::id::{SessionId, UserId};
-use crate::meta::SessionMeta;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,10 @@ use crate::id::SessionId;
 /// `others` are the user's live sessions without the newcomer, each with its `last_active_at`. For
 /// backends that hold records in memory; a database orders by itself.
 #[must_use]
-pub fn victims(mut others: Vec<(Timestamp, SessionId)>, cap: NonZeroU32) -> Vec<SessionId> {
+pub fn sessions_to_evict(
+    mut others: Vec<(Timestamp, SessionId)>,
+    cap: NonZeroU32,
+) -> Vec<SessionId> {
     let room = usize::try_from(cap.get() - 1).unwrap_or(usize::MAX);
     let surplus = others.len().saturating_sub(room);
     if surplus == 0 {
@@ -29,7 +32,7 @@ mod tests {
         let id = |n: u8| SessionId::from_bytes([n; 16]);
         let others = others.iter().map(|&(at, n)| (Timestamp::from_micros(at), id(n))).collect();
         let expected: Vec<_> = expected.iter().map(|&n| id(n)).collect();
-        assert_eq!(victims(others, NonZeroU32::new(cap).unwrap()), expected, "{name}");
+        assert_eq!(sessions_to_evict(others, NonZeroU32::new(cap).unwrap()), expected, "{name}");
     }
 
     #[test]

@@ -38,29 +38,28 @@
 //!   minutes. Enables `tokio`.
 //! - `tokio` (default, through `cleanup-job`): a timeout around each call to the backend,
 //!   [`SessionConfig::backend_timeout_ms`]. Needs a tokio runtime with its timer enabled.
+//! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
+//!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 
 mod backend;
 #[cfg(feature = "cleanup-job")]
 mod cleanup;
-pub mod client_ip;
+mod client;
 mod clock;
 mod config;
-pub mod cookie;
+mod cookie;
 mod data;
-pub mod device;
 mod error;
 mod event;
-pub mod eviction;
+mod eviction;
 mod expiry;
-pub mod fingerprint;
 mod id;
+mod invalid_config;
 mod lifecycle;
 mod memory;
-mod meta;
 mod pace;
 mod patch;
 mod record;
-mod scheme;
 mod session;
 mod store;
 #[cfg(test)]
@@ -74,21 +73,24 @@ pub use backend::{
 };
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};
-pub use client_ip::{ForwardedHeader, Peer};
+pub use client::{
+    DeviceType, Fingerprint, FingerprintMode, ForwardedHeader, InvalidDeviceType, MismatchAction,
+    Peer, Scheme, SessionMeta,
+};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use config::{InvalidConfig, OnBackendError, SessionConfig};
-pub use cookie::{CookieConfig, CookieSecret, SameSite, SecurePolicy, Signing};
+pub use config::{OnBackendError, SessionConfig};
+pub use cookie::{
+    Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
+};
 pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
-pub use device::DeviceType;
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
-pub use fingerprint::{Fingerprint, FingerprintMode, MismatchAction};
+pub use eviction::sessions_to_evict;
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
+pub use invalid_config::InvalidConfig;
 pub use memory::MemoryBackend;
-pub use meta::SessionMeta;
 pub use patch::Patch;
 pub use record::SessionData;
-pub use scheme::Scheme;
 pub use session::{Conclusion, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};

@@ -1,12 +1,12 @@
 //! What a response asks of the backend: a pure function of what was loaded, what changed, and now.
 
 use crate::backend::Touch;
+use crate::client::meta::SessionMeta;
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::data::Data;
 use crate::error::ErrorKind;
 use crate::expiry;
-use crate::meta::SessionMeta;
 use crate::patch::Patch;
 use crate::record::SessionData;
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::device::{self, DeviceType};
+use crate::client::fingerprint::Fingerprint;
 use crate::clock::Timestamp;
 use crate::data::Data;
-use crate::device::DeviceType;
-use crate::fingerprint::Fingerprint;
 use crate::id::{SessionId, UserId};
 
 /// Everything that is known of one session, except its secret: neither the token nor its hash is
@@ -54,6 +54,50 @@ pub struct SessionData {
 }
 
 impl SessionData {
+    /// An anonymous session that is made at `now` and, unless somebody uses it, ends after `lifetime`.
+    ///
+    /// It has no data, at version 1, and nothing is known of its client ("Unknown device"); whatever
+    /// the configuration says holds for its lifetime and its cookie, and no absolute end does. Set
+    /// what is to be otherwise. For tests and for what brings sessions from elsewhere: a record read
+    /// from a database is better made field by field, so that a new one is not forgotten.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use session_core::{SessionData, SessionId, Timestamp, UserId};
+    ///
+    /// # fn main() -> Result<(), session_core::Error> {
+    /// let now = Timestamp::from_micros(1_800_000_000_000_000);
+    /// let session = SessionData {
+    ///     user_id: Some(UserId::from(42)),
+    ///     authenticated_at: Some(now),
+    ///     ..SessionData::new(SessionId::generate(now)?, now, Duration::from_secs(3600))
+    /// };
+    /// # assert_eq!(session.expires_at, now.plus(Duration::from_secs(3600)));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn new(id: SessionId, now: Timestamp, lifetime: Duration) -> Self {
+        Self {
+            id,
+            user_id: None,
+            ip_address: None,
+            last_ip_address: None,
+            user_agent: None,
+            device_name: device::UNKNOWN.to_owned(),
+            device_type: DeviceType::Unknown,
+            fingerprint: None,
+            data: Data::new(),
+            version: 1,
+            idle_ttl_secs: None,
+            cookie_persistent: None,
+            created_at: now,
+            authenticated_at: None,
+            last_active_at: now,
+            expires_at: now.plus(lifetime),
+            absolute_expires_at: None,
+        }
+    }
+
     /// Whether somebody is signed in.
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
@@ -65,5 +109,23 @@ impl SessionData {
     pub fn authenticated_within(&self, duration: Duration, now: Timestamp) -> bool {
         // A clock that jumped back makes an authentication in the future; that is recent.
         self.authenticated_at.is_some_and(|at| now.since(at) <= duration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_one_is_a_visitors_for_its_lifetime() {
+        let now = Timestamp::from_micros(1_800_000_000_123_456);
+        let id = SessionId::from_bytes([7; 16]);
+        let hour = Duration::from_secs(3600);
+        let session = SessionData::new(id, now, hour);
+        assert!(!session.is_authenticated() && session.data.is_empty());
+        assert_eq!((session.id, session.created_at, session.last_active_at), (id, now, now));
+        assert_eq!((session.expires_at, session.absolute_expires_at), (now.plus(hour), None));
+        assert_eq!(device::describe("").name, session.device_name);
+        assert_eq!(device::describe("").kind, session.device_type);
     }
 }

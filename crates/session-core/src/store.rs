@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use crate::backend::{EndedBy, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
-use crate::config::{InvalidConfig, SessionConfig, Settings};
+use crate::config::{SessionConfig, Settings};
 use crate::error::{BackendError, BackendErrorKind, Error};
 use crate::event::{self, EventKind, Hook, SessionEvent};
 use crate::expiry;
 use crate::id::{SessionId, UserId};
+use crate::invalid_config::InvalidConfig;
 use crate::pace::Pace;
 use crate::record::SessionData;
 

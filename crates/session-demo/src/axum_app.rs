@@ -30,7 +30,7 @@ use tower_http::trace::TraceLayer;
 use self::extract::{FormBody, JsonBody, Query, Segment};
 use crate::answer::Answer;
 use crate::problem::{Code, Problem};
-use crate::server::{Stop, stopped};
+use crate::stop::{Stop, stopped};
 use crate::{api, pages, request};
 
 /// Serves until it is told to stop, and then until the requests in flight are answered.

@@ -5,7 +5,6 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use session_core::cookie::CookieRules;
 use session_core::{CookieConfig, SecurePolicy, SessionConfig};
 
 /// What the file says, or the defaults where there is none.
@@ -28,12 +27,10 @@ pub(crate) fn load(file: Option<&Path>, is_local: bool) -> anyhow::Result<Sessio
     Ok(if is_local && !said.secure() { over_http(config) } else { config })
 }
 
-fn over_http(mut config: SessionConfig) -> SessionConfig {
+fn over_http(config: SessionConfig) -> SessionConfig {
     let cookie = CookieConfig { secure: SecurePolicy::InsecureNever, ..config.cookie.clone() };
-    if CookieRules::new(&config.cookie_name, &cookie).is_ok() {
-        config.cookie = cookie;
-    }
-    config
+    let insecure = SessionConfig { cookie, ..config.clone() };
+    if insecure.check().is_ok() { insecure } else { config }
 }
 
 #[derive(Clone, Copy)]

@@ -20,6 +20,7 @@ mod request;
 mod salvo_app;
 mod security;
 mod server;
+mod stop;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -26,7 +26,7 @@ use self::extract::Store;
 use self::routes::{Route, all, everywhere};
 use crate::answer::{Answer, Outcome};
 use crate::problem::Problem;
-use crate::server::{Stop, stopped};
+use crate::stop::{Stop, stopped};
 use crate::{api, pages};
 
 /// Serves until it is told to stop, and then until the requests in flight are answered.

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
-use session_core::{SessionConfig, SessionStore};
+use session_core::SessionStore;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::backend::{self, Opened};
 use crate::cli::{Framework, Options};
+use crate::stop::{Stop, stop_signal, stopped};
 use crate::{axum_app, config, salvo_app};
 
 /// How long requests in flight may take after the demo was told to stop. The slowest route waits ten
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let config = config::load(options.config.as_deref(), options.is_local())?;
     // Before the database is asked: a mistake in the configuration should change nothing there.
-    check(config.clone())?;
+    config.check()?;
     let stop = stop_signal().context("cannot listen for signals")?;
     let Opened { name, backend, close } = backend::open(&options.backend).await?;
     let store = SessionStore::shared(backend, config)?;
@@ -58,11 +58,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     served
 }
 
-fn check(config: SessionConfig) -> anyhow::Result<()> {
-    SessionStore::new(session_core::MemoryBackend::new(), config)?;
-    Ok(())
-}
-
 /// Standard output carries this one line, for scripts that wait for it.
 fn announce(line: &str) {
     let mut stdout = std::io::stdout().lock();
@@ -76,50 +71,7 @@ fn log_to_stderr() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-/// Whether the demo was told to stop.
-pub(crate) type Stop = watch::Receiver<bool>;
-
-/// Ready when the demo was told to stop.
-pub(crate) async fn stopped(mut stop: Stop) {
-    // An error means that nobody can tell any more, which is as good as being told.
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
 async fn out_of_patience(stop: Stop) {
     stopped(stop).await;
     tokio::time::sleep(PATIENCE).await;
-}
-
-/// Becomes true at SIGINT and SIGTERM. The handlers are in place when this returns.
-fn stop_signal() -> std::io::Result<Stop> {
-    let (tell, stop) = watch::channel(false);
-    let told = told_to_stop()?;
-    #[expect(clippy::disallowed_methods, reason = "an application waits for signals in a task")]
-    tokio::spawn(async move {
-        told.await;
-        let _ = tell.send(true);
-    });
-    Ok(stop)
-}
-
-#[cfg(unix)]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "as the other one")]
-fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

@@ -13,7 +13,7 @@ use session_core::{
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, query};
 
-use crate::call::Connections;
+use crate::call::Server;
 use crate::config::PostgresConfig;
 use crate::error::{corrupt, other};
 use crate::moment::Moment;
@@ -25,7 +25,7 @@ use crate::{connect, migrate, sql};
 /// Cheap to clone: clones share their connections. See the [crate](crate) for what to set.
 #[derive(Clone)]
 pub struct PostgresBackend {
-    connections: Connections,
+    server: Server,
     schema: Option<String>,
     /// Microseconds: nothing before it was due when the last batch of a purge was done. Wrong only to
     /// the end of that purge, and then a row waits for the next one.
@@ -53,8 +53,8 @@ impl PostgresBackend {
     /// As [`connect`](Self::connect), and [`Other`](session_core::BackendErrorKind::Other) for a
     /// name that cannot be the schema.
     pub async fn connect_with(config: PostgresConfig) -> Result<Self, BackendError> {
-        let connections = connect::connections(&config).await?;
-        Ok(Self { connections, schema: config.schema, purge_from: from_the_first(), owned: true })
+        let server = connect::open(&config).await?;
+        Ok(Self { server, schema: config.schema, purge_from: from_the_first(), owned: true })
     }
 
     /// Uses a pool that the application has already. The tables are looked for, and made, along its
@@ -64,7 +64,7 @@ impl PostgresBackend {
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         Self {
-            connections: connect::given(pool),
+            server: connect::given(pool),
             schema: None,
             purge_from: from_the_first(),
             owned: false,
@@ -80,7 +80,7 @@ impl PostgresBackend {
     /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where the server does not
     /// answer, or another process migrates for over a minute. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
-        migrate::run(&self.connections, self.schema.as_deref()).await
+        migrate::run(&self.server, self.schema.as_deref()).await
     }
 
     /// Waits for calls that run, then closes the connections; calls that come later fail with
@@ -90,7 +90,7 @@ impl PostgresBackend {
     /// Without it nothing is lost.
     pub async fn close(&self) {
         if self.owned {
-            self.connections.source.close().await;
+            self.server.connections.close().await;
         }
     }
 }
@@ -108,7 +108,7 @@ impl fmt::Debug for PostgresBackend {
 #[async_trait]
 impl SessionBackend for PostgresBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
-        let rows = self.connections.write(|| create(&new, now)).await?;
+        let rows = self.server.write(|| create(&new, now)).await?;
         let made = only(&rows)?;
         refuse(row::get(made, 0)?)?;
         let mut session = new.record;
@@ -119,11 +119,11 @@ impl SessionBackend for PostgresBackend {
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
         let find = |text| query(text).bind(row::bytes(token)).bind(Moment(now));
-        let rows = self.connections.read(|| find(sql::FIND)).await?;
+        let rows = self.server.read(|| find(sql::FIND)).await?;
         if let Some(found) = rows.first() {
             return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
         }
-        let rows = self.connections.read(|| find(sql::FIND_ENDED)).await?;
+        let rows = self.server.read(|| find(sql::FIND_ENDED)).await?;
         let Some(found) = rows.first() else { return Ok(None) };
 
         let how: &str = row::get(found, row::WIDTH + 1)?;
@@ -145,10 +145,10 @@ impl SessionBackend for PostgresBackend {
     ) -> Result<Updated, BackendError> {
         let mut rows = Vec::new();
         if is_data_alone(change) {
-            rows = self.connections.write(|| update_data(session, change, now)).await?;
+            rows = self.server.write(|| update_data(session, change, now)).await?;
         }
         if rows.is_empty() {
-            rows = self.connections.write(|| update(session, change, now)).await?;
+            rows = self.server.write(|| update(session, change, now)).await?;
         }
         let answer = only(&rows)?;
         match row::get(answer, 0)? {
@@ -182,7 +182,7 @@ impl SessionBackend for PostgresBackend {
                 .bind(how.as_str())
                 .bind(Moment(tombstone_expiry(now, None)))
         };
-        Ok(!self.connections.write(remove).await?.is_empty())
+        Ok(!self.server.write(remove).await?.is_empty())
     }
 
     async fn remove_user(
@@ -200,12 +200,12 @@ impl SessionBackend for PostgresBackend {
                 .bind(Moment(now))
                 .bind(Moment(tombstone_expiry(now, None)))
         };
-        row::ids(only(&self.connections.write(remove).await?)?, 0)
+        row::ids(only(&self.server.write(remove).await?)?, 0)
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
         let rows = self
-            .connections
+            .server
             .read(|| query(sql::LIST).bind(user.as_str().to_owned()).bind(Moment(now)))
             .await?;
         rows.iter().map(row::session).collect()
@@ -215,7 +215,7 @@ impl SessionBackend for PostgresBackend {
         let from = Timestamp::from_micros(self.purge_from.load(Ordering::Relaxed));
         let purge =
             || query(sql::PURGE).bind(Moment(now)).bind(i64::from(limit.max(1))).bind(Moment(from));
-        let rows = self.connections.write(purge).await?;
+        let rows = self.server.write(purge).await?;
         let purged = only(&rows)?;
         let removed = row::get::<i64>(purged, 0)?.cast_unsigned();
         let more = row::get(purged, 1)?;
@@ -225,7 +225,7 @@ impl SessionBackend for PostgresBackend {
     }
 
     async fn ping(&self) -> Result<(), BackendError> {
-        self.connections.read(|| query(sql::PING)).await.map(|_| ())
+        self.server.read(|| query(sql::PING)).await.map(|_| ())
     }
 }
 

@@ -1,5 +1,4 @@
-//! How a statement reaches the server, and what becomes of the connection afterwards:
-//! [`Connections`].
+//! How a statement reaches the server, and what becomes of the connection afterwards: [`Server`].
 //!
 //! Three rules. A call ends in bounded time, whatever the server does. A connection that may be
 //! broken is never given back unseen: a pool of the driver's would wait for it without an end, and be
@@ -13,18 +12,14 @@ use std::time::{Duration, Instant};
 use session_core::BackendError;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::connections::{Connections, Lease, RECOVERY};
 use crate::error::{breaks_connection, driver, lost_a_race, too_slow};
-use crate::parking::{Held, Source};
 use crate::row::Statement;
 
 /// What a busy machine may add before an answer counts as missing.
 const MARGIN: Duration = Duration::from_millis(250);
-
-/// How long a connection that somebody left in the middle of a statement may take to be ready again.
-const RECOVERY: Duration = Duration::from_secs(1);
 
 /// For how long the server may have been silent before a change asks its connection first. An empty
 /// server on a fast disk was back 40 ms after it was killed; none restarts in a quarter of that. A
@@ -34,10 +29,10 @@ const SILENCE: Duration = Duration::from_millis(10);
 /// How often a statement is sent that the server takes back because of others.
 const ATTEMPTS: u32 = 4;
 
-/// Where connections come from, and how long to wait for them.
+/// The server as the backend calls it: over which connections, and how long to wait.
 #[derive(Clone)]
-pub(crate) struct Connections {
-    pub(crate) source: Source,
+pub(crate) struct Server {
+    pub(crate) connections: Connections,
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
     /// How many idle connections are older than the last one that broke: after a restart of the
@@ -48,14 +43,14 @@ pub(crate) struct Connections {
     began: Instant,
 }
 
-impl Connections {
+impl Server {
     pub(crate) fn new(
-        source: Source,
+        connections: Connections,
         acquire_timeout: Duration,
         statement_timeout: Duration,
     ) -> Self {
         let (suspects, heard, began) = (Arc::default(), Arc::default(), Instant::now());
-        Self { source, acquire_timeout, statement_timeout, suspects, heard, began }
+        Self { connections, acquire_timeout, statement_timeout, suspects, heard, began }
     }
 
     /// A statement that only reads, so that it may be sent again where its connection turns out to
@@ -120,11 +115,10 @@ impl Connections {
         let must_ask = trust == Trust::WhileHeard && is_silent;
         loop {
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
-            let held = match timeout(left, self.source.acquire()).await {
-                Ok(held) => held.map_err(Failure::Driver)?,
+            let mut lease = match timeout(left, self.connections.lease()).await {
+                Ok(lease) => lease.map_err(Failure::Driver)?,
                 Err(_) => return Err(Failure::Driver(sqlx::Error::PoolTimedOut)),
             };
-            let mut lease = Lease { held: Some(held) };
             let suspected =
                 self.suspects
                     .try_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1));
@@ -143,7 +137,7 @@ impl Connections {
 
     /// One broke: those that are as old may have broken with it.
     fn suspect_all(&self) {
-        self.suspects.store(self.source.idle(), Ordering::Relaxed);
+        self.suspects.store(self.connections.idle(), Ordering::Relaxed);
     }
 
     /// In milliseconds, so that it fits an atomic.
@@ -153,12 +147,9 @@ impl Connections {
 
     /// A connection that is the caller's to keep: whatever happens on it, nobody else sees it
     /// again.
-    pub(crate) async fn own(&self) -> Result<PgConnection, BackendError> {
-        let mut lease = self.lease(Trust::WhileHeard).await.map_err(Failure::into_error)?;
-        match lease.held.take() {
-            Some(held) => Ok(held.detach()),
-            None => Err(driver(sqlx::Error::PoolTimedOut)),
-        }
+    pub(crate) async fn detached(&self) -> Result<PgConnection, BackendError> {
+        let lease = self.lease(Trust::WhileHeard).await.map_err(Failure::into_error)?;
+        lease.detach().ok_or_else(|| driver(sqlx::Error::PoolTimedOut))
     }
 }
 
@@ -181,47 +172,6 @@ impl Failure {
         match self {
             Self::Driver(error) => driver(error),
             Self::Slow(context) => too_slow(context),
-        }
-    }
-}
-
-/// A connection on loan. Dropped in the middle of a statement, it is looked after in the background.
-struct Lease {
-    held: Option<Held>,
-}
-
-impl Lease {
-    #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
-    fn connection(&mut self) -> &mut PgConnection {
-        self.held.as_mut().expect("a lease holds its connection").connection()
-    }
-
-    /// The last statement came to its end.
-    fn give_back(mut self) {
-        if let Some(held) = self.held.take() {
-            held.give_back();
-        }
-    }
-
-    /// Closes the socket at once, and makes room for another connection.
-    fn discard(mut self) {
-        drop(self.held.take().map(Held::detach));
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(mut held) = self.held.take() else { return };
-        // Left to itself the driver asks the connection too, but waits for ever, and keeps its place
-        // in the pool meanwhile (https://github.com/launchbadge/sqlx/issues/4349).
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                match timeout(RECOVERY, held.connection().ping()).await {
-                    Ok(Ok(())) => held.give_back(),
-                    _ => drop(held.detach()),
-                }
-            })),
-            Err(_) => drop(held.detach()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How connections are opened, and what they are set to: [`connections`].
+//! How connections are opened, and what they are set to: [`open`].
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 
-use crate::call::Connections;
+use crate::call::Server;
 use crate::config::{PostgresConfig, is_plain_name};
+use crate::connections::Connections;
 use crate::error::{driver, other, too_slow};
-use crate::parking::Source;
 
 /// The oldest server that the tests have ever seen.
 const OLDEST: u32 = 15;
 
 /// Opens one connection, to say at once what is wrong, and others as they are needed.
-pub(crate) async fn connections(config: &PostgresConfig) -> Result<Connections, BackendError> {
+pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError> {
     if let Some(schema) = config.schema.as_deref().filter(|schema| !is_plain_name(schema)) {
         return Err(other(format!(
             "{schema:?} cannot be the schema for sessions: lower-case letters, digits and \
@@ -39,14 +39,15 @@ pub(crate) async fn connections(config: &PostgresConfig) -> Result<Connections, 
     // It says goodbye; a server that does not listen is found out by the next one.
     let _ = timeout(config.acquire_timeout, connection.close()).await;
 
-    let source = Source::parked(options, config.max_connections.get());
-    Ok(Connections::new(source, config.acquire_timeout, config.statement_timeout))
+    let connections = Connections::own(options, config.max_connections.get());
+    Ok(Server::new(connections, config.acquire_timeout, config.statement_timeout))
 }
 
 /// What holds for a pool that the application brought: the defaults.
-pub(crate) fn given(pool: PgPool) -> Connections {
+pub(crate) fn given(pool: PgPool) -> Server {
     let config = PostgresConfig::new("");
-    Connections::new(Source::Pooled(pool), config.acquire_timeout, config.statement_timeout)
+    let connections = Connections::pooled(pool);
+    Server::new(connections, config.acquire_timeout, config.statement_timeout)
 }
 
 fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {

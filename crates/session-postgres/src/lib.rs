@@ -97,10 +97,10 @@ mod backend;
 mod call;
 mod config;
 mod connect;
+mod connections;
 mod error;
 mod migrate;
 mod moment;
-mod parking;
 mod row;
 mod sql;
 

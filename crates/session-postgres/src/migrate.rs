@@ -6,7 +6,7 @@ use session_core::{BackendError, BackendErrorKind};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_scalar};
 
-use crate::call::Connections;
+use crate::call::Server;
 use crate::connect::check_version;
 use crate::error::{DUPLICATE_FUNCTION, DUPLICATE_TABLE, driver, is_state, other, too_slow};
 
@@ -25,11 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// It runs on a connection that belongs to no pool: a caller that goes away closes it, and the
 /// server takes everything back.
-pub(crate) async fn run(
-    connections: &Connections,
-    schema: Option<&str>,
-) -> Result<(), BackendError> {
-    let mut connection = connections.own().await?;
+pub(crate) async fn run(server: &Server, schema: Option<&str>) -> Result<(), BackendError> {
+    let mut connection = server.detached().await?;
     check_version(&connection)?;
     let migrating = tokio::time::timeout(PATIENCE * 2, migrate(&mut connection, schema)).await;
     migrating.unwrap_or_else(|_| Err(too_slow("PostgreSQL did not finish the migration")))?;

@@ -45,12 +45,12 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     check_version(&mut connection).await?;
     enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
 
-    let writer = Connections::parked(options.clone(), 1, config.acquire_timeout);
+    let writer = Connections::own(options.clone(), 1, config.acquire_timeout);
     writer.lease().await.map_err(driver).map_err(named)?.give_back();
     // That nothing is written here is a rule of this crate; the database holds it to it.
     let options = options.create_if_missing(false);
     let readers = options.clone().pragma("query_only", "ON");
-    let readers = Connections::parked(readers, config.readers.get(), config.acquire_timeout);
+    let readers = Connections::own(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
     Ok(Pools { writer, readers, wal: Some(Wal::new(options)) })

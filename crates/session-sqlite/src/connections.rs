@@ -25,8 +25,8 @@ pub(crate) struct Connections(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    /// To a file of our own.
-    Parked(Arc<Parking>),
+    /// Of our own, to a file.
+    Own(Arc<Parking>),
     /// Of a pool: the application's, or one that keeps a database in memory.
     Pooled(SqlitePool),
 }
@@ -44,8 +44,8 @@ struct Parking {
 impl Connections {
     /// At most `most` connections, opened as they are needed. A caller waits for one at most
     /// `patience`.
-    pub(crate) fn parked(options: SqliteConnectOptions, most: u32, patience: Duration) -> Self {
-        Self(Source::Parked(Arc::new(Parking {
+    pub(crate) fn own(options: SqliteConnectOptions, most: u32, patience: Duration) -> Self {
+        Self(Source::Own(Arc::new(Parking {
             options,
             turns: Semaphore::new(most as usize),
             most,
@@ -61,7 +61,7 @@ impl Connections {
     /// A connection. Dropped, the future leaves nothing behind.
     pub(crate) async fn lease(&self) -> Result<Lease, sqlx::Error> {
         let parking = match &self.0 {
-            Source::Parked(parking) => parking,
+            Source::Own(parking) => parking,
             Source::Pooled(pool) => {
                 let connection = pool.acquire().await?;
                 return Ok(Lease { held: Some(Held::Pooled(connection)), is_idle: false });
@@ -73,7 +73,7 @@ impl Connections {
             Some(connection) => connection,
             None => parking.options.connect().await?,
         };
-        Ok(Lease { held: Some(Held::Parked(connection, turn)), is_idle: false })
+        Ok(Lease { held: Some(Held::Own(connection, turn)), is_idle: false })
     }
 
     /// All rows of a statement, which is then at its end.
@@ -91,7 +91,7 @@ impl Connections {
     pub(crate) async fn close(&self) {
         match &self.0 {
             Source::Pooled(pool) => pool.close().await,
-            Source::Parked(parking) => {
+            Source::Own(parking) => {
                 let all = parking.turns.acquire_many(parking.most).await;
                 parking.turns.close();
                 drop(all);
@@ -146,7 +146,7 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 enum Held {
-    Parked(SqliteConnection, Turn),
+    Own(SqliteConnection, Turn),
     Pooled(PoolConnection<Sqlite>),
 }
 
@@ -157,10 +157,10 @@ impl Lease {
     }
 
     /// Nobody gets this connection again.
-    pub(crate) fn close(mut self) {
+    pub(crate) fn discard(mut self) {
         match self.held.take() {
             Some(Held::Pooled(mut connection)) => connection.close_on_drop(),
-            Some(Held::Parked(connection, turn)) => {
+            Some(Held::Own(connection, turn)) => {
                 // A transaction on it ends with it, and only then may others take its place.
                 match Handle::try_current() {
                     Ok(runtime) => drop(runtime.spawn(async move {
@@ -178,7 +178,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // A pool's own connection knows its way.
-        let Some(Held::Parked(mut connection, turn)) = self.held.take() else { return };
+        let Some(Held::Own(mut connection, turn)) = self.held.take() else { return };
         if self.is_idle {
             turn.0.idle().push(connection);
             return;
@@ -200,7 +200,7 @@ impl Deref for Lease {
     #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
     fn deref(&self) -> &SqliteConnection {
         match self.held.as_ref().expect("a lease holds its connection") {
-            Held::Parked(connection, _) => connection,
+            Held::Own(connection, _) => connection,
             Held::Pooled(connection) => connection,
         }
     }
@@ -210,7 +210,7 @@ impl DerefMut for Lease {
     #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self.held.as_mut().expect("a lease holds its connection") {
-            Held::Parked(connection, _) => connection,
+            Held::Own(connection, _) => connection,
             Held::Pooled(connection) => connection,
         }
     }

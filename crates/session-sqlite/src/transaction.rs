@@ -115,7 +115,7 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         match self.lease.take() {
             Some(lease) if self.clean => lease.give_back(),
-            Some(lease) => lease.close(),
+            Some(lease) => lease.discard(),
             None => {}
         }
     }

@@ -8,10 +8,7 @@ use session_core::{Peer, Timestamp};
 
 use super::desk::lock;
 use super::exchange::{Answer, Ask, Pending};
-use super::site::Site;
-
-/// Where the site is, by https.
-pub(crate) const HOST: &str = "app.example.test";
+use super::site::{HOST, Site};
 
 /// What the browser calls itself.
 pub(crate) const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -35,8 +32,34 @@ struct Kept {
     expires_at: Option<Timestamp>,
 }
 
+impl Site {
+    /// Somebody's browser, without any cookie.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.clone())
+    }
+
+    /// A browser that has signed in.
+    pub(crate) async fn signed_in(&self, user: &str) -> Browser {
+        self.signed_in_at(&format!("/login.{user}")).await
+    }
+
+    /// The same by another path.
+    pub(crate) async fn signed_in_at(&self, path: &str) -> Browser {
+        let browser = self.browser();
+        browser.go(path).await.ok();
+        browser
+    }
+
+    /// A browser with an anonymous session that holds `a` = 1.
+    pub(crate) async fn visitor(&self) -> Browser {
+        let browser = self.browser();
+        browser.go("/set.a.1").await.ok();
+        browser
+    }
+}
+
 impl Browser {
-    pub(crate) fn new(site: Site) -> Self {
+    fn new(site: Site) -> Self {
         Self { site, jar: Mutex::default() }
     }
 

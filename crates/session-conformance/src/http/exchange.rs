@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::application::ANSWER_HEADER;
 use super::desk;
 use super::harness::Panicked;
-use super::site::Site;
+use super::site::{HOST, Site};
 
 /// A request that is being written.
 pub(crate) struct Ask {
@@ -21,8 +21,15 @@ pub(crate) struct Ask {
     peer: Peer,
 }
 
+impl Site {
+    /// A request with no header at all.
+    pub(crate) fn ask(&self, path: &str) -> Ask {
+        Ask::new(self.clone(), path)
+    }
+}
+
 impl Ask {
-    pub(crate) fn new(site: Site, path: &str) -> Self {
+    fn new(site: Site, path: &str) -> Self {
         Self { site, path: path.to_owned(), headers: HeaderMap::new(), peer: Peer::Unknown }
     }
 
@@ -79,7 +86,7 @@ impl Ask {
         self.headers.insert(desk::HEADER, desk);
         let mut request = Request::builder()
             .uri(&self.path)
-            .header(header::HOST, super::browser::HOST)
+            .header(header::HOST, HOST)
             .body(Vec::new())
             .expect("a request");
         request.headers_mut().extend(self.headers);

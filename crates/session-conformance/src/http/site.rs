@@ -9,15 +9,16 @@ use session_core::{
     Timestamp, UserId,
 };
 
-use super::browser::Browser;
 use super::desk::{Desk, Gate, lock};
-use super::exchange::Ask;
 use super::harness::{App, Harness, Mount};
 use super::lab::Lab;
 use super::probe::Probe;
 use super::secrets::Secrets;
 use crate::backends::Watched;
 use crate::db::NOW;
+
+/// Where it is, by https.
+pub(crate) const HOST: &str = "app.example.test";
 
 /// An application that is up. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -85,35 +86,6 @@ impl Site {
         let app = harness.mount(store.clone(), mount).await;
         let desk = Desk::open();
         Self(Arc::new(Parts { app, store, probe, clock, desk, secrets, events, _harness: harness }))
-    }
-
-    /// Somebody's browser, without any cookie.
-    pub(crate) fn browser(&self) -> Browser {
-        Browser::new(self.clone())
-    }
-
-    /// A browser that has signed in.
-    pub(crate) async fn signed_in(&self, user: &str) -> Browser {
-        self.signed_in_at(&format!("/login.{user}")).await
-    }
-
-    /// The same by another path.
-    pub(crate) async fn signed_in_at(&self, path: &str) -> Browser {
-        let browser = self.browser();
-        browser.go(path).await.ok();
-        browser
-    }
-
-    /// A browser with an anonymous session that holds `a` = 1.
-    pub(crate) async fn visitor(&self) -> Browser {
-        let browser = self.browser();
-        browser.go("/set.a.1").await.ok();
-        browser
-    }
-
-    /// A request with no header at all.
-    pub(crate) fn ask(&self, path: &str) -> Ask {
-        Ask::new(self.clone(), path)
     }
 
     pub(crate) fn gate(&self, name: &str) -> Arc<Gate> {

@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use session_core::{EndedBy, Found, Reauthentication, Rotation, SessionRef, Timestamp, TokenHash};
+use session_core::{
+    EndedBy, Found, Reauthentication, Rotation, SessionChange, SessionRef, Timestamp, TokenHash,
+};
 
 use crate::db::{
     Db, LIFE, NOW, OrPanic, applied, at, describe, expiring, hash, named, presenting, replacing,
-    rotating, setting, signed_in, sorted, token, touching, user, visitor, with_cap, with_data,
+    setting, signed_in, sorted, token, touching, user, visitor, with_cap, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -135,7 +137,7 @@ async fn drop_an_update(db: &Db, point: Point) {
 async fn drop_a_reauthentication(db: &Db, point: Point) {
     let (session, first) = with_grace(db, signed_in("re-authenticated", NOW)).await;
     let next = token();
-    let mut change = rotating(Rotation::Immediate { token: next });
+    let mut change = SessionChange::rotation(Rotation::Immediate { token: next });
     change.reauthentication = Some(Reauthentication {
         expires_at: at(3 * LIFE),
         absolute_expires_at: Some(at(4 * LIFE)),
@@ -169,7 +171,7 @@ async fn with_grace(db: &Db, new: session_core::NewSession) -> (SessionRef, Toke
     let session = db.make(new, NOW).await;
     let current = token();
     let rotation = Rotation::Graceful { token: current, grace_until: at(LIFE / 2) };
-    db.apply(&session, &rotating(rotation), NOW).await;
+    db.apply(&session, &SessionChange::rotation(rotation), NOW).await;
     let before = hash(&session);
     (presenting(&session, current), before)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use session_core::{Found, SessionId, SessionRef, Updated};
+use session_core::{Found, SessionChange, SessionId, SessionRef, Updated};
 
 use crate::db::{
     Db, LIFE, NOW, OrPanic, at, expiring, hash, named, replacing, signed_in, sorted, token,
@@ -189,7 +189,7 @@ async fn check_rotated(db: &Db) {
     let stays = db.make(signed_in("rotated", at(2)), NOW).await;
     let next = token();
     let rotation = session_core::Rotation::Graceful { token: next, grace_until: at(LIFE) };
-    db.apply(&oldest, &crate::db::rotating(rotation), at(3)).await;
+    db.apply(&oldest, &SessionChange::rotation(rotation), at(3)).await;
     let created = db.create(with_cap(signed_in("rotated", at(4)), 2), at(4)).await;
     assert_eq!(created.evicted, [oldest.id]);
     for token in [next, hash(&oldest)] {

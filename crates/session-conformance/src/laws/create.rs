@@ -2,13 +2,13 @@
 
 use serde_json::json;
 use session_core::{
-    BackendErrorKind, DeviceType, EndedBy, Fingerprint, Found, NewSession, Rotation, SessionId,
-    Timestamp,
+    BackendErrorKind, DeviceType, EndedBy, Fingerprint, Found, NewSession, Rotation, SessionChange,
+    SessionId, Timestamp,
 };
 
 use crate::db::{
-    Db, LIFE, NOW, at, describe, hash, live, named, refused, replacing, rotating, signed_in, token,
-    user, visitor, with_cap, with_data,
+    Db, LIFE, NOW, at, describe, hash, live, named, refused, replacing, signed_in, token, user,
+    visitor, with_cap, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -146,7 +146,8 @@ pub async fn create_never_overwrites(fresh: &Fresh) {
     // A rotation may not take a token that another session has either.
     let first = db.make(with_data(visitor(NOW), "k", 1), NOW).await;
     let second = db.make(visitor(NOW), NOW).await;
-    let mut change = rotating(Rotation::Graceful { token: hash(&first), grace_until: at(30) });
+    let mut change =
+        SessionChange::rotation(Rotation::Graceful { token: hash(&first), grace_until: at(30) });
     change.patch.set("k", 2.into());
     let kind =
         refused("a rotation to a token in use", db.next().update(&second, &change, NOW).await);
@@ -194,7 +195,8 @@ async fn ended_tokens_are_in_use(db: &Db) {
     db.remove(&ended, None, EndedBy::SignedOut, NOW).await;
     let rotated = db.make(visitor(NOW), NOW).await;
     let current = token();
-    let graceful = |token| rotating(Rotation::Graceful { token, grace_until: at(30) });
+    let graceful =
+        |token| SessionChange::rotation(Rotation::Graceful { token, grace_until: at(30) });
     db.apply(&rotated, &graceful(current), NOW).await;
     let other = db.make(visitor(NOW), NOW).await;
     for (case, taken) in [("ended", hash(&ended)), ("in grace", hash(&rotated))] {

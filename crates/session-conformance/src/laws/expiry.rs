@@ -1,10 +1,12 @@
 //! The law of expiry: what has expired is absent, for every method, purged or not.
 
-use session_core::{EndedBy, Found, Reauthentication, Rotation, SessionRef, Timestamp, Updated};
+use session_core::{
+    EndedBy, Found, Reauthentication, Rotation, SessionChange, SessionRef, Timestamp, Updated,
+};
 
 use crate::db::{
-    Db, LIFE, NOW, at, describe, expiring, hash, just_after, just_before, replacing, rotating,
-    setting, signed_in, token, touching, user, visitor, with_data,
+    Db, LIFE, NOW, at, describe, expiring, hash, just_after, just_before, replacing, setting,
+    signed_in, token, touching, user, visitor, with_data,
 };
 use crate::subject::Fresh;
 
@@ -23,7 +25,7 @@ pub async fn expired_is_absent(fresh: &Fresh) {
     let rotated = db.make(rotated, NOW).await;
     let next = token();
     let rotation = Rotation::Graceful { token: next, grace_until: at(LIFE) };
-    db.apply(&rotated, &rotating(rotation), NOW).await;
+    db.apply(&rotated, &SessionChange::rotation(rotation), NOW).await;
     let outlives = db.make(signed_in("ann", NOW), NOW).await;
 
     let last = just_before(expires_at);
@@ -68,17 +70,20 @@ async fn check_absent(
     assert!(!works, "{case}: its token in grace gave {}", describe(found.as_ref()));
     assert_eq!(db.ids(&ann, now).await, [outlives.id], "{case}: list gave an expired one");
 
-    let mut reauthentication = rotating(Rotation::Immediate { token: token() });
+    let mut reauthentication = SessionChange::rotation(Rotation::Immediate { token: token() });
     reauthentication.reauthentication = Some(Reauthentication {
         expires_at: now.plus(crate::db::secs(60)),
         absolute_expires_at: None,
         ip_address: None,
     });
     for (what, change) in [
-        ("nothing", session_core::SessionChange::default()),
+        ("nothing", SessionChange::default()),
         ("a patch", setting("k", 3)),
         ("a touch", touching(now, now.plus(crate::db::secs(60)))),
-        ("a rotation", rotating(Rotation::Graceful { token: token(), grace_until: at(LIFE) })),
+        (
+            "a rotation",
+            SessionChange::rotation(Rotation::Graceful { token: token(), grace_until: at(LIFE) }),
+        ),
         ("a re-authentication", reauthentication),
     ] {
         let updated = db.update(session, &change, now).await;

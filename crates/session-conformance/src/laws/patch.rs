@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use session_core::{Data, Patch, Rotation, SessionRef};
+use session_core::{Data, Patch, Rotation, SessionChange, SessionRef};
 
 use super::values::{assert_same, deep, odd_keys, odd_values, random_value};
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, applied, at, hash, named, patching, rotating, setting, token, touching,
-    visitor, with_data,
+    Db, LIFE, NOW, OrPanic, applied, at, hash, named, setting, token, touching, visitor, with_data,
 };
 use crate::race::{Random, race};
 use crate::run::rounds;
@@ -34,7 +33,7 @@ pub async fn patches_commute(fresh: &Fresh) {
                     if write > 0 {
                         patch.remove(format!("own {writer}.{}", write - 1));
                     }
-                    let mut change = patching(patch);
+                    let mut change = SessionChange::patch(patch);
                     if writer % 3 == 0 {
                         change.touch = touching(NOW, at(LIFE + 1)).touch;
                     }
@@ -74,7 +73,9 @@ pub async fn patches_commute(fresh: &Fresh) {
         let racers = (0..8).map(|n| {
             let (client, session) = (db.client(n), session.clone());
             let change = match n {
-                0 => rotating(Rotation::Graceful { token: next, grace_until: at(30) }),
+                0 => {
+                    SessionChange::rotation(Rotation::Graceful { token: next, grace_until: at(30) })
+                }
                 _ => setting(&format!("key {n}"), n),
             };
             async move { applied(client.update(&session, &change, NOW).await.or_panic("update")) }
@@ -120,7 +121,7 @@ pub async fn patch_is_exact(fresh: &Fresh) {
                 }
             }
             patch.apply(&mut model);
-            db.apply(&session, &patching(patch), NOW).await;
+            db.apply(&session, &SessionChange::patch(patch), NOW).await;
             check(&db, &format!("random patch {round}.{step}"), &session, &model).await;
         }
     }
@@ -138,7 +139,7 @@ async fn comes_back_exactly(db: &Db) {
         patch.set(key, value);
     }
     let session = db.make(visitor(NOW), NOW).await;
-    let answer = db.apply(&session, &patching(patch.clone()), NOW).await;
+    let answer = db.apply(&session, &SessionChange::patch(patch.clone()), NOW).await;
     assert_eq!(answer.version, 1);
     check(db, "odd keys and values, by an update", &session, &expected).await;
     let mut new = visitor(NOW);
@@ -164,7 +165,7 @@ async fn comes_back_exactly(db: &Db) {
     for key in odd_keys() {
         let mut patch = Patch::new();
         patch.remove(key.clone());
-        db.apply(&session, &patching(patch), NOW).await;
+        db.apply(&session, &SessionChange::patch(patch), NOW).await;
         expected.remove(&key);
         check(db, &format!("{key:?} removed"), &session, &expected).await;
     }
@@ -187,14 +188,14 @@ async fn comes_back_exactly(db: &Db) {
     }
     let mut expected = Data::new();
     patch.apply(&mut expected);
-    db.apply(&session, &patching(patch), NOW).await;
+    db.apply(&session, &SessionChange::patch(patch), NOW).await;
     check(db, "two thousand keys set", &session, &expected).await;
     let mut patch = Patch::new();
     for n in 0..1999 {
         patch.remove(format!("key {n}"));
     }
     patch.apply(&mut expected);
-    db.apply(&session, &patching(patch), NOW).await;
+    db.apply(&session, &SessionChange::patch(patch), NOW).await;
     check(db, "all but one of them removed", &session, &expected).await;
 }
 
@@ -255,7 +256,7 @@ async fn replaces_and_removes(db: &Db) {
         let session = db.make(new, NOW).await;
         let mut patch = Patch::new();
         change(&mut patch);
-        let answer = db.apply(&session, &patching(patch), NOW).await;
+        let answer = db.apply(&session, &SessionChange::patch(patch), NOW).await;
         assert_eq!(answer.version, 1, "{case}: a patch moves the version, whatever it changes");
         let after = Data::from_iter(
             after.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())),

@@ -1,10 +1,11 @@
 //! The law of the purge: a little at a time, and never what lives.
 
-use session_core::{EndedBy, Found, Purged, Rotation, SessionRef, Updated, tombstone_expiry};
+use session_core::{
+    EndedBy, Found, Purged, Rotation, SessionChange, SessionRef, Updated, tombstone_expiry,
+};
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, at, expiring, hash, just_before, rotating, signed_in, token, touching,
-    visitor,
+    Db, LIFE, NOW, OrPanic, at, expiring, hash, just_before, signed_in, token, touching, visitor,
 };
 use crate::race::{race, race_two};
 use crate::run::rounds;
@@ -60,7 +61,7 @@ pub async fn purge_is_bounded(fresh: &Fresh) {
         let session = db.make(signed_in("bob", over), over).await;
         if n % 2 == 0 {
             let rotation = Rotation::Immediate { token: token() };
-            db.apply(&session, &rotating(rotation), over).await;
+            db.apply(&session, &SessionChange::rotation(rotation), over).await;
         }
         db.remove(&session, None, EndedBy::SignedOut, over).await;
     }

@@ -1,10 +1,10 @@
 //! Laws of ending sessions: only those that were meant, and all of those.
 
-use session_core::{EndedBy, SessionRef};
+use session_core::{EndedBy, SessionChange, SessionRef};
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, at, expiring, hash, named, presenting, rotating, signed_in, sorted,
-    token, user, visitor,
+    Db, LIFE, NOW, OrPanic, at, expiring, hash, named, presenting, signed_in, sorted, token, user,
+    visitor,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -57,7 +57,7 @@ pub async fn remove_is_scoped(fresh: &Fresh) {
     // Rotated since the request began: the name counts.
     let next = token();
     let rotation = session_core::Rotation::Graceful { token: next, grace_until: at(LIFE) };
-    db.apply(&anns_other, &rotating(rotation), NOW).await;
+    db.apply(&anns_other, &SessionChange::rotation(rotation), NOW).await;
     assert!(db.remove(&anns_other, Some(&ann), how, NOW).await, "with the token before");
     assert!(!db.is_live(&presenting(&anns_other, next), NOW).await);
 

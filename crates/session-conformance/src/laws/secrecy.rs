@@ -1,10 +1,10 @@
 //! The law of secrecy: a stolen database signs nobody in.
 
-use session_core::{EndedBy, Rotation, SessionToken};
+use session_core::{EndedBy, Rotation, SessionChange, SessionToken};
 
 use crate::db::{
-    Db, LIFE, NOW, at, named, presenting, replacing, rotating, setting, signed_in, visitor,
-    with_cap, with_data,
+    Db, LIFE, NOW, at, named, presenting, replacing, setting, signed_in, visitor, with_cap,
+    with_data,
 };
 use crate::subject::Fresh;
 
@@ -43,10 +43,10 @@ pub async fn hash_only_at_rest(fresh: &Fresh) {
     let session = made(with_data(signed_in("ann", NOW), MARK, MARK), first);
     let session = db.make(session, NOW).await;
     let rotation = Rotation::Graceful { token: second.hash(), grace_until: at(LIFE) };
-    db.apply(&session, &rotating(rotation), NOW).await;
+    db.apply(&session, &SessionChange::rotation(rotation), NOW).await;
     let session = presenting(&session, second.hash());
     let rotation = Rotation::Immediate { token: third.hash() };
-    db.apply(&session, &rotating(rotation), NOW).await;
+    db.apply(&session, &SessionChange::rotation(rotation), NOW).await;
     db.apply(&session, &setting("k", 1), NOW).await;
 
     let old = db.make(made(with_data(visitor(NOW), "cart", 1), cart), NOW).await;

@@ -1,12 +1,13 @@
 //! Laws of signing in: one session takes the place of another in one step, and takes its data along.
 
 use session_core::{
-    BackendErrorKind, Carry, EndedBy, Found, NewSession, Rotation, SessionRef, Updated,
+    BackendErrorKind, Carry, EndedBy, Found, NewSession, Rotation, SessionChange, SessionRef,
+    Updated,
 };
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, at, describe, expiring, hash, named, refused, replacing, rotating,
-    setting, signed_in, token, user, visitor, with_data,
+    Db, LIFE, NOW, OrPanic, at, describe, expiring, hash, named, refused, replacing, setting,
+    signed_in, token, user, visitor, with_data,
 };
 use crate::race::{race, race_two};
 use crate::run::rounds;
@@ -28,7 +29,7 @@ pub async fn create_replaces_atomically(fresh: &Fresh) {
         let old = db.make(old, NOW).await;
         let next = token();
         let rotation = Rotation::Graceful { token: next, grace_until: at(30) };
-        db.apply(&old, &rotating(rotation), NOW).await;
+        db.apply(&old, &SessionChange::rotation(rotation), NOW).await;
 
         let new = replacing(signed_in("ann", at(1)), &old);
         let (new_token, id) = (new.token, new.record.id);
@@ -219,7 +220,7 @@ async fn carries_what_it_is_told(db: &Db) {
     check_carried(db, "by its id", new, &by_id, Carry::All, r#"{"cart":1}"#, true).await;
     let old = db.make(with_data(visitor(NOW), "cart", 1), NOW).await;
     let rotation = Rotation::Graceful { token: token(), grace_until: at(30) };
-    db.apply(&old, &rotating(rotation), NOW).await;
+    db.apply(&old, &SessionChange::rotation(rotation), NOW).await;
     let new = signed_in("carrier", NOW);
     check_carried(db, "rotated since", new, &old, Carry::All, r#"{"cart":1}"#, true).await;
 

@@ -1,11 +1,11 @@
 //! The law of size: no race and no detour makes a session's data larger than the ceiling allows.
 
 use serde_json::Value;
-use session_core::{BackendErrorKind, Patch, SessionRef};
+use session_core::{BackendErrorKind, Patch, SessionChange, SessionRef};
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, at, hash, named, patching, refused, replacing, setting, signed_in,
-    touching, visitor, with_data,
+    Db, LIFE, NOW, OrPanic, at, hash, named, refused, replacing, setting, signed_in, touching,
+    visitor, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -40,7 +40,7 @@ pub async fn size_is_bounded(fresh: &Fresh) {
     let mut patch = Patch::new();
     patch.remove("same");
     patch.set("fits", text(4000));
-    let mut change = patching(patch);
+    let mut change = SessionChange::patch(patch);
     change.max_bytes = CEILING;
     db.apply(&session, &change, NOW).await;
     let mut touch = touching(at(10), at(2 * LIFE));
@@ -50,7 +50,7 @@ pub async fn size_is_bounded(fresh: &Fresh) {
     let mut patch = Patch::new();
     patch.clear();
     patch.set("b", text(4000));
-    let mut change = patching(patch);
+    let mut change = SessionChange::patch(patch);
     change.max_bytes = CEILING;
     db.apply(&session, &change, at(10)).await;
 
@@ -106,7 +106,7 @@ fn text(length: usize) -> Value {
     text.collect::<String>().into()
 }
 
-fn bounded(key: &str, length: usize) -> session_core::SessionChange {
+fn bounded(key: &str, length: usize) -> SessionChange {
     let mut change = setting(key, text(length));
     change.max_bytes = CEILING;
     change

@@ -1,14 +1,13 @@
 //! Laws of tokens: one rotation wins, and a token that ended is known for a while.
 
 use session_core::{
-    BackendErrorKind, EndedBy, Found, Rotation, SessionRef, TOMBSTONE_LIFETIME, Timestamp,
-    TokenHash, TokenState, Updated, tombstone_expiry,
+    BackendErrorKind, EndedBy, Found, Rotation, SessionChange, SessionRef, TOMBSTONE_LIFETIME,
+    Timestamp, TokenHash, TokenState, Updated, tombstone_expiry,
 };
 
 use crate::db::{
     Db, LIFE, NOW, OrPanic, at, describe, ended, expiring, hash, in_grace, just_before, presenting,
-    refused, replacing, rotating, setting, signed_in, token, touching, user, visitor, with_cap,
-    with_data,
+    refused, replacing, setting, signed_in, token, touching, user, visitor, with_cap, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -74,7 +73,7 @@ async fn applies_from_the_right_token(db: &Db) {
     let session = db.make(new, NOW).await;
     let stranger = db.make(visitor(NOW), NOW).await;
 
-    let mut change = rotating(graceful(second, at(30)));
+    let mut change = SessionChange::rotation(graceful(second, at(30)));
     change.patch.set("k", 1.into());
     change.touch = touching(NOW, at(2 * LIFE)).touch;
     let answer = db.apply(&session, &change, NOW).await;
@@ -96,7 +95,7 @@ async fn applies_from_the_right_token(db: &Db) {
 
     // A plain rotation from anything but the current token.
     let before = db.live(&second, NOW).await;
-    let mut late = rotating(graceful(third, at(30)));
+    let mut late = SessionChange::rotation(graceful(third, at(30)));
     late.patch.set("large", "x".repeat(100).into());
     late.touch = touching(at(5), at(3 * LIFE)).touch;
     late.max_bytes = 1;
@@ -119,7 +118,7 @@ async fn applies_from_the_right_token(db: &Db) {
     assert!(db.find(&third, at(5)).await.is_none(), "a refused rotation left its token behind");
 
     // The rotation of a re-authentication: from the token in grace, while the grace lasts.
-    let immediate = |token| rotating(Rotation::Immediate { token });
+    let immediate = |token| SessionChange::rotation(Rotation::Immediate { token });
     let updated = db.update(&session, &immediate(third), at(30)).await;
     assert_eq!(updated, Updated::Superseded, "at the very end of the grace");
     let answer = db.apply(&session, &immediate(third), just_before(at(30))).await;
@@ -140,7 +139,8 @@ async fn applies_from_the_right_token(db: &Db) {
     let updated = db.update(&other, &immediate(token()), at(29)).await;
     assert_eq!(updated, Updated::Superseded, "a re-authentication with another's token");
     let other = presenting(&stranger, third);
-    let updated = db.update(&other, &rotating(graceful(token(), at(60))), at(29)).await;
+    let updated =
+        db.update(&other, &SessionChange::rotation(graceful(token(), at(60))), at(29)).await;
     assert_eq!(updated, Updated::Superseded, "a current token, but of another session");
 }
 
@@ -158,7 +158,7 @@ pub async fn ended_token_is_known(fresh: &Fresh) {
     let end = Timestamp::from_micros(NOW.as_micros() + 500_001);
     let ann = user("ann");
     let rotated = db.make(signed_in("rotating", NOW), NOW).await;
-    db.apply(&rotated, &rotating(Rotation::Immediate { token: token() }), end).await;
+    db.apply(&rotated, &SessionChange::rotation(Rotation::Immediate { token: token() }), end).await;
     let replaced = db.make(visitor(NOW), NOW).await;
     db.make(replacing(signed_in("rotating", end), &replaced), end).await;
     let signed_out = db.make(signed_in("ann", NOW), NOW).await;
@@ -216,10 +216,10 @@ async fn keeps_the_grace(db: &Db) {
     new.token = first;
     let session = db.make(new, NOW).await;
     let until = Timestamp::from_micros(at(30).as_micros() + 1);
-    db.apply(&session, &rotating(graceful(second, until)), at(1)).await;
+    db.apply(&session, &SessionChange::rotation(graceful(second, until)), at(1)).await;
     let session = presenting(&session, second);
     db.apply(&session, &setting("k", 1), at(1)).await;
-    db.apply(&session, &rotating(graceful(third, at(1000))), at(2)).await;
+    db.apply(&session, &SessionChange::rotation(graceful(third, at(1000))), at(2)).await;
     let session = presenting(&session, third);
     db.apply(&session, &setting("k", 2), at(2)).await;
 
@@ -251,7 +251,7 @@ async fn keeps_the_grace(db: &Db) {
 
     // A grace that was over before it began.
     let session = db.make(visitor(NOW), NOW).await;
-    db.apply(&session, &rotating(graceful(token(), at(-10))), NOW).await;
+    db.apply(&session, &SessionChange::rotation(graceful(token(), at(-10))), NOW).await;
     let found = ended(db.find(&hash(&session), NOW).await);
     assert_eq!(found, (session.id, EndedBy::Rotated, NOW));
     ended(db.find(&hash(&session), just_before(tombstone_expiry(NOW, None))).await);
@@ -266,9 +266,9 @@ async fn ends_every_grace(db: &Db) {
         let mut new = expiring(signed_in(case, NOW), at(60));
         new.token = first;
         let session = db.make(new, NOW).await;
-        db.apply(&session, &rotating(graceful(second, at(200))), NOW).await;
+        db.apply(&session, &SessionChange::rotation(graceful(second, at(200))), NOW).await;
         let session = presenting(&session, second);
-        db.apply(&session, &rotating(graceful(third, at(200))), NOW).await;
+        db.apply(&session, &SessionChange::rotation(graceful(third, at(200))), NOW).await;
         let session = presenting(&session, third);
         in_grace(db.find(&first, at(1)).await);
 
@@ -286,7 +286,12 @@ async fn ends_every_grace(db: &Db) {
                 db.remove_user(&owner, None, EndedBy::SignedOut, now).await;
             }
             "re-authenticated" => {
-                db.apply(&session, &rotating(Rotation::Immediate { token: token() }), now).await;
+                db.apply(
+                    &session,
+                    &SessionChange::rotation(Rotation::Immediate { token: token() }),
+                    now,
+                )
+                .await;
             }
             _ => now = at(60),
         }

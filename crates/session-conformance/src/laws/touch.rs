@@ -8,8 +8,8 @@ use session_core::{
 };
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, applied, at, hash, just_before, rotating, setting, signed_in, token,
-    touching, visitor,
+    Db, LIFE, NOW, OrPanic, applied, at, hash, just_before, setting, signed_in, token, touching,
+    visitor,
 };
 use crate::race::{Random, race};
 use crate::run::rounds;
@@ -197,7 +197,7 @@ async fn reauthenticates(db: &Db) {
         let session = db.make(new, NOW).await;
         let mut expected = (*db.live(&hash(&session), NOW).await).clone();
         let next = token();
-        let mut change: SessionChange = rotating(Rotation::Immediate { token: next });
+        let mut change = SessionChange::rotation(Rotation::Immediate { token: next });
         change.reauthentication = Some(Reauthentication {
             expires_at: end,
             absolute_expires_at: bound,

@@ -6,8 +6,8 @@ use session_core::{
 };
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, applied, at, describe, hash, named, patching, presenting, replacing,
-    rotating, setting, signed_in, token, touching, user, visitor, with_cap, with_data,
+    Db, LIFE, NOW, OrPanic, applied, at, describe, hash, named, presenting, replacing, setting,
+    signed_in, token, touching, user, visitor, with_cap, with_data,
 };
 use crate::race::{race, race_two};
 use crate::run::rounds;
@@ -47,14 +47,17 @@ pub async fn compare_and_set(fresh: &Fresh) {
     for (what, change) in [
         ("nothing at all", SessionChange::default()),
         ("a touch", touching(at(20), at(2 * LIFE))),
-        ("a rotation", rotating(Rotation::Graceful { token: next, grace_until: at(60) })),
+        (
+            "a rotation",
+            SessionChange::rotation(Rotation::Graceful { token: next, grace_until: at(60) }),
+        ),
     ] {
         let answer = db.apply(&session, &at_version(1, change), at(20)).await;
         assert_eq!(answer.version, 1, "{what} moved the version");
     }
     let session = presenting(&session, next);
     let again = token();
-    let mut change = at_version(1, rotating(Rotation::Immediate { token: again }));
+    let mut change = at_version(1, SessionChange::rotation(Rotation::Immediate { token: again }));
     change.reauthentication = Some(Reauthentication {
         expires_at: at(LIFE),
         absolute_expires_at: None,
@@ -203,7 +206,7 @@ pub async fn update_never_creates(fresh: &Fresh) {
 fn changes() -> Vec<(&'static str, SessionChange)> {
     let mut clear = Patch::new();
     clear.clear();
-    let mut reauthentication = rotating(Rotation::Immediate { token: token() });
+    let mut reauthentication = SessionChange::rotation(Rotation::Immediate { token: token() });
     reauthentication.reauthentication = Some(Reauthentication {
         expires_at: at(LIFE),
         absolute_expires_at: None,
@@ -216,9 +219,9 @@ fn changes() -> Vec<(&'static str, SessionChange)> {
     vec![
         ("no change", SessionChange::default()),
         ("a patch", setting("k", 1)),
-        ("a patch that clears", patching(clear)),
+        ("a patch that clears", SessionChange::patch(clear)),
         ("a touch", touching(NOW, at(LIFE))),
-        ("a rotation", rotating(rotation)),
+        ("a rotation", SessionChange::rotation(rotation)),
         ("a re-authentication", reauthentication),
         ("a patch at a version", conditional),
     ]

@@ -6,10 +6,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::http::{UNTOUCHED, broken_request_laws};
-use session_core::cookie::CookieRules;
 use session_core::{
-    EndedBy, Error, Found, NewSession, Peer, SessionChange, SessionData, SessionId, SessionRef,
-    SessionToken, TokenHash, Visit,
+    CookieRules, EndedBy, Error, Found, NewSession, Patch, Peer, SessionChange, SessionData,
+    SessionId, SessionRef, SessionToken, TokenHash, Visit,
 };
 
 use crate::bare::{Bare, BareApp, error_answer};
@@ -148,10 +147,11 @@ impl Fault {
                         && now.user_id != before.user_id
                 });
                 if let Some(session) = other {
-                    let mut change = SessionChange::default();
+                    let mut patch = Patch::new();
                     for (key, value) in before.data.iter() {
-                        change.patch.set(key, value.clone());
+                        patch.set(key, value.clone());
                     }
+                    let change = SessionChange::patch(patch);
                     let session = SessionRef::by_id(session.id);
                     app.backend.update(&session, &change, app.store.now()).await.expect("update");
                 }

@@ -4,11 +4,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use session_core::cookie::CookieRules;
 use session_core::{
-    BackendError, BackendErrorKind, CookieConfig, Error, ErrorKind, Found, ManualClock,
-    MemoryBackend, NewSession, Peer, Replace, Rotation, Session, SessionBackend, SessionChange,
-    SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp, UserId, Visit,
+    BackendError, BackendErrorKind, CookieConfig, CookieRules, Error, ErrorKind, Found,
+    ManualClock, MemoryBackend, NewSession, Peer, Replace, Rotation, Session, SessionBackend,
+    SessionChange, SessionConfig, SessionRef, SessionStore, SessionToken, SignIn, Timestamp,
+    UserId, Visit,
 };
 
 #[tokio::test]
@@ -56,8 +56,7 @@ async fn debug_shows_no_secret() {
     let Some(Found::Live(session)) = &found else { panic!("a live session") };
     let reference = SessionRef { id: session.id, token: Some(hash), user: session.user_id.clone() };
     let rotation = Rotation::Graceful { token: hash, grace_until: now };
-    let mut change = SessionChange::default();
-    change.rotation = Some(rotation.clone());
+    let mut change = SessionChange::rotation(rotation.clone());
     change.patch.set("password", "hunter2-is-what-the-session-holds".into());
     let mut new = NewSession::new(session.as_ref().clone(), hash);
     new.replaces = Some(Replace { session: reference.clone(), carry: Default::default() });

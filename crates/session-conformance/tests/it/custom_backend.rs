@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use session_core::{
     Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, NewSession, Purged, Rotation,
     SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    TokenState, Updated, UserId, eviction, tombstone_expiry,
+    TokenState, Updated, UserId, sessions_to_evict, tombstone_expiry,
 };
 
 // [quote: tables]
@@ -199,7 +199,7 @@ impl SessionBackend for FileBackend {
             if let (Some(user), Some(cap)) = (&session.user_id, new.cap) {
                 let others =
                     tables.live_of(user, now).map(|other| (other.last_active_at, other.id));
-                evicted = eviction::victims(others.collect(), cap);
+                evicted = sessions_to_evict(others.collect(), cap);
             }
             for id in &evicted {
                 tables.end(id, EndedBy::Evicted, now);

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
+use crate::client::device::DeviceType;
 use crate::clock::Timestamp;
-use crate::device::DeviceType;
+use crate::data::KeyName;
 use crate::id::{SessionId, UserId};
 use crate::patch::Patch;
 use crate::record::SessionData;
@@ -54,13 +55,29 @@ pub enum Carry {
     /// Everything.
     #[default]
     All,
-    /// These keys, where they exist.
+    /// These keys, where they exist: [`keys`](Self::keys) takes them typed.
     Keys(Vec<String>),
     /// Nothing.
     Nothing,
 }
 
 impl Carry {
+    /// These keys, typed ones and strings together.
+    ///
+    /// ```
+    /// use session_core::{Carry, Key};
+    ///
+    /// const CART: Key<Vec<String>> = Key::new("cart");
+    /// const VISITS: Key<u64> = Key::new("visits");
+    ///
+    /// let carry = Carry::keys(&[&CART, &VISITS, &"theme"]);
+    /// assert_eq!(carry, Carry::Keys(vec!["cart".into(), "visits".into(), "theme".into()]));
+    /// ```
+    #[must_use]
+    pub fn keys(keys: &[&dyn KeyName]) -> Self {
+        Self::Keys(keys.iter().map(|key| key.key_name().to_owned()).collect())
+    }
+
     /// Leaves in `data` what is carried. For backends that hold the old session's data at hand.
     pub fn apply(&self, data: &mut crate::Data) {
         match self {
@@ -125,6 +142,24 @@ impl Default for SessionChange {
 }
 
 impl SessionChange {
+    /// Changes this in the data, and nothing else; without a ceiling for the data.
+    #[must_use]
+    pub fn patch(patch: Patch) -> Self {
+        Self { patch, ..Self::default() }
+    }
+
+    /// Says that the session was used, and nothing else.
+    #[must_use]
+    pub fn touch(touch: Touch) -> Self {
+        Self { touch: Some(touch), ..Self::default() }
+    }
+
+    /// Gives the session a new token, and changes nothing else.
+    #[must_use]
+    pub fn rotation(rotation: Rotation) -> Self {
+        Self { rotation: Some(rotation), ..Self::default() }
+    }
+
     /// Makes the change in a record that is at hand, all but the token; whether the touch was due.
     /// The conditions ([`if_version`](Self::if_version), [`max_bytes`](Self::max_bytes), the
     /// rotation's) are the caller's to look at. For backends that hold records in memory, and inside
@@ -246,4 +281,46 @@ pub struct Reauthentication {
     pub absolute_expires_at: Option<Timestamp>,
     /// The client's present address; becomes `last_ip_address`.
     pub ip_address: Option<IpAddr>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `parts`: patch, touch, rotation.
+    fn check(name: &str, change: &SessionChange, parts: [bool; 3]) {
+        let SessionChange { patch, if_version, max_bytes, touch, rotation, reauthentication } =
+            change;
+        assert_eq!([!patch.is_empty(), touch.is_some(), rotation.is_some()], parts, "{name}");
+        assert_eq!((*if_version, *max_bytes), (None, u64::MAX), "{name}");
+        assert!(reauthentication.is_none(), "{name}");
+    }
+
+    #[test]
+    fn what_is_carried_is_named_by_any_kind_of_key() {
+        const CART: crate::Key<u32> = crate::Key::new("cart");
+        const THEME: crate::Key<String> = crate::Key::new("theme");
+        fn check(name: &str, keys: &[&dyn KeyName], expected: &[&str]) {
+            let expected = expected.iter().map(|&key| key.to_owned()).collect();
+            assert_eq!(Carry::keys(keys), Carry::Keys(expected), "{name}");
+        }
+        check("none", &[], &[]);
+        check("typed", &[&CART, &THEME], &["cart", "theme"]);
+        check("mixed", &[&CART, &"a", &"b".to_owned()], &["cart", "a", "b"]);
+        assert_eq!(Carry::Keys(vec![CART.into()]), Carry::keys(&[&CART]));
+    }
+
+    #[test]
+    fn a_change_is_of_what_it_names() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut patch = Patch::new();
+        patch.set("a", 1.into());
+        let touch = Touch { due_before: now, expires_at: now, ip_address: None, agent: None };
+        let rotation =
+            Rotation::Immediate { token: crate::SessionToken::generate().unwrap().hash() };
+        check("nothing", &SessionChange::default(), [false; 3]);
+        check("a patch", &SessionChange::patch(patch), [true, false, false]);
+        check("a touch", &SessionChange::touch(touch), [false, true, false]);
+        check("a rotation", &SessionChange::rotation(rotation), [false, false, true]);
+    }
 }

@@ -7,11 +7,11 @@ use crate::token::{TOKEN_TEXT_LEN, is_lower_hex};
 
 /// How many different tokens of one request are looked up. More than one is a cookie planted from
 /// a sibling domain or left behind by an older path, and each costs a database read.
-pub const MAX_CANDIDATES: usize = 4;
+const MAX_CANDIDATES: usize = 4;
 
 /// How many signatures of one request are checked, so that a header full of forged cookies does not
 /// become work. What comes behind counts as too many.
-pub const MAX_SIGNATURES: usize = 16;
+const MAX_SIGNATURES: usize = 16;
 
 /// A token, a dot, and a signature.
 pub(super) const SIGNED_LEN: usize = TOKEN_TEXT_LEN + 1 + MAC_TEXT_LEN;
@@ -39,7 +39,8 @@ pub struct Candidates<'h> {
     /// Filled from the front.
     values: [Option<Candidate<'h>>; MAX_CANDIDATES],
     signatures: usize,
-    named: bool,
+    /// Whether any cookie of our name was sent, well-formed or not.
+    pub(super) named: bool,
     truncated: bool,
 }
 
@@ -111,19 +112,13 @@ impl<'h> Candidates<'h> {
         self.iter().count()
     }
 
-    /// Whether there are none; [`named`](Self::named) tells a malformed cookie from no cookie.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values[0].is_none()
     }
 
-    /// Whether any cookie of our name was sent, well-formed or not.
-    #[must_use]
-    pub fn named(&self) -> bool {
-        self.named
-    }
-
-    /// Whether there were more than [`MAX_CANDIDATES`], or more than [`MAX_SIGNATURES`] to check.
+    /// Whether there were more than four, or more than sixteen signatures to check.
     #[must_use]
     pub fn truncated(&self) -> bool {
         self.truncated

@@ -21,7 +21,7 @@ use crate::token::TOKEN_TEXT_LEN;
 pub(crate) const MAC_TEXT_LEN: usize = 43;
 
 /// The least bytes of a secret. 32 random bytes as hexadecimal characters are 64.
-pub const MIN_SECRET_BYTES: usize = 64;
+pub(crate) const MIN_SECRET_BYTES: usize = 64;
 
 /// What the key is for; the cookie's name follows. Another name, another key: a value that was signed
 /// for one cookie does not pass for another's.
@@ -44,7 +44,7 @@ pub enum Signing {
     Required,
 }
 
-/// What cookies are signed with: at least [`MIN_SECRET_BYTES`] bytes of text, from a random source.
+/// What cookies are signed with: at least 64 bytes of text, from a random source.
 /// `openssl rand -hex 32` makes one.
 ///
 /// `Debug`, `Display` and serialising show `[redacted]`, and memory is wiped on drop. What was

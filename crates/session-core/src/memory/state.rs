@@ -12,7 +12,7 @@ use crate::backend::{
 use crate::clock::Timestamp;
 use crate::data::Data;
 use crate::error::{BackendError, BackendErrorKind};
-use crate::eviction;
+use crate::eviction::sessions_to_evict;
 use crate::id::{SessionId, UserId};
 use crate::record::SessionData;
 use crate::token::TokenHash;
@@ -114,7 +114,7 @@ impl State {
             (Some(user), Some(cap)) => {
                 let others = self.live_of(user, now);
                 let others = others.map(|other| (other.last_active_at, other.id)).collect();
-                eviction::victims(others, cap)
+                sessions_to_evict(others, cap)
             }
             _ => Vec::new(),
         };

@@ -88,7 +88,7 @@ impl Session {
         let token = SessionToken::generate()?;
         let grace_until = now.plus(store.settings().rotation_grace());
         let rotation = Rotation::Graceful { token: token.hash(), grace_until };
-        let change = SessionChange { rotation: Some(rotation), ..SessionChange::default() };
+        let change = SessionChange::rotation(rotation);
         let note = Unanswered::Token { token: token.clone(), kind: EventKind::Rotated };
         let target = live.reference();
         match self.ask(note, store.backend().update(&target, &change, now)).await? {

@@ -18,7 +18,7 @@ use crate::patch::Patch;
 /// # fn run() -> Result<SignIn, session_core::Error> {
 /// let sign_in = SignIn::new("alice")
 ///     .data("theme", "dark")?
-///     .carry(Carry::Keys(vec!["cart".into()]))
+///     .carry(Carry::keys(&[&"cart"]))
 ///     .lifetime(Duration::from_secs(90 * 24 * 3600)); // "remember me"
 /// # Ok(sign_in) }
 /// # run().unwrap();

@@ -7,8 +7,8 @@ use event_listener::Event;
 use http::HeaderMap;
 
 use super::{Inner, Session, load::Request};
-use crate::client_ip::Peer;
-use crate::scheme::Scheme;
+use crate::client::proxies::Peer;
+use crate::client::scheme::Scheme;
 use crate::store::SessionStore;
 
 /// One request as its adapter sees it: what it says of itself goes in, the [`Session`] comes out, and

@@ -137,7 +137,7 @@ fn presets() {
         let cookie = CookieConfig { secure: http, ..config.cookie.clone() };
         let insecure = SessionConfig { cookie, ..config.clone() };
         let error = SessionStore::new(MemoryBackend::new(), insecure).unwrap_err();
-        assert_eq!(error.key(), "cookie", "{name}: held to HTTPS");
+        assert_eq!(error.key(), "cookie.secure", "{name}: held to HTTPS");
         SessionStore::new(MemoryBackend::new(), config).unwrap();
     }
 }

@@ -114,7 +114,7 @@ async fn nobody_is_signed_in() {
 async fn a_sign_in_carries_what_it_says() {
     for (name, carry, expected) in [
         ("everything", Carry::All, &["cart", "mine", "theme"][..]),
-        ("one key", Carry::Keys(vec!["cart".to_owned()]), &["cart", "theme"]),
+        ("one key", Carry::keys(&[&"cart"]), &["cart", "theme"]),
         ("nothing", Carry::Nothing, &["theme"]),
     ] {
         let store = store();

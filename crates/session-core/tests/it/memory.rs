@@ -6,8 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use session_core::{
-    BackendErrorKind, Data, DeviceType, MemoryBackend, NewSession, SessionBackend, SessionData,
-    SessionId, SessionToken, Timestamp, UserId,
+    BackendErrorKind, MemoryBackend, NewSession, SessionBackend, SessionData, SessionId,
+    SessionToken, Timestamp, UserId,
 };
 
 const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -26,25 +26,9 @@ fn create(
     user: Option<&str>,
     now: Timestamp,
 ) -> Result<SessionId, BackendErrorKind> {
-    let user = user.map(|user| UserId::new(user).unwrap());
     let record = SessionData {
-        id: SessionId::generate(now).unwrap(),
-        user_id: user,
-        ip_address: None,
-        last_ip_address: None,
-        user_agent: None,
-        device_name: "Unknown device".to_owned(),
-        device_type: DeviceType::Unknown,
-        fingerprint: None,
-        data: Data::new(),
-        version: 1,
-        idle_ttl_secs: None,
-        cookie_persistent: None,
-        created_at: now,
-        authenticated_at: None,
-        last_active_at: now,
-        expires_at: now.plus(HOUR),
-        absolute_expires_at: None,
+        user_id: user.map(|user| UserId::new(user).unwrap()),
+        ..SessionData::new(SessionId::generate(now).unwrap(), now, HOUR)
     };
     let id = record.id;
     let new = NewSession::new(record, SessionToken::generate().unwrap().hash());

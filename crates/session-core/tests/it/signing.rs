@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use proptest::prelude::*;
-use session_core::cookie::CookieRules;
 use session_core::{
-    CookieConfig, CookieSecret, ManualClock, MemoryBackend, SessionConfig, SessionStore,
-    SessionToken, SignIn, Signing, Timestamp, UserId,
+    CookieConfig, CookieRules, CookieSecret, ManualClock, MemoryBackend, SessionConfig,
+    SessionStore, SessionToken, SignIn, Signing, Timestamp, UserId,
 };
 
 use crate::support::Request;

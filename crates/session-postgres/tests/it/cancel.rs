@@ -34,8 +34,8 @@ async fn call(backend: &PostgresBackend, n: usize, session: &SessionRef, polls: 
     let user = user_id("alice");
     let mut both = touch(after(n as u64));
     both.patch = set("k", n).patch;
-    let mut rotation = SessionChange::default();
-    rotation.rotation = Some(Rotation::Graceful { token: token(), grace_until: after(30) });
+    let rotation = Rotation::Graceful { token: token(), grace_until: after(30) };
+    let rotation = SessionChange::rotation(rotation);
     let mut sign_in = NewSession::new(record_of("alice"), token());
     sign_in.cap = NonZeroU32::new(3);
     sign_in.replaces = Some(Replace { session: session.clone(), carry: Default::default() });

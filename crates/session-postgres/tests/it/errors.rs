@@ -132,8 +132,8 @@ with_server! {
         }
         // A rotation finds out from the index, whose message quotes the key.
         let session = stored(&fresh.backend, record()).await;
-        let mut change = session_core::SessionChange::default();
-        change.rotation = Some(session_core::Rotation::Immediate { token: hash });
+        let rotation = session_core::Rotation::Immediate { token: hash };
+        let change = session_core::SessionChange::rotation(rotation);
         let error = fresh.backend.update(&session, &change, NOW).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict, "{}", chain(&error));
         check_hidden("a rotation", &error, &hash);

@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use session_core::{
-    Agent, BackendError, DeviceType, Found, NewSession, Patch, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch, UserId,
-    fingerprint,
+    Agent, BackendError, DeviceType, Fingerprint, Found, NewSession, Patch, SessionBackend,
+    SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch,
+    UserId,
 };
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_test_servers::given;
@@ -140,23 +140,16 @@ pub(crate) fn token() -> TokenHash {
 /// An anonymous session that lives for an hour.
 pub(crate) fn record() -> SessionData {
     SessionData {
-        id: SessionId::generate(NOW).unwrap(),
-        user_id: None,
         ip_address: Some("192.0.2.1".parse().unwrap()),
         last_ip_address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("Mozilla/5.0 'quoted'".into()),
         device_name: "Firefox on Linux".into(),
         device_type: DeviceType::Desktop,
-        fingerprint: Some(fingerprint::stable(Some("Mozilla/5.0"))),
-        data: session_core::Data::new(),
+        fingerprint: Fingerprint::from_bytes(&[1; 33]),
         version: 0,
         idle_ttl_secs: Some(3600),
         cookie_persistent: Some(false),
-        created_at: NOW,
-        authenticated_at: None,
-        last_active_at: NOW,
-        expires_at: after(3600),
-        absolute_expires_at: None,
+        ..SessionData::new(SessionId::generate(NOW).unwrap(), NOW, Duration::from_secs(3600))
     }
 }
 
@@ -179,15 +172,12 @@ pub(crate) async fn stored(backend: &PostgresBackend, record: SessionData) -> Se
 pub(crate) fn set(key: &str, value: impl Into<serde_json::Value>) -> SessionChange {
     let mut patch = Patch::new();
     patch.set(key, value.into());
-    let mut change = SessionChange::default();
-    change.patch = patch;
-    change
+    SessionChange::patch(patch)
 }
 
 /// A touch that is due, with a newer agent.
 pub(crate) fn touch(at: Timestamp) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.touch = Some(Touch {
+    SessionChange::touch(Touch {
         due_before: at,
         expires_at: at.plus(Duration::from_secs(3600)),
         ip_address: Some("198.51.100.7".parse().unwrap()),
@@ -196,8 +186,7 @@ pub(crate) fn touch(at: Timestamp) -> SessionChange {
             device_name: "Chrome on Windows".into(),
             device_type: DeviceType::Mobile,
         }),
-    });
-    change
+    })
 }
 
 pub(crate) async fn live(backend: &PostgresBackend, token: &TokenHash) -> SessionData {

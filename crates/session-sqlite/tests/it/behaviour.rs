@@ -8,18 +8,14 @@ use session_core::{
     Rotation, SessionBackend, SessionChange, SessionRef, TokenState, Updated, UserId,
 };
 
-use super::support::{
-    Fresh, NOW, after, live, patched, record, record_of, set, stored, token, touch,
-};
+use super::support::{Fresh, NOW, after, live, record, record_of, set, stored, token, touch};
 
 fn applied(version: u64, touched: bool) -> Updated {
     Updated::Applied(Applied { version, token: TokenState::Current, touched })
 }
 
 fn touching(at: session_core::Timestamp) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.touch = Some(touch(at));
-    change
+    SessionChange::touch(touch(at))
 }
 
 #[tokio::test]
@@ -94,7 +90,7 @@ async fn conditions_in_their_order() {
     assert_eq!(fresh.backend.update(&gone, &change, NOW).await.unwrap(), Updated::Missing);
     change.if_version = Some(7);
     assert_eq!(fresh.backend.update(&session, &change, NOW).await.unwrap(), Updated::Conflict);
-    let nothing = patched(session_core::Patch::new());
+    let nothing = SessionChange::patch(session_core::Patch::new());
     assert_eq!(fresh.backend.update(&gone, &nothing, NOW).await.unwrap(), Updated::Missing);
     assert_eq!(fresh.backend.update(&session, &nothing, NOW).await.unwrap(), applied(0, false));
     assert!(live(&fresh.backend, &session.token.unwrap()).await.data.is_empty());
@@ -106,13 +102,9 @@ async fn graces_end_with_a_reauthentication_and_with_their_session() {
     let backend = &fresh.backend;
     let first = stored(backend, record_of("alice")).await;
     let (second, third, fourth) = (token(), token(), token());
-    let rotate = |rotation| {
-        let mut change = SessionChange::default();
-        change.rotation = Some(rotation);
-        change
-    };
     let at = |hash| SessionRef { token: Some(hash), ..first.clone() };
-    let graceful = |token| rotate(Rotation::Graceful { token, grace_until: after(30) });
+    let graceful =
+        |token| SessionChange::rotation(Rotation::Graceful { token, grace_until: after(30) });
     backend.update(&first, &graceful(second), NOW).await.unwrap();
     backend.update(&at(second), &graceful(third), NOW).await.unwrap();
     for hash in [first.token.unwrap(), second] {
@@ -125,7 +117,7 @@ async fn graces_end_with_a_reauthentication_and_with_their_session() {
     }
 
     // From a token in grace, which a re-authentication takes.
-    let mut again = rotate(Rotation::Immediate { token: fourth });
+    let mut again = SessionChange::rotation(Rotation::Immediate { token: fourth });
     again.reauthentication = Some(Reauthentication {
         expires_at: after(60),
         absolute_expires_at: Some(after(600)),
@@ -152,8 +144,7 @@ async fn a_token_that_ended_is_never_issued_again() {
     let dead = session.token.unwrap();
     let other = stored(&fresh.backend, record()).await;
     fresh.backend.remove(&session, None, EndedBy::Revoked, NOW).await.unwrap();
-    let mut rotation = SessionChange::default();
-    rotation.rotation = Some(Rotation::Immediate { token: dead });
+    let rotation = SessionChange::rotation(Rotation::Immediate { token: dead });
     for (name, error) in [
         ("create", fresh.backend.create(NewSession::new(record(), dead), NOW).await.unwrap_err()),
         ("rotate", fresh.backend.update(&other, &rotation, NOW).await.unwrap_err()),
@@ -187,10 +178,7 @@ async fn a_sign_in_carries_replaces_and_evicts() {
     let newcomer = new.record.id;
     new.cap = NonZeroU32::new(2);
     new.patch.set("welcome", true.into());
-    new.replaces = Some(Replace {
-        session: cart.clone(),
-        carry: Carry::Keys(vec!["cart".into(), "x".into()]),
-    });
+    new.replaces = Some(Replace { session: cart.clone(), carry: Carry::keys(&[&"cart", &"x"]) });
     let made = backend.create(new, NOW).await.unwrap();
     assert!(made.replaced);
     assert_eq!(made.session.data.to_json(), r#"{"cart":3,"welcome":true}"#);
@@ -253,8 +241,8 @@ async fn no_token_is_in_the_files() {
     let next = session_core::SessionToken::generate().unwrap();
     let made = fresh.backend.create(NewSession::new(record_of("alice"), secret.hash()), NOW).await;
     let session = super::support::reference(made.unwrap().session.id, secret.hash());
-    let mut change = SessionChange::default();
-    change.rotation = Some(Rotation::Graceful { token: next.hash(), grace_until: after(30) });
+    let rotation = Rotation::Graceful { token: next.hash(), grace_until: after(30) };
+    let change = SessionChange::rotation(rotation);
     fresh.backend.update(&session, &change, NOW).await.unwrap();
     let bytes_of = |text: String| -> Vec<u8> {
         (0..64).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()

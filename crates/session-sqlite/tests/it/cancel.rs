@@ -36,8 +36,8 @@ async fn call(backend: &SqliteBackend, n: usize, session: &SessionRef, polls: us
     let user = UserId::new("alice").unwrap();
     let mut both = set("k", n);
     both.touch = Some(touch(after(n as u64)));
-    let mut rotation = SessionChange::default();
-    rotation.rotation = Some(Rotation::Graceful { token: token(), grace_until: after(30) });
+    let rotation = Rotation::Graceful { token: token(), grace_until: after(30) };
+    let rotation = SessionChange::rotation(rotation);
     let mut sign_in = NewSession::new(record_of("alice"), token());
     sign_in.cap = NonZeroU32::new(3);
     sign_in.replaces = Some(Replace { session: session.clone(), carry: Default::default() });

@@ -71,7 +71,7 @@ impl World {
         if self.random.below(2) == 0 {
             let carry = match self.random.below(3) {
                 0 => Carry::All,
-                1 => Carry::Keys(vec!["a".into(), "\"".into()]),
+                1 => Carry::keys(&[&"a", &"\""]),
                 _ => Carry::Nothing,
             };
             new.replaces = Some(Replace { session: self.session(), carry });
@@ -80,8 +80,7 @@ impl World {
     }
 
     fn change(&mut self) -> SessionChange {
-        let mut change = SessionChange::default();
-        change.patch = self.patch();
+        let mut change = SessionChange::patch(self.patch());
         change.if_version = (self.random.below(4) == 0).then(|| self.random.below(3) as u64);
         change.max_bytes = *self.random.pick(&[u64::MAX, u64::MAX, 60]);
         if self.random.below(2) == 0 {

@@ -1,9 +1,9 @@
 //! Law `patch_is_exact`, hard: odd keys and odd values, in every statement that merges.
 
 use serde_json::{Value, json};
-use session_core::{Data, MAX_DEPTH, Patch, SessionBackend, Updated};
+use session_core::{Data, MAX_DEPTH, Patch, SessionBackend, SessionChange, Updated};
 
-use super::support::{Fresh, NOW, Random, live, patched, record, set, stored};
+use super::support::{Fresh, NOW, Random, live, record, set, stored};
 
 fn keys() -> Vec<String> {
     let mut keys: Vec<String> = [
@@ -153,7 +153,7 @@ async fn every_key_with_every_value() {
         expected.remove(&key);
         let mut patch = Patch::new();
         patch.remove(key.as_str());
-        fresh.backend.update(&session, &patched(patch), NOW).await.unwrap();
+        fresh.backend.update(&session, &SessionChange::patch(patch), NOW).await.unwrap();
         let data = live(&fresh.backend, &session.token.unwrap()).await.data;
         assert_same(&data, &expected, &key);
     }
@@ -191,7 +191,7 @@ async fn check_random(seed: u64, rounds: usize) {
             }
         }
         patch.apply(&mut expected);
-        fresh.backend.update(&session, &patched(patch), NOW).await.unwrap();
+        fresh.backend.update(&session, &SessionChange::patch(patch), NOW).await.unwrap();
         let data = live(&fresh.backend, &session.token.unwrap()).await.data;
         assert_same(&data, &expected, &format!("seed {seed}, round {round}"));
     }
@@ -225,13 +225,13 @@ async fn thousands_of_keys_in_one_patch() {
         patch.set(format!("key \"{n}\""), n.into());
     }
     patch.apply(&mut expected);
-    fresh.backend.update(&session, &patched(patch), NOW).await.unwrap();
+    fresh.backend.update(&session, &SessionChange::patch(patch), NOW).await.unwrap();
     let mut patch = Patch::new();
     for n in 0..4000 {
         patch.remove(format!("key \"{n}\""));
     }
     patch.apply(&mut expected);
-    fresh.backend.update(&session, &patched(patch), NOW).await.unwrap();
+    fresh.backend.update(&session, &SessionChange::patch(patch), NOW).await.unwrap();
     assert_same(&live(&fresh.backend, &session.token.unwrap()).await.data, &expected, "1000 left");
 }
 
@@ -281,7 +281,7 @@ async fn the_ceiling_holds_to_the_byte() {
         let mut expected = live(&fresh.backend, &session.token.unwrap()).await.data;
         let before = expected.clone();
         patch.apply(&mut expected);
-        let mut change = patched(patch);
+        let mut change = SessionChange::patch(patch);
         change.max_bytes = expected.json_len() as u64 - 1;
         let refused = fresh.backend.update(&session, &change, NOW).await.unwrap_err();
         assert_eq!(refused.kind(), TooLarge, "{name}");

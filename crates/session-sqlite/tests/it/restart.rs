@@ -11,8 +11,7 @@ async fn sessions_outlive_the_backend() {
     let session = stored(&fresh.backend, record_of("alice")).await;
     let gone = stored(&fresh.backend, record_of("alice")).await;
     fresh.backend.update(&session, &set("cart", 3), NOW).await.unwrap();
-    let mut change = SessionChange::default();
-    change.touch = Some(touch(NOW));
+    let change = SessionChange::touch(touch(NOW));
     fresh.backend.update(&session, &change, NOW).await.unwrap();
     let how = session_core::EndedBy::SignedOut;
     assert!(fresh.backend.remove(&gone, None, how, NOW).await.unwrap());

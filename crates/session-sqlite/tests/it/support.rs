@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use session_core::{
-    Agent, BackendError, DeviceType, Found, NewSession, Patch, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch, UserId,
-    fingerprint,
+    Agent, BackendError, DeviceType, Fingerprint, Found, NewSession, Patch, SessionBackend,
+    SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp, TokenHash, Touch,
+    UserId,
 };
 use session_sqlite::SqliteBackend;
 use sqlx::SqlitePool;
@@ -52,23 +52,16 @@ pub(crate) fn token() -> TokenHash {
 /// An anonymous session that lives for an hour.
 pub(crate) fn record() -> SessionData {
     SessionData {
-        id: SessionId::generate(NOW).unwrap(),
-        user_id: None,
         ip_address: Some("192.0.2.1".parse().unwrap()),
         last_ip_address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("Mozilla/5.0 'quoted'".into()),
         device_name: "Firefox on Linux".into(),
         device_type: DeviceType::Desktop,
-        fingerprint: Some(fingerprint::stable(Some("Mozilla/5.0"))),
-        data: session_core::Data::new(),
+        fingerprint: Fingerprint::from_bytes(&[1; 33]),
         version: 0,
         idle_ttl_secs: Some(3600),
         cookie_persistent: Some(false),
-        created_at: NOW,
-        authenticated_at: None,
-        last_active_at: NOW,
-        expires_at: after(3600),
-        absolute_expires_at: None,
+        ..SessionData::new(SessionId::generate(NOW).unwrap(), NOW, Duration::from_secs(3600))
     }
 }
 
@@ -91,23 +84,17 @@ pub(crate) async fn stored(backend: &SqliteBackend, record: SessionData) -> Sess
     reference(created.session.id, token)
 }
 
-pub(crate) fn patched(patch: Patch) -> SessionChange {
-    let mut change = SessionChange::default();
-    change.patch = patch;
-    change
-}
-
 pub(crate) fn set(key: &str, value: impl Into<serde_json::Value>) -> SessionChange {
     let mut patch = Patch::new();
     patch.set(key, value.into());
-    patched(patch)
+    SessionChange::patch(patch)
 }
 
 /// More keys than one statement takes: this change goes by a transaction.
 pub(crate) fn many(value: usize) -> SessionChange {
     let mut patch = Patch::new();
     (0..20).for_each(|n| patch.set(format!("many {n}"), value.into()));
-    patched(patch)
+    SessionChange::patch(patch)
 }
 
 /// A touch that is due, with a newer agent.

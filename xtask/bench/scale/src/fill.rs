@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use session_core::{
-    Data, DeviceType, NewSession, SessionBackend, SessionData, SessionId, SessionToken, Timestamp,
-    UserId, fingerprint,
+    Data, DeviceType, Fingerprint, NewSession, SessionBackend, SessionData, SessionId, SessionToken,
+    Timestamp, UserId,
 };
 
 use crate::place::Raw;
@@ -130,23 +130,16 @@ impl Fill {
 pub(crate) fn record(user: &str, data: &str, now: Timestamp) -> Result<(SessionData, Data)> {
     let address = Some("203.0.113.57".parse()?);
     let record = SessionData {
-        id: SessionId::generate(now)?,
         user_id: Some(UserId::new(user)?),
         ip_address: address,
         last_ip_address: address,
         user_agent: Some(AGENT.to_owned()),
         device_name: "Chrome on Windows".to_owned(),
         device_type: DeviceType::Desktop,
-        fingerprint: Some(fingerprint::stable(Some(AGENT))),
-        data: Data::new(),
+        fingerprint: Fingerprint::from_bytes(&[1; 33]),
         version: 0,
-        idle_ttl_secs: None,
-        cookie_persistent: None,
-        created_at: now,
         authenticated_at: Some(now),
-        last_active_at: now,
-        expires_at: now.plus(LIFE),
-        absolute_expires_at: None,
+        ..SessionData::new(SessionId::generate(now)?, now, LIFE)
     };
     Ok((record, Data::from_json(data.as_bytes())?))
 }

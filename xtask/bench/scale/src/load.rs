@@ -90,9 +90,9 @@ async fn set(
     number: u32,
     now: Timestamp,
 ) -> Result<()> {
-    let mut change = SessionChange::default();
-    change.patch = Patch::new();
-    change.patch.set("seen", number.into());
+    let mut patch = Patch::new();
+    patch.set("seen", number.into());
+    let mut change = SessionChange::patch(patch);
     change.max_bytes = 262_144;
     match backend.update(session, &change, now).await? {
         Updated::Applied(_) => Ok(()),

@@ -45,7 +45,7 @@ fn cases() -> Vec<Case> {
         case("replaces a visitor's session and carries its data", 0, cap, true, 0),
         case("replaces, carries and evicts", PER_USER, cap, true, 1),
         Case {
-            carry: Carry::Keys(vec!["cart".to_owned()]),
+            carry: Carry::keys(&[&"cart"]),
             ..case("replaces, carries one key and evicts", PER_USER, cap, true, 1)
         },
     ]

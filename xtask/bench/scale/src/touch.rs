@@ -116,8 +116,7 @@ async fn touch_all(
         let (backend, part) = (backend.clone(), part.to_vec());
         workers.spawn(async move {
             for session in &part {
-                let mut change = SessionChange::default();
-                change.touch = Some(Touch {
+                let change = SessionChange::touch(Touch {
                     due_before: at,
                     expires_at: at.plus(LIFE),
                     ip_address: Some([203, 0, 113, 58].into()),

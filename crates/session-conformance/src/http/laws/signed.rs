@@ -1,8 +1,7 @@
 //! Cookies that are signed: a forged one ends before the database.
 
-use session_core::cookie::CookieRules;
 use session_core::{
-    BackendErrorKind, CookieConfig, CookieSecret, SessionConfig, SessionToken, Signing,
+    BackendErrorKind, CookieConfig, CookieRules, CookieSecret, SessionConfig, SessionToken, Signing,
 };
 
 use crate::backends::Calls;

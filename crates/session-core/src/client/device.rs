@@ -75,7 +75,7 @@ impl std::error::Error for InvalidDeviceType {}
 
 /// A device as a person would recognise it in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
+pub(crate) struct Device {
     /// "Chrome on macOS", "Safari on iPhone", "curl", "Googlebot", or "Unknown device". Made from
     /// fixed words, except that a bot's own name is taken from its agent (at most 40 ASCII
     /// letters, digits, `-` and `_`).
@@ -84,16 +84,18 @@ pub struct Device {
     pub kind: DeviceType,
 }
 
+/// What a device is called of which nothing is known.
+pub(crate) const UNKNOWN: &str = "Unknown device";
+
 /// Names the device behind a `User-Agent`. An agent that says nothing is "Unknown device".
-#[must_use]
-pub fn describe(user_agent: &str) -> Device {
+pub(crate) fn describe(user_agent: &str) -> Device {
     let agent = Agent::read(user_agent);
     let name = match (agent.client, agent.system) {
         (Client::Browser(label, _), Some(system)) => format!("{label} on {}", system.label),
         (Client::Browser(label, _) | Client::Library(label), _) => label.to_owned(),
         (Client::Bot, _) => bot_name(user_agent).unwrap_or("Bot").to_owned(),
         (Client::Helper | Client::Unknown, Some(system)) => system.label.to_owned(),
-        (Client::Helper | Client::Unknown, None) => "Unknown device".to_owned(),
+        (Client::Helper | Client::Unknown, None) => UNKNOWN.to_owned(),
     };
     let kind = match (agent.client, agent.system) {
         (Client::Bot, _) => DeviceType::Bot,
@@ -110,7 +112,7 @@ pub fn describe(user_agent: &str) -> Device {
 ///
 /// `None` is unknown: it neither matches nor differs from anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Families {
+pub(crate) struct Families {
     /// The browser, HTTP library or bot.
     pub browser: Option<BrowserFamily>,
     /// The operating system.
@@ -125,7 +127,7 @@ pub struct Families {
 /// stored digest of it stale (which costs time, and signs nobody out).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum BrowserFamily {
+pub(crate) enum BrowserFamily {
     /// Chrome and Chromium on every system, `CriOS` included, and browsers that pass for them
     /// (Brave, Vivaldi, Electron).
     Chrome,
@@ -153,7 +155,7 @@ pub enum BrowserFamily {
 impl BrowserFamily {
     /// The name that goes into a stable fingerprint.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Chrome => "Chrome",
             Self::Edge => "Edge",
@@ -171,7 +173,7 @@ impl BrowserFamily {
 /// A family of operating systems between which one device moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum SystemFamily {
+pub(crate) enum SystemFamily {
     /// Every Windows.
     Windows,
     /// macOS, iPhone, iPad, iPod: an iPad that asks for desktop sites says `Macintosh`.
@@ -187,7 +189,7 @@ pub enum SystemFamily {
 impl SystemFamily {
     /// The name that goes into a stable fingerprint.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Windows => "Windows",
             Self::Apple => "Apple",
@@ -201,8 +203,7 @@ impl SystemFamily {
 /// The families of a `User-Agent`. HTTP libraries and bots have no system; media and download
 /// helpers have neither family, because they fetch for a browser, on another device even (`AirPlay`
 /// hands the address to the television set).
-#[must_use]
-pub fn families(user_agent: &str) -> Families {
+pub(crate) fn families(user_agent: &str) -> Families {
     let agent = Agent::read(user_agent);
     let browser = match agent.client {
         Client::Browser(_, family) => Some(family),

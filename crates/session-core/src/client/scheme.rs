@@ -5,7 +5,8 @@
 
 use http::{HeaderMap, HeaderName, header, uri};
 
-use crate::client_ip::{ElementsFromRight, ForwardedHeader, Peer, TrustedProxies, parameter};
+use crate::client::forwarded::{ElementsFromRight, ForwardedHeader, parameter};
+use crate::client::proxies::{Peer, TrustedProxies};
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 

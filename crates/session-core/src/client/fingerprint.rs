@@ -12,13 +12,13 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::device::{
+use crate::client::device::{
     BrowserFamily, Families, SystemFamily, families, one_is_desktop_site_of_other,
 };
 
 /// How much of a `User-Agent` is kept and compared, in bytes of UTF-8. Browsers send under 200;
 /// what is longer is somebody filling the database.
-pub const MAX_USER_AGENT_BYTES: usize = 512;
+pub(crate) const MAX_USER_AGENT_BYTES: usize = 512;
 
 /// What a fingerprint is made of. In configuration: `stable` (the default) or `exact`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -164,17 +164,10 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// The `User-Agent` as it is stored and compared: bytes that are not UTF-8 replaced, at most
-/// [`MAX_USER_AGENT_BYTES`] long, and `None` where it is missing or blank. Borrows from the
-/// headers unless something had to be replaced.
-#[must_use]
-pub fn user_agent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    agent_text(headers.get(header::USER_AGENT)?)
-}
-
-/// The same for the header's value.
-#[must_use]
-pub fn agent_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
+/// A `User-Agent` as it is stored and compared: bytes that are not UTF-8 replaced, at most
+/// [`MAX_USER_AGENT_BYTES`] long, and `None` where it is blank. Borrows from the header unless
+/// something had to be replaced.
+pub(crate) fn agent_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     let bytes = value.as_bytes();
     let text = match str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(&text[..text.floor_char_boundary(MAX_USER_AGENT_BYTES)]),
@@ -190,20 +183,10 @@ pub fn agent_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     (!text.trim_ascii().is_empty()).then_some(text)
 }
 
-/// The fingerprint of a request in `mode`; `user_agent` is what [`user_agent`] returned for it.
-#[must_use]
-pub fn of(mode: FingerprintMode, headers: &HeaderMap, user_agent: Option<&str>) -> Fingerprint {
-    match mode {
-        FingerprintMode::Stable => stable(user_agent),
-        FingerprintMode::Exact => exact(headers),
-    }
-}
-
 /// SHA-256 over `User-Agent`, `Accept-Language` and `Accept-Encoding` as they were sent, with a
 /// NUL between (no header value can hold one). A missing header counts as empty; of several lines
 /// the first counts.
-#[must_use]
-pub fn exact(headers: &HeaderMap) -> Fingerprint {
+pub(crate) fn exact(headers: &HeaderMap) -> Fingerprint {
     let value = |name| headers.get(name).map_or(&[][..], http::HeaderValue::as_bytes);
     let mut hash = Sha256::new();
     hash.update(value(header::USER_AGENT));
@@ -216,8 +199,7 @@ pub fn exact(headers: &HeaderMap) -> Fingerprint {
 
 /// SHA-256 over the names of the browser family and the system family, with a NUL between; an
 /// unknown one counts as empty.
-#[must_use]
-pub fn stable(user_agent: Option<&str>) -> Fingerprint {
+pub(crate) fn stable(user_agent: Option<&str>) -> Fingerprint {
     stable_of(user_agent.map(families).unwrap_or_default())
 }
 
@@ -231,7 +213,7 @@ fn stable_of(families: Families) -> Fingerprint {
 
 /// How a request's client compares with the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The same client, as far as the mode looks.
     Match,
     /// One side's agent is missing or unknown (a media or download helper, say): reported, not
@@ -243,7 +225,7 @@ pub enum Verdict {
 
 /// Compares a request with what its session was made with (law `fingerprint_survives_update`).
 ///
-/// - `stored` and `stored_user_agent` are the session's, `user_agent` (what [`user_agent()`]
+/// - `stored` and `stored_user_agent` are the session's, `user_agent` (what [`agent_text`]
 ///   returned) and `presented` the request's. `presented` is called only where digests are
 ///   compared, and then returns the request's fingerprint in the mode asked for.
 /// - [`Stable`](FingerprintMode::Stable): an unchanged `User-Agent` matches, with nothing parsed or
@@ -254,8 +236,7 @@ pub enum Verdict {
 /// - [`Exact`](FingerprintMode::Exact): the digests decide. A session whose fingerprint is missing
 ///   or was made in the other mode is compared as in the stable mode, so that switching the mode
 ///   signs nobody out.
-#[must_use]
-pub fn check(
+pub(crate) fn check(
     mode: FingerprintMode,
     stored: Option<&Fingerprint>,
     stored_user_agent: Option<&str>,
@@ -421,8 +402,6 @@ mod tests {
         assert_eq!(exact(&HeaderMap::new()).digest, sha("\0\0"));
         assert_eq!(stable(Some(CHROME_WIN)).digest, sha("Chrome\0Windows"));
         assert_eq!(stable(None).digest, sha("\0"));
-        assert_eq!(of(FingerprintMode::Exact, &request, Some("a")), exact(&request));
-        assert_eq!(of(FingerprintMode::Stable, &request, Some("a")), stable(Some("a")));
     }
 
     #[test]
@@ -466,9 +445,8 @@ mod tests {
     #[test]
     fn user_agents_are_cut() {
         let check = |name: &str, sent: &[u8], expected: Option<&str>, borrowed: bool| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::USER_AGENT, HeaderValue::from_bytes(sent).unwrap());
-            let found = user_agent(&headers);
+            let sent = HeaderValue::from_bytes(sent).unwrap();
+            let found = agent_text(&sent);
             assert_eq!(found.as_deref(), expected, "{name}");
             assert!(
                 found.is_none_or(|found| matches!(found, Cow::Borrowed(_)) == borrowed),
@@ -491,6 +469,5 @@ mod tests {
             Some(&format!("\u{fffd}x{}", "ü".repeat(254))),
             false,
         );
-        assert_eq!(user_agent(&HeaderMap::new()), None);
     }
 }

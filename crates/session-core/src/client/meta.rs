@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::backend::Agent;
-use crate::client_ip::{Peer, client_ip};
+use crate::client::device::{self, Device, DeviceType};
+use crate::client::fingerprint::{self, Fingerprint, FingerprintMode};
+use crate::client::ip::client_ip;
+use crate::client::proxies::Peer;
 use crate::config::Settings;
-use crate::device::{self, Device, DeviceType};
-use crate::fingerprint::{self, Fingerprint, FingerprintMode};
 
 /// What one request says about its client.
 ///

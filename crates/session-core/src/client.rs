@@ -1,0 +1,16 @@
+//! What a request says about who sent it, and what of that is believed.
+
+pub(crate) mod device;
+pub(crate) mod fingerprint;
+pub(crate) mod forwarded;
+pub(crate) mod ip;
+pub(crate) mod meta;
+pub(crate) mod proxies;
+pub(crate) mod scheme;
+
+pub use self::device::{DeviceType, InvalidDeviceType};
+pub use self::fingerprint::{Fingerprint, FingerprintMode, MismatchAction};
+pub use self::forwarded::ForwardedHeader;
+pub use self::meta::SessionMeta;
+pub use self::proxies::Peer;
+pub use self::scheme::Scheme;

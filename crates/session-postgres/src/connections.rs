@@ -1,0 +1,222 @@
+//! Who has a connection, and where it waits meanwhile: [`Connections`].
+//!
+//! The driver's pool asks each connection that comes back whether it is well: a round trip for every
+//! statement. So connections of our own are kept here: a caller waits his turn, takes the one that
+//! was used last, and puts it back without a word.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::time::timeout;
+
+/// After this long a connection is replaced, as in the driver's pools: balancers and servers like to
+/// see new ones now and then.
+const LIFETIME: Duration = Duration::from_mins(30);
+
+/// After this long without work it is closed.
+const IDLE: Duration = Duration::from_mins(10);
+
+/// How long a connection has to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long a connection that somebody left in the middle of a statement may take to be ready again.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(1);
+
+/// Connections to one server. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Connections(Source);
+
+#[derive(Clone)]
+enum Source {
+    /// Of our own.
+    Own(Arc<Parking>),
+    /// Of the application's pool.
+    Pooled(PgPool),
+}
+
+struct Parking {
+    options: PgConnectOptions,
+    /// As many as may be open at once. A caller's turn lasts until his connection is parked again.
+    turns: Semaphore,
+    most: u32,
+    /// The one that was used last is the last.
+    idle: Mutex<Vec<Parked>>,
+}
+
+/// A connection that waits.
+struct Parked {
+    connection: PgConnection,
+    opened: Instant,
+    used: Instant,
+}
+
+impl Connections {
+    /// At most `most` connections, opened as they are needed.
+    pub(crate) fn own(options: PgConnectOptions, most: u32) -> Self {
+        let turns = Semaphore::new(most as usize);
+        Self(Source::Own(Arc::new(Parking { options, turns, most, idle: Mutex::default() })))
+    }
+
+    pub(crate) const fn pooled(pool: PgPool) -> Self {
+        Self(Source::Pooled(pool))
+    }
+
+    /// A connection. Waits without an end: the caller knows how long. Dropped, the future leaves nothing
+    /// behind.
+    pub(crate) async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        let parking = match &self.0 {
+            Source::Own(parking) => parking,
+            Source::Pooled(pool) => {
+                let connection = pool.acquire().await?;
+                return Ok(Lease { held: Some(Held::Pooled(connection)) });
+            }
+        };
+        let turn = parking.turn().await?;
+        let (connection, opened) = match parking.fresh() {
+            Some(Parked { connection, opened, .. }) => (connection, opened),
+            None => (parking.options.connect().await?, Instant::now()),
+        };
+        Ok(Lease { held: Some(Held::Own { connection, opened, turn }) })
+    }
+
+    /// At least how many are idle.
+    pub(crate) fn idle(&self) -> u32 {
+        match &self.0 {
+            Source::Own(parking) => u32::try_from(parking.idle().len()).unwrap_or(u32::MAX),
+            Source::Pooled(pool) => pool.size(),
+        }
+    }
+
+    /// Waits for those who have a connection, and closes all. Whoever comes later gets an error.
+    pub(crate) async fn close(&self) {
+        match &self.0 {
+            Source::Pooled(pool) => pool.close().await,
+            Source::Own(parking) => {
+                let all = parking.turns.acquire_many(parking.most).await;
+                parking.turns.close();
+                drop(all);
+                let idle = std::mem::take(&mut *parking.idle());
+                for parked in idle {
+                    // A server that does not listen finds out by itself.
+                    let _ = timeout(GOODBYE, parked.connection.close()).await;
+                }
+            }
+        }
+    }
+}
+
+impl Parking {
+    async fn turn(self: &Arc<Self>) -> Result<Turn, sqlx::Error> {
+        let permit = match self.turns.try_acquire() {
+            Err(TryAcquireError::NoPermits) => self.turns.acquire().await.ok(),
+            permit => permit.ok(),
+        };
+        permit.ok_or(sqlx::Error::PoolClosed)?.forget();
+        Ok(Turn(self.clone()))
+    }
+
+    /// The one that was used last, unless it is too old; what is too old is closed.
+    fn fresh(&self) -> Option<Parked> {
+        let mut idle = self.idle();
+        idle.retain(|parked| parked.used.elapsed() < IDLE && parked.opened.elapsed() < LIFETIME);
+        idle.pop()
+    }
+
+    fn park(&self, connection: PgConnection, opened: Instant) {
+        self.idle().push(Parked { connection, opened, used: Instant::now() });
+    }
+
+    /// Held for moments; what is dropped under it closes a socket.
+    fn idle(&self) -> MutexGuard<'_, Vec<Parked>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those who may have a connection, given up when it is dropped.
+struct Turn(Arc<Parking>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.turns.add_permits(1);
+    }
+}
+
+/// A connection on loan. Dropped in the middle of a statement, it is looked after in the background.
+pub(crate) struct Lease {
+    held: Option<Held>,
+}
+
+enum Held {
+    Own { connection: PgConnection, opened: Instant, turn: Turn },
+    Pooled(PoolConnection<Postgres>),
+}
+
+impl Lease {
+    #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        self.held.as_mut().expect("a lease holds its connection").connection()
+    }
+
+    /// Its last statement came to its end.
+    pub(crate) fn give_back(mut self) {
+        if let Some(held) = self.held.take() {
+            held.give_back();
+        }
+    }
+
+    /// Nobody gets this connection again: its socket is closed at once, which makes room for another.
+    pub(crate) fn discard(self) {
+        drop(self.detach());
+    }
+
+    /// The connection, out of its place, which another may then take; `None` where there is none any
+    /// more.
+    pub(crate) fn detach(mut self) -> Option<PgConnection> {
+        self.held.take().map(Held::detach)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut held) = self.held.take() else { return };
+        // Left to itself the driver asks the connection too, but waits for ever, and keeps its place
+        // in the pool meanwhile (https://github.com/launchbadge/sqlx/issues/4349).
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                match timeout(RECOVERY, held.connection().ping()).await {
+                    Ok(Ok(())) => held.give_back(),
+                    _ => drop(held.detach()),
+                }
+            })),
+            Err(_) => drop(held.detach()),
+        }
+    }
+}
+
+impl Held {
+    fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Own { connection, .. } => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+
+    fn give_back(self) {
+        match self {
+            Self::Own { connection, opened, turn } => turn.0.park(connection, opened),
+            Self::Pooled(connection) => drop(connection),
+        }
+    }
+
+    fn detach(self) -> PgConnection {
+        match self {
+            Self::Own { connection, .. } => connection,
+            Self::Pooled(connection) => connection.detach(),
+        }
+    }
+}
