@@ -74,10 +74,9 @@
 //! let backend = Watched::new(MemoryBackend::new());
 //! let store = SessionStore::new(backend.clone(), SessionConfig::default())?;
 //! let ann = UserId::new("ann")?;
-//! # let session = store.begin();
-//! # session.attach(&http::HeaderMap::new(), session_core::Peer::Unknown);
-//! # session.load().await?;
-//! # session.authenticate("ann").await?;
+//! # let visit = store.begin();
+//! # visit.attach(&http::HeaderMap::new(), session_core::Peer::Unknown, None);
+//! # visit.load().await?.authenticate("ann").await?;
 //!
 //! let stop = backend.stop(Method::List, Gate::After);
 //! let first = end_oldest(&store, &ann);

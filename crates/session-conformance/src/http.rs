@@ -35,6 +35,7 @@ mod exchange;
 mod harness;
 mod lab;
 pub mod laws;
+mod operation;
 mod probe;
 mod run;
 mod secrets;

@@ -119,6 +119,10 @@ macro_rules! __each_request_law {
             "After a plain rotation the token before works for the grace period; a request that presents it gets no sliding cookie."
             refused_token_makes_no_session
             "A request whose token was refused (ended, rejected or revoked by its fingerprint, ambiguous, or unreadable because the backend failed) never makes a session or a cookie by itself: what it wants to store is 409 `session_ended` (503 when the backend failed). An explicit sign-in works."
+            handle_operations_serialise
+            "Any two operations on clones of one handle, in every order in which their backend calls can begin and end, end as some order one after the other would: the token, the cookie, the data, the version, and what a later read on the handle shows. The response's own is no exception. An operation that waits for its turn longer than `backend_timeout_ms`, because a future ahead of it is held and not polled, is `Unavailable`; a future that is dropped gives its turn back, and what it may have done is looked up by whatever asks next."
+            one_request_one_session
+            "One request never leaves two live sessions that it made; what it acknowledged is in the session whose token its cookie carries; after the response is decided no operation makes one."
             late_response_never_clobbers
             "A parallel request that began with a token that has just ended never clears or overwrites the new cookie. A sliding cookie is sent only when the touch applied and the token presented was still the current one."
             sign_out_wins
@@ -227,10 +231,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (22, 23));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (22, 25));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 45);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 45);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 47);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 47);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

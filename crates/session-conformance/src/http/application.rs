@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use session_core::{Carry, Error, ErrorKind, Session, SignIn, UserId};
 
 use super::desk::Desk;
+use super::operation::perform;
+use crate::race::race_two;
 
 /// Request headers of this name, `name: value` each, become headers of the response.
 pub(crate) const ANSWER_HEADER: &str = "x-law-answer";
@@ -112,6 +114,21 @@ impl Run {
             ["login", user] => json!(session.authenticate(*user).await?),
             ["login", user, how @ ..] => {
                 json!(session.authenticate_with(sign_in(user, how)?).await?)
+            }
+            // Two at the same moment, on clones of the handle, as tasks of the handler's.
+            ["pair", first, second] => {
+                let first = perform(session.clone(), (*first).to_owned());
+                let second = perform(self.again.clone(), (*second).to_owned());
+                let (first, second) = race_two(first, second).await;
+                self.results.push(first);
+                second
+            }
+            ["one", operation] => perform(session.clone(), (*operation).to_owned()).await,
+            // The handler does not wait for it.
+            ["begin", operation] => {
+                let operation = perform(session.clone(), (*operation).to_owned());
+                self.desk().leave(tokio::spawn(operation));
+                Value::Null
             }
             ["hold", name] => {
                 let gate = self.desk().gate(name);

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use http::HeaderMap;
+use serde_json::Value;
 use session_core::Session;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 /// The header that names the desk.
 pub(crate) const HEADER: &str = "x-law-desk";
@@ -19,12 +21,18 @@ pub(crate) struct Desk {
     number: u64,
     gates: Mutex<HashMap<String, Arc<Gate>>>,
     kept: Mutex<Vec<Session>>,
+    left: Mutex<Vec<JoinHandle<Value>>>,
 }
 
 impl Desk {
     pub(crate) fn open() -> Arc<Self> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let desk = Arc::new(Self { number, gates: Mutex::default(), kept: Mutex::default() });
+        let desk = Arc::new(Self {
+            number,
+            gates: Mutex::default(),
+            kept: Mutex::default(),
+            left: Mutex::default(),
+        });
         lock(&DESKS).insert(number, Arc::downgrade(&desk));
         desk
     }
@@ -50,6 +58,16 @@ impl Desk {
     /// The handle that a handler kept last.
     pub(crate) fn kept(&self) -> Session {
         lock(&self.kept).pop().expect("a handler that kept its session")
+    }
+
+    pub(crate) fn leave(&self, operation: JoinHandle<Value>) {
+        lock(&self.left).push(operation);
+    }
+
+    /// What an operation returned that its handler left behind.
+    pub(crate) async fn left(&self) -> Value {
+        let left = lock(&self.left).pop().expect("a handler that left an operation behind");
+        left.await.expect("an operation does not panic")
     }
 }
 

@@ -1,6 +1,8 @@
 //! One request and its response: [`Ask`], [`Answer`], and [`Pending`] where the law does something
 //! meanwhile.
 
+use std::sync::Arc;
+
 use cookie::Cookie;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
@@ -9,7 +11,7 @@ use session_core::{Peer, TOKEN_TEXT_LEN};
 use tokio::task::JoinSet;
 
 use super::application::ANSWER_HEADER;
-use super::desk;
+use super::desk::{self, Desk};
 use super::harness::Panicked;
 use super::site::{HOST, Site};
 
@@ -19,6 +21,7 @@ pub(crate) struct Ask {
     path: String,
     headers: HeaderMap,
     peer: Peer,
+    desk: Arc<Desk>,
 }
 
 impl Site {
@@ -30,7 +33,9 @@ impl Site {
 
 impl Ask {
     fn new(site: Site, path: &str) -> Self {
-        Self { site, path: path.to_owned(), headers: HeaderMap::new(), peer: Peer::Unknown }
+        let desk = site.desk.clone();
+        let (path, headers, peer) = (path.to_owned(), HeaderMap::new(), Peer::Unknown);
+        Self { site, path, headers, peer, desk }
     }
 
     /// Adds a header line, of any bytes that a header may have.
@@ -68,6 +73,12 @@ impl Ask {
         self
     }
 
+    /// At another back door than the site's, where several requests are under way.
+    pub(crate) fn at(mut self, desk: &Arc<Desk>) -> Self {
+        self.desk = desk.clone();
+        self
+    }
+
     /// Sends the request and waits for the response.
     pub(crate) async fn send(self) -> Answer {
         let path = self.path.clone();
@@ -82,7 +93,7 @@ impl Ask {
                 }
             }
         }
-        let desk = HeaderValue::from(self.site.desk.number());
+        let desk = HeaderValue::from(self.desk.number());
         self.headers.insert(desk::HEADER, desk);
         let mut request = Request::builder()
             .uri(&self.path)

@@ -1,7 +1,8 @@
 //! [`Probe`]: the backend as the application under test gets it. It writes down every hash that
-//! goes through it, also of calls that fail; all else the laws ask of the [`Watched`] behind it.
+//! goes through it, also of calls that fail, and which sessions were asked for; all else the laws ask of
+//! the [`Watched`] behind it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use session_core::{
@@ -9,17 +10,22 @@ use session_core::{
     SessionData, SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
 };
 
+use super::desk::lock;
 use super::secrets::Secrets;
 use crate::backends::Watched;
 
 pub(crate) struct Probe {
     backend: Watched,
     secrets: Arc<Secrets>,
+    made: Made,
 }
 
+/// The tokens of all sessions that were asked for, whether they were made or not.
+pub(crate) type Made = Arc<Mutex<Vec<TokenHash>>>;
+
 impl Probe {
-    pub(crate) const fn new(backend: Watched, secrets: Arc<Secrets>) -> Self {
-        Self { backend, secrets }
+    pub(crate) const fn new(backend: Watched, secrets: Arc<Secrets>, made: Made) -> Self {
+        Self { backend, secrets, made }
     }
 }
 
@@ -27,6 +33,7 @@ impl Probe {
 impl SessionBackend for Probe {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
         self.secrets.hash(&new.token);
+        lock(&self.made).push(new.token);
         self.backend.create(new, now).await
     }
 
@@ -43,6 +50,7 @@ impl SessionBackend for Probe {
     ) -> Result<Updated, BackendError> {
         if let Some(rotation) = &change.rotation {
             self.secrets.hash(rotation.token());
+            lock(&self.made).push(*rotation.token());
         }
         self.backend.update(session, change, now).await
     }

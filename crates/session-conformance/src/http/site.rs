@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use session_core::{
     Clock, EventKind, Found, ManualClock, SessionConfig, SessionData, SessionStore, SessionToken,
-    Timestamp, UserId,
+    Timestamp, TokenHash, UserId,
 };
 
 use super::desk::{Desk, Gate, lock};
 use super::harness::{App, Harness, Mount};
 use super::lab::Lab;
-use super::probe::Probe;
+use super::probe::{Made, Probe};
 use super::secrets::Secrets;
 use crate::backends::Watched;
 use crate::db::NOW;
@@ -33,6 +33,7 @@ pub(crate) struct Parts {
     pub(crate) desk: Arc<Desk>,
     pub(crate) secrets: Arc<Secrets>,
     events: Arc<Mutex<Vec<EventKind>>>,
+    made: Made,
     /// Keeps the database for as long as the site is up.
     _harness: Box<dyn Harness>,
 }
@@ -72,20 +73,32 @@ impl Site {
         let secrets = lab.secrets.clone();
         let probe = Watched::shared(harness.backend());
         let clock = Arc::new(ManualClock::new(NOW));
+        let made = Made::default();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
         let said = secrets.clone();
-        let store = SessionStore::new(Probe::new(probe.clone(), secrets.clone()), config)
-            .expect("a configuration that can be meant")
-            .with_clock(clock.clone())
-            .on_event(move |event| {
-                said.said(format!("{event:?}"));
-                lock(&heard).push(event.kind);
-            });
+        let store =
+            SessionStore::new(Probe::new(probe.clone(), secrets.clone(), made.clone()), config)
+                .expect("a configuration that can be meant")
+                .with_clock(clock.clone())
+                .on_event(move |event| {
+                    said.said(format!("{event:?}"));
+                    lock(&heard).push(event.kind);
+                });
         secrets.said(format!("{store:?}"));
         let app = harness.mount(store.clone(), mount).await;
         let desk = Desk::open();
-        Self(Arc::new(Parts { app, store, probe, clock, desk, secrets, events, _harness: harness }))
+        Self(Arc::new(Parts {
+            app,
+            store,
+            probe,
+            clock,
+            desk,
+            secrets,
+            events,
+            made,
+            _harness: harness,
+        }))
     }
 
     pub(crate) fn gate(&self, name: &str) -> Arc<Gate> {
@@ -103,6 +116,21 @@ impl Site {
     /// What happened since this was last asked.
     pub(crate) fn take_events(&self) -> Vec<EventKind> {
         std::mem::take(&mut *lock(&self.events))
+    }
+
+    /// The sessions that were made since this was last asked and are live, by the hash of their current
+    /// token. Not counted.
+    pub(crate) async fn take_made(&self) -> Vec<(TokenHash, Arc<SessionData>)> {
+        let made = std::mem::take(&mut *lock(&self.made));
+        let mut live = Vec::new();
+        for token in made {
+            let found = self.probe.unwatched().find(&token, self.now()).await;
+            if let Some(Found::Live(session)) = found.unwrap_or_else(|e| panic!("find failed: {e}"))
+            {
+                live.push((token, session));
+            }
+        }
+        live
     }
 
     /// What the backend knows of a token, which may be followed by its signature. Not counted.

@@ -10,7 +10,7 @@ use session_conformance::http::{
     App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
 };
 use session_core::{
-    Error, ErrorKind, MemoryBackend, Peer, SessionBackend, SessionStore, TokenHash, Visit,
+    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash, Visit,
 };
 
 use crate::faulty::Fault;
@@ -98,6 +98,20 @@ impl BareApp {
         response
     }
 
+    /// For the fault that gives every extractor a session of its own, where two are used at once.
+    async fn handle_of_its_own(&self, request: &Request<Vec<u8>>) -> Option<Session> {
+        let brings_token = request.headers().contains_key(header::COOKIE);
+        let is_apart = self.fault == Some(Fault::LoadsForEachExtractor)
+            && brings_token
+            && request.uri().path().contains("/pair.");
+        if !is_apart {
+            return None;
+        }
+        let visit = self.store.begin();
+        visit.attach(request.headers(), Peer::Unknown, None);
+        visit.load().await.ok()
+    }
+
     async fn route(&self, visit: &Visit, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let path = request.uri().path().to_owned();
         if path.starts_with(UNTOUCHED) {
@@ -108,7 +122,10 @@ impl BareApp {
             return error_answer(&error.with_context("the session layer is not mounted once"));
         }
         let handled = match (visit.load().await, visit.load().await) {
-            (Ok(session), Ok(again)) => handle([session, again], request).await,
+            (Ok(session), Ok(again)) => {
+                let again = self.handle_of_its_own(&request).await.unwrap_or(again);
+                handle([session, again], request).await
+            }
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let mut response = handled.unwrap_or_else(|error| error_answer(&error));

@@ -24,6 +24,7 @@ fn each_breaks_its_own_law_only() {
         (Fault::RevivesTheSignedOut, "sign_out_wins"),
         (Fault::TakesAnOutageForVisitors, "outage_clears_nothing"),
         (Fault::ClearsInAnOutage, "outage_clears_nothing"),
+        (Fault::LoadsForEachExtractor, "handle_operations_serialise"),
     ] {
         let broken = broken_request_laws(move || async move { Bare::with(fault) });
         assert_eq!(broken, [law], "{fault:?}");
@@ -54,6 +55,8 @@ pub(crate) enum Fault {
     TakesAnOutageForVisitors,
     /// A cookie that cannot be read is cleared.
     ClearsInAnOutage,
+    /// Two extractors of one handler get handles that know nothing of each other.
+    LoadsForEachExtractor,
 }
 
 /// A request, as the faults see it.

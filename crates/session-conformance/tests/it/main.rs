@@ -13,4 +13,5 @@ mod backends;
 mod custom_backend;
 mod docs;
 mod faulty;
+mod handle;
 mod subjects;
