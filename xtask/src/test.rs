@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::chromium::{self, Chromium};
 use crate::laws;
+use crate::mutants;
 use crate::services::{self, Server};
 use crate::shell;
 use crate::workspace::{self, Crate, Role};
@@ -29,6 +30,10 @@ pub(crate) struct Report {
     matrix: Matrix,
     /// The commands, in order, each with how it ended.
     ran: Vec<(String, bool)>,
+    /// How many interleavings of two operations on one handle were explored.
+    explored: usize,
+    /// How many mutants the exploration caught.
+    mutants: usize,
     /// What went wrong beside tests that failed.
     problems: Vec<String>,
     /// Whether there was a PostgreSQL. Without one its tests pass and hold nothing.
@@ -69,6 +74,7 @@ pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     }
     drop(servers);
     report.run_doc_tests()?;
+    report.put_defects_back();
     if !report.has_server {
         crates.retain(|member| member.name != NEEDS_SERVER);
     }
@@ -138,12 +144,17 @@ impl Report {
             command
         };
         command.args(packages).args(only);
+        if !with_nextest {
+            // For what tests say of how much they covered.
+            command.args(["--", "--show-output"]);
+        }
         match server {
             Some(server) => server.give_to(&mut command),
             None => services::give_none_to(&mut command),
         }
         chromium::tell(self.browser.as_ref(), &mut command);
         let transcript = shell::stream(&mut command)?;
+        self.explored += explored(&transcript.lines);
         let mut results = if with_nextest {
             results::of_nextest(&transcript.lines)
         } else {
@@ -166,6 +177,20 @@ impl Report {
         let transcript = shell::stream(&mut command)?;
         self.take(&command, transcript.success, results::of_libtest(&transcript.lines));
         Ok(())
+    }
+
+    /// Old defects, which the exploration of interleavings must catch.
+    fn put_defects_back(&mut self) {
+        let problems = match mutants::report() {
+            Ok(mutants) => {
+                self.mutants = mutants.caught;
+                let unnoticed = mutants.unnoticed.into_iter();
+                unnoticed.map(|name| format!("the mutant was not caught: {name}")).collect()
+            }
+            Err(error) => vec![format!("the mutants could not be tried: {error:#}")],
+        };
+        self.ran.push(("cargo xtask mutants".to_owned(), problems.is_empty()));
+        self.problems.extend(problems);
     }
 
     /// Adds what one command's tests came to.
@@ -201,6 +226,9 @@ impl Report {
     }
 
     fn weigh_totals(&mut self, in_ci: bool) {
+        if self.explored == 0 {
+            self.problems.push("no interleaving was explored".to_owned());
+        }
         if self.results.passed() + self.results.failed() == 0 {
             self.problems.push("no test ran".to_owned());
         }
@@ -231,6 +259,10 @@ impl Report {
             println!("  {:6}  {command}", if *success { "ok" } else { "FAILED" });
         }
         println!("\nLaws that held, of those there are\n{}", self.matrix);
+        println!(
+            "{} interleavings of two operations on one handle, and {} mutants that it caught\n",
+            self.explored, self.mutants
+        );
         for name in self.results.failures() {
             println!("FAILED: {name}");
         }
@@ -257,6 +289,15 @@ impl Report {
             skipped => format!("{passed} passed, {failed} failed, {skipped} skipped"),
         }
     }
+}
+
+/// How many interleavings the exploration says it covered, all its tests together.
+fn explored(lines: &[String]) -> usize {
+    let counts = lines.iter().filter_map(|line| {
+        let (_, said) = line.split_once("explored from ")?.1.split_once(": ")?;
+        said.split_once(" interleavings")?.0.parse::<usize>().ok()
+    });
+    counts.sum()
 }
 
 /// Every adapter, as arguments for cargo.
@@ -286,7 +327,7 @@ mod tests {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         let results = results::of_libtest(&lines);
         let browser = Some(Chromium::default());
-        Report { results, has_server: true, browser, ..Report::default() }
+        Report { results, has_server: true, browser, explored: 1, ..Report::default() }
     }
 
     #[test]
@@ -302,6 +343,16 @@ mod tests {
         for (line, elsewhere, totals) in cases {
             assert_eq!(report_of(&[line]).totals(elsewhere), totals);
         }
+    }
+
+    #[test]
+    fn interleavings_are_added_up() {
+        let lines = [
+            "explored from Visitor: 40 interleavings of 2 pairs (1 whole, 2 with one dropped)",
+            "test from_a_visitor ... ok",
+            "    explored from Ended: 2 interleavings of 1 pairs (1 whole, 1 with one held)",
+        ];
+        assert_eq!(explored(&lines.map(str::to_owned)), 42);
     }
 
     #[test]
