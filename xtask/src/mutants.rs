@@ -113,11 +113,7 @@ const MUTANTS: &[Mutant] = &[
         name: "what a dropped future has done is never looked up",
         caught_by: "from_a_signed_in_session",
         edits: &[
-            (
-                "turn.rs",
-                "        if self.unsettled().unanswered.is_some() {\n",
-                "        if false {\n",
-            ),
+            ("turn.rs", "        if turn.finds_unanswered {\n", "        if false {\n"),
             ("finish.rs", "(concerns_cookie || !failed).then_some(", "false.then_some("),
         ],
     },

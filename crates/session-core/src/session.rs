@@ -33,6 +33,7 @@ use self::load::Request;
 pub use self::sign_in::SignIn;
 use self::turn::Line;
 use self::unanswered::Unanswered;
+use self::visit::Phase;
 pub use self::visit::Visit;
 use crate::backend::SessionRef;
 use crate::client::meta::SessionMeta;
@@ -78,6 +79,7 @@ pub struct Session {
 struct Inner {
     store: SessionStore,
     request: OnceLock<Request>,
+    phase: Phase,
     state: Mutex<State>,
     /// Where those are woken who wait for their turn.
     freed: Event,
@@ -85,8 +87,6 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    /// Whether the session was loaded. Before that there is a [`Visit`], and nobody has a [`Session`].
-    is_loaded: bool,
     loaded: Loaded,
     /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
     /// of the pointer; a write meanwhile makes a copy of its own.

@@ -29,6 +29,15 @@ enum Decision {
     },
 }
 
+/// What a response comes to, as far as one look says.
+enum Glance {
+    /// Nothing was changed, and nothing is due: it is decided.
+    OnlyRead,
+    /// It has to wait, or to ask the backend.
+    AsksBackend,
+    Unclear,
+}
+
 /// What became of an earlier call is asked.
 struct Asked {
     is_needed: bool,
@@ -51,14 +60,15 @@ impl Visit {
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
     pub async fn finish(&self, status: StatusCode) -> Conclusion {
         let session = self.session();
-        if !session.is_used_when_decided() {
+        if !session.inner.phase.end() {
             return Conclusion::default();
         }
         let mut turn = match session.turn_of(Who::Response).await {
             Ok(turn) => turn,
             Err(error) => return session.decided_out_of_turn(status, error),
         };
-        if let Some(asked) = session.must_reconcile(status)
+        if turn.finds_unanswered()
+            && let Some(asked) = session.must_reconcile(status)
             && let Err(error) = Box::pin(session.reconcile(&mut turn)).await
             && asked.is_needed
         {
@@ -85,15 +95,14 @@ impl Visit {
     #[must_use]
     pub fn finish_without_io(&self, status: StatusCode) -> Option<Conclusion> {
         let session = self.session();
-        if !session.is_used_when_decided() {
+        if !session.inner.phase.end() {
             return Some(Conclusion::default());
         }
         let now = session.inner.store.now();
-        if let Some(conclusion) = session.only_read(now) {
-            return Some(conclusion);
-        }
-        if !session.unsettled().is_settled_for_response() {
-            return None;
+        match session.glance(status, now) {
+            Glance::OnlyRead => return Some(Conclusion::of_use(&session.inner.store)),
+            Glance::AsksBackend => return None,
+            Glance::Unclear => {}
         }
         let mut turn = session.turn_now(Who::Response)?;
         match session.decide(status, now, &mut turn) {
@@ -104,31 +113,28 @@ impl Visit {
 }
 
 impl Session {
-    /// Whether it was ever loaded. If not, the response is decided by that.
+    /// What most requests come to, at one look.
     #[inline]
-    fn is_used_when_decided(&self) -> bool {
-        let mut state = self.unsettled();
-        state.decided |= !state.is_loaded;
-        state.is_loaded
-    }
-
-    /// What most requests come to: nothing was changed, and nothing is due.
-    #[inline]
-    fn only_read(&self, now: Timestamp) -> Option<Conclusion> {
+    fn glance(&self, status: StatusCode, now: Timestamp) -> Glance {
         let settings = self.inner.store.settings();
         let mut state = self.unsettled();
-        let only_read = match &state.loaded {
-            Loaded::With(live) => {
-                state.buffer.is_empty()
-                    && state.cookie == Cookie::Keep
-                    && !state.slid
-                    && state.is_settled_for_response()
-                    && !lifecycle::is_touch_due(settings, &live.session, now)
-            }
-            Loaded::Without(_) => false,
-        };
-        state.decided |= only_read;
-        only_read.then(|| Conclusion::of_use(&self.inner.store))
+        if !state.is_settled_for_response() {
+            return Glance::AsksBackend;
+        }
+        let Loaded::With(live) = &state.loaded else { return Glance::Unclear };
+        if !state.buffer.is_empty() {
+            // A server error drops it.
+            let drops = status.is_server_error();
+            return if drops { Glance::Unclear } else { Glance::AsksBackend };
+        }
+        if state.cookie != Cookie::Keep || state.slid {
+            return Glance::Unclear;
+        }
+        if lifecycle::is_touch_due(settings, &live.session, now) {
+            return Glance::AsksBackend;
+        }
+        state.decided = true;
+        Glance::OnlyRead
     }
 
     /// Whether the response asks first what became of a call whose answer was lost, and whether it

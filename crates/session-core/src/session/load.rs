@@ -119,10 +119,11 @@ impl Visit {
             }
             Err(error) => return Err(error),
         };
-        let mut state = session.state();
-        if !state.is_loaded {
-            state.is_loaded = true;
+        let mut state = session.unsettled();
+        // Two who asked at the same moment: the first one's counts.
+        if self.loaded().is_none() {
             state.loaded = loaded;
+            state.decided = session.inner.phase.load();
         }
         drop(state);
         Ok(session.clone())

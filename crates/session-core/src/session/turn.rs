@@ -53,6 +53,8 @@ impl Line {
 pub(super) struct Turn<'s> {
     session: &'s Session,
     who: Who,
+    /// Whether there was a call whose answer was not known when the turn began.
+    finds_unanswered: bool,
     /// Told when the turn is over, because the hook is the application's code.
     told: Vec<Told>,
 }
@@ -71,8 +73,15 @@ impl Told {
 }
 
 impl<'s> Turn<'s> {
-    const fn begin(session: &'s Session, who: Who) -> Self {
-        Self { session, who, told: Vec::new() }
+    /// The turn, if nobody has it.
+    fn take(session: &'s Session, state: &mut State, who: Who) -> Option<Self> {
+        let finds_unanswered = state.unanswered.is_some();
+        let is_ours = state.line.take(who);
+        is_ours.then(|| Self { session, who, finds_unanswered, told: Vec::new() })
+    }
+
+    pub(super) const fn finds_unanswered(&self) -> bool {
+        self.finds_unanswered
     }
 
     /// Whether it is the response's own.
@@ -106,7 +115,7 @@ impl Session {
     /// Waits for an operation's turn, and learns first what became of a call whose answer was lost.
     pub(super) async fn turn(&self) -> Result<Turn<'_>, Error> {
         let mut turn = self.turn_of(Who::Operation).await?;
-        if self.unsettled().unanswered.is_some() {
+        if turn.finds_unanswered {
             // Boxed, because it is rare.
             Box::pin(self.reconcile(&mut turn)).await?;
         }
@@ -122,8 +131,7 @@ impl Session {
 
     /// The turn, if nobody has it.
     pub(super) fn turn_now(&self, who: Who) -> Option<Turn<'_>> {
-        let is_ours = self.unsettled().line.take(who);
-        is_ours.then(|| Turn::begin(self, who))
+        Turn::take(self, &mut self.unsettled(), who)
     }
 
     async fn wait_for_turn(&self, who: Who) -> Result<Turn<'_>, Error> {
@@ -132,8 +140,8 @@ impl Session {
             loop {
                 let freed = {
                     let mut state = self.unsettled();
-                    if state.line.take(who) {
-                        return Turn::begin(self, who);
+                    if let Some(turn) = Turn::take(self, &mut state, who) {
+                        return turn;
                     }
                     // Under the lock, so that a turn which is given back now is not missed.
                     self.inner.freed.listen()

@@ -1,6 +1,7 @@
 //! [`Visit`]: one request as its adapter sees it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use event_listener::Event;
@@ -26,6 +27,33 @@ pub struct Visit {
     session: Session,
 }
 
+/// How far a visit is. Beside the state and its lock, because most of what asks asks no more.
+#[derive(Default)]
+pub(super) struct Phase(AtomicU8);
+
+impl Phase {
+    const BEGUN: u8 = 0;
+    const LOADED: u8 = 1;
+    /// The response was decided, and nobody had asked for the session.
+    const OVER: u8 = 2;
+
+    fn is_loaded(&self) -> bool {
+        self.0.load(Ordering::Acquire) == Self::LOADED
+    }
+
+    /// The session is there; whether that is too late for the response. Whoever calls holds the state.
+    pub(super) fn load(&self) -> bool {
+        self.0.swap(Self::LOADED, Ordering::AcqRel) == Self::OVER
+    }
+
+    /// The response is decided; whether anybody had asked for the session.
+    pub(super) fn end(&self) -> bool {
+        let order = Ordering::AcqRel;
+        let ended = self.0.compare_exchange(Self::BEGUN, Self::OVER, order, Ordering::Acquire);
+        ended == Err(Self::LOADED)
+    }
+}
+
 impl SessionStore {
     /// One request begins, for adapters: see [`Visit`]. Costs an allocation and no I/O.
     #[must_use]
@@ -33,6 +61,7 @@ impl SessionStore {
         let inner = Inner {
             store: self.clone(),
             request: OnceLock::new(),
+            phase: Phase::default(),
             state: Mutex::default(),
             freed: Event::new(),
         };
@@ -60,7 +89,7 @@ impl Visit {
     /// The session, if it was loaded. Never asks the backend.
     #[must_use]
     pub fn loaded(&self) -> Option<&Session> {
-        self.session.unsettled().is_loaded.then_some(&self.session)
+        self.session.inner.phase.is_loaded().then_some(&self.session)
     }
 
     /// The session as the parts of a visit see it, loaded or not.
