@@ -6,6 +6,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -142,8 +143,20 @@ impl ErrorKind {
         }
     }
 
-    /// A short name in lower case with underscores, such as `session_ended`: for the bodies of
-    /// error answers.
+    /// A short name in lower case with underscores: for the bodies of error answers. With the
+    /// [status](Self::status) that it comes with, these are all:
+    ///
+    /// | Code | Status | Says |
+    /// | --- | --- | --- |
+    /// | `unauthenticated` | 401 | nobody is signed in, or there is no session |
+    /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
+    /// | `conflict` | 409 | another request changed the session at the same time |
+    /// | `data_too_large` | 413 | the session's data would be too large |
+    /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
+    /// | `unavailable` | 503 | the backend failed: try again later |
+    /// | `internal` | 500 | a mistake of the application's or of ours: the log says which |
+    ///
+    /// A later version may add some, but never says the same by another name.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -176,12 +189,13 @@ impl ErrorKind {
 /// What an application gets: a [kind](ErrorKind) and, where another error caused it, that error as
 /// its [source](StdError::source).
 ///
-/// The message is lower-case, one line, and holds nothing secret, so it may be shown.
-#[derive(Debug)]
+/// The message is lower-case, one line, and holds nothing secret, so it may be shown. A clone has the
+/// same source.
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     context: Option<Box<str>>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -191,8 +205,9 @@ impl Error {
         Self { kind, context: None, source: None }
     }
 
-    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, context: None, source: Some(source.into()) }
+    /// An error with what caused it behind it.
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, context: None, source: Some(source.into().into()) }
     }
 
     /// Replaces the kind's general sentence.
@@ -208,7 +223,7 @@ impl Error {
         self.kind
     }
 
-    /// A short name for the bodies of error answers: see [`ErrorKind::code`].
+    /// A short name for the bodies of error answers: [`ErrorKind::code`] lists them all.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.kind.code()
@@ -254,5 +269,53 @@ impl From<BackendError> for Error {
 impl From<crate::id::InvalidUserId> for Error {
     fn from(error: crate::id::InvalidUserId) -> Self {
         Self::from_kind(ErrorKind::InvalidData).with_context(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind there is: the match lets nobody add one and forget it here.
+    fn all_kinds() -> Vec<ErrorKind> {
+        let mut kinds = vec![ErrorKind::Unauthenticated];
+        loop {
+            let next = match kinds[kinds.len() - 1] {
+                ErrorKind::Unauthenticated => ErrorKind::NoSession,
+                ErrorKind::NoSession => ErrorKind::SessionEnded,
+                ErrorKind::SessionEnded => ErrorKind::TooLarge,
+                ErrorKind::TooLarge => ErrorKind::InvalidData,
+                ErrorKind::InvalidData => ErrorKind::WrongType,
+                ErrorKind::WrongType => ErrorKind::LateWrite,
+                ErrorKind::LateWrite => ErrorKind::Misconfigured,
+                ErrorKind::Misconfigured => ErrorKind::Unavailable,
+                ErrorKind::Unavailable => ErrorKind::BackendFailed,
+                ErrorKind::BackendFailed => ErrorKind::Conflict,
+                ErrorKind::Conflict => ErrorKind::Internal,
+                ErrorKind::Internal => return kinds,
+            };
+            kinds.push(next);
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_code_with_its_status() {
+        let rows = include_str!("error.rs").lines().filter_map(|line| {
+            let mut cells = line.trim().strip_prefix("/// | `")?.split(['`', '|']);
+            let (code, status) = (cells.next()?, cells.nth(1)?.trim().parse().ok()?);
+            Some((code.to_owned(), status))
+        });
+        let listed: std::collections::BTreeSet<(String, u16)> = rows.collect();
+        let given = all_kinds().into_iter();
+        let given = given.map(|kind| (kind.code().to_owned(), kind.status().as_u16())).collect();
+        assert_eq!(listed, given);
+    }
+
+    #[test]
+    fn a_clone_has_the_same_source() {
+        let error = Error::new(ErrorKind::Internal, "because").with_context("failed");
+        let copy = error.clone();
+        assert_eq!((copy.kind(), copy.to_string()), (ErrorKind::Internal, "failed".to_owned()));
+        assert_eq!(copy.source().unwrap().to_string(), "because");
     }
 }

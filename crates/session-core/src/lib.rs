@@ -39,6 +39,7 @@
 //! - `tokio` (default, through `cleanup-job`): a timeout around each call to the backend,
 //!   [`SessionConfig::backend_timeout_ms`]. Needs a tokio runtime with its timer enabled.
 
+pub mod answer;
 mod backend;
 #[cfg(feature = "cleanup-job")]
 mod cleanup;
