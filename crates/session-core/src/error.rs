@@ -4,6 +4,8 @@
 //! Absent, expired and malformed are all "no session" and never an error; an error means that the
 //! system failed or that the application asked for what cannot be.
 
+mod convert;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -235,6 +237,16 @@ impl Error {
         self.kind.status()
     }
 
+    const fn kind_of(kind: BackendErrorKind) -> ErrorKind {
+        match kind {
+            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
+            BackendErrorKind::Unavailable => ErrorKind::Unavailable,
+            BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
+                ErrorKind::BackendFailed
+            }
+        }
+    }
+
     pub(crate) fn no_randomness(source: getrandom::Error) -> Self {
         Self::new(ErrorKind::Internal, source)
             .with_context("the operating system gave no randomness")
@@ -255,14 +267,7 @@ impl StdError for Error {
 
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
-        let kind = match error.kind {
-            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
-            BackendErrorKind::Unavailable => ErrorKind::Unavailable,
-            BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
-                ErrorKind::BackendFailed
-            }
-        };
-        Self::new(kind, error)
+        Self::new(Self::kind_of(error.kind), error)
     }
 }
 
