@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Live, Loaded, Session, read};
+use super::read::read;
+use super::{Live, Loaded, Session};
 use crate::backend::{Applied, Found, SessionChange, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
 use crate::data::{KeyFor, check_key, check_value, invalid};
