@@ -102,7 +102,7 @@ impl<S: Sync> FromRequestParts<S> for RequireUser {
 /// [`eager`](crate::SessionLayer::eager), or look after something extracted the session.
 pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>, NotLoaded> {
     match extensions.get::<Mounted>() {
-        Some(Mounted(visit)) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        Some(Mounted(visit)) => visit.loaded().map(session_core::Session::user_id).ok_or(NotLoaded),
         None => Err(NotLoaded),
     }
 }

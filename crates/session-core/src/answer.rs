@@ -108,7 +108,7 @@ pub fn put_on(headers: &mut HeaderMap, answer: HeaderMap) {
 /// error's. What stays is known to speak of the exchange or of a policy, and not of what was done:
 /// CORS, Vary, security policies, ids of requests and traces, rate limits.
 ///
-/// Everything else goes, what nobody here knows too: Location and ETag, but also a header that makes a
+/// Everything else goes, what nobody here knows too: Location and `ETag`, but also a header that makes a
 /// script go to the page of thanks, or a proxy send the file. So do cookies, which may say that
 /// something was stored. What must arrive whatever becomes of the answer is put on outside.
 pub fn retain_beside_error(headers: &mut HeaderMap) {

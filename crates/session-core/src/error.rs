@@ -321,6 +321,8 @@ mod tests {
         let error = Error::new(ErrorKind::Internal, "because").with_context("failed");
         let copy = error.clone();
         assert_eq!((copy.kind(), copy.to_string()), (ErrorKind::Internal, "failed".to_owned()));
-        assert_eq!(copy.source().unwrap().to_string(), "because");
+        for error in [error, copy] {
+            assert_eq!(error.source().unwrap().to_string(), "because");
+        }
     }
 }

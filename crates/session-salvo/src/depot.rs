@@ -56,7 +56,7 @@ impl SessionDepotExt for Depot {
 /// [`eager`](crate::SessionHandler::eager), or look after somebody asked for the session.
 pub fn user_id_from_depot(depot: &Depot) -> Result<Option<UserId>, NotLoaded> {
     match mounted(depot) {
-        Some(visit) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        Some(visit) => visit.loaded().map(session_core::Session::user_id).ok_or(NotLoaded),
         None => Err(NotLoaded),
     }
 }

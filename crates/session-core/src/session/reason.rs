@@ -173,36 +173,36 @@ mod tests {
 
     #[test]
     fn reasons() {
-        fn check<T: DeserializeOwned>(value: Value, expected: Option<&str>) {
-            let message = message::<T>(&value).unwrap();
+        fn check<T: DeserializeOwned>(value: &Value, expected: Option<&str>) {
+            let message = message::<T>(value).unwrap();
             let name = std::any::type_name::<T>();
             let plain = format!("the value under \"k\" is not a {name}");
             let expected = expected.map_or(plain.clone(), |reason| format!("{plain}: {reason}"));
             assert_eq!(message, expected, "{value}");
         }
-        check::<u64>(json!("secret"), Some("invalid type: string, expected u64"));
-        check::<u64>(json!(-12345), Some("invalid value: integer, expected u64"));
-        check::<u64>(json!(1.5), Some("invalid type: floating point, expected u64"));
-        check::<u64>(json!(null), Some("invalid type: null, expected u64"));
-        check::<String>(json!(true), Some("invalid type: boolean, expected a string"));
-        check::<String>(json!([1]), Some("invalid type: sequence, expected a string"));
-        check::<Vec<u8>>(json!({}), Some("invalid type: map, expected a sequence"));
-        check::<(u8, u8)>(json!([1]), Some("invalid length, expected a tuple of size 2"));
-        check::<Item>(json!({ "name": "x" }), Some("missing field `quantity`"));
+        check::<u64>(&json!("secret"), Some("invalid type: string, expected u64"));
+        check::<u64>(&json!(-12345), Some("invalid value: integer, expected u64"));
+        check::<u64>(&json!(1.5), Some("invalid type: floating point, expected u64"));
+        check::<u64>(&json!(null), Some("invalid type: null, expected u64"));
+        check::<String>(&json!(true), Some("invalid type: boolean, expected a string"));
+        check::<String>(&json!([1]), Some("invalid type: sequence, expected a string"));
+        check::<Vec<u8>>(&json!({}), Some("invalid type: map, expected a sequence"));
+        check::<(u8, u8)>(&json!([1]), Some("invalid length, expected a tuple of size 2"));
+        check::<Item>(&json!({ "name": "x" }), Some("missing field `quantity`"));
         check::<Item>(
-            json!({ "hidden": "x" }),
+            &json!({ "hidden": "x" }),
             Some("unknown field, expected `name` or `quantity`"),
         );
-        check::<Theme>(json!("secret"), Some("unknown variant, expected `dark` or `light`"));
-        check::<Theme>(json!("dark mode"), Some("unknown variant, expected `dark` or `light`"));
-        check::<Untagged>(json!("secret"), None);
-        check::<Says>(json!("secret"), None);
-        check::<LooksLikeSerde>(json!("secret"), None);
-        check::<LooksLikeAField>(json!("secret"), None);
+        check::<Theme>(&json!("secret"), Some("unknown variant, expected `dark` or `light`"));
+        check::<Theme>(&json!("dark mode"), Some("unknown variant, expected `dark` or `light`"));
+        check::<Untagged>(&json!("secret"), None);
+        check::<Says>(&json!("secret"), None);
+        check::<LooksLikeSerde>(&json!("secret"), None);
+        check::<LooksLikeAField>(&json!("secret"), None);
         // What is expected is in the value as well: better too little is said.
-        check::<Item>(json!({ "name": "x", "secret": 1 }), None);
-        check::<Vec<Item>>(json!([{ "name": "x", "quantity": 1 }, { "name": "y" }]), None);
-        check::<u64>(json!("x, expected secret"), None);
+        check::<Item>(&json!({ "name": "x", "secret": 1 }), None);
+        check::<Vec<Item>>(&json!([{ "name": "x", "quantity": 1 }, { "name": "y" }]), None);
+        check::<u64>(&json!("x, expected secret"), None);
     }
 
     #[test]
