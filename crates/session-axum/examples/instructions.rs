@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let routes = Router::new()
         .route("/untouched", get(|| async { "hello" }))
         .route("/bare-me", get(|| async { "alice".to_owned() }))
-        .route("/me", get(|RequireUser(user): RequireUser| async move { user.to_string() }))
+        .route("/me", get(|RequireUser { user, .. }: RequireUser| async move { user.to_string() }))
         .route(
             "/sign-in",
             get(|session: Session| async move {

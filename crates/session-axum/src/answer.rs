@@ -3,15 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use axum_core::BoxError;
+use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
-use session_core::{Error, ErrorKind};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Uri};
+use session_core::{
+    BackendError, Conclusion, Error, ErrorKind, InvalidId, InvalidUserId, RequestHead, answer,
+};
 
-use crate::layer::OnError;
-
-/// Seconds after which a client may try again what the backend could not do.
-const RETRY_AFTER_SECS: u16 = 5;
+use crate::not_loaded::NotLoaded;
 
 /// An error of a session as an answer: what the extractors reject with, and what handlers return
 /// with `?`.
@@ -27,8 +28,10 @@ const RETRY_AFTER_SECS: u16 = 5;
 ///     Ok("signed out")
 /// }
 /// ```
+///
+/// An application that has an error type of its own finds ours in it with [`find`](Self::find).
 #[derive(Debug, Clone)]
-pub struct SessionError(Arc<Error>);
+pub struct SessionError(Error);
 
 impl SessionError {
     /// The error itself.
@@ -36,17 +39,96 @@ impl SessionError {
     pub fn error(&self) -> &Error {
         &self.0
     }
+
+    /// The first error of the session's in this one and what caused it; `None` if there is none. For
+    /// an error type of the application's own, which then answers with ours what is ours:
+    ///
+    /// ```
+    /// use axum::http::StatusCode;
+    /// use axum::response::{IntoResponse, Response};
+    /// use session_axum::{RequireUser, SessionError};
+    ///
+    /// struct AppError(anyhow::Error);
+    ///
+    /// impl<E: Into<anyhow::Error>> From<E> for AppError {
+    ///     fn from(error: E) -> Self {
+    ///         Self(error.into())
+    ///     }
+    /// }
+    ///
+    /// impl IntoResponse for AppError {
+    ///     fn into_response(self) -> Response {
+    ///         match SessionError::find(self.0.as_ref()) {
+    ///             Some(ours) => ours.into_response(),
+    ///             None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// async fn order(RequireUser { session, .. }: RequireUser) -> Result<(), AppError> {
+    ///     session.set("note", std::fs::read_to_string("note.txt")?)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref::<Self>() {
+                return Some(ours.clone());
+            }
+            if let Some(not_loaded) = error.downcast_ref::<NotLoaded>() {
+                return Some((*not_loaded).into());
+            }
+            if let Some(ours) = Error::recognise(error) {
+                return Some(Self(ours));
+            }
+            next = error.source();
+        }
+        None
+    }
 }
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
-        Self(Arc::new(error))
+        Self(error)
+    }
+}
+
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
+        error.0
     }
 }
 
 impl From<ErrorKind> for SessionError {
     fn from(kind: ErrorKind) -> Self {
-        Error::from_kind(kind).into()
+        Self(Error::from_kind(kind))
+    }
+}
+
+impl From<InvalidUserId> for SessionError {
+    fn from(error: InvalidUserId) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<InvalidId> for SessionError {
+    fn from(error: InvalidId) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<BackendError> for SessionError {
+    fn from(error: BackendError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<NotLoaded> for SessionError {
+    /// A mistake in how the layers are mounted: 500.
+    fn from(error: NotLoaded) -> Self {
+        Self(Error::from_kind(ErrorKind::Misconfigured).with_context(error.to_string()))
     }
 }
 
@@ -64,8 +146,8 @@ impl std::error::Error for SessionError {
 
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
-        log(&self.0);
-        let mut response = plain(&self.0);
+        answer::log(&self.0);
+        let mut response = self.0.to_response().map(Body::from);
         // The layer finds it here on the way out, and shapes it.
         response.extensions_mut().insert(Unshaped(self.0));
         response
@@ -74,47 +156,104 @@ impl IntoResponse for SessionError {
 
 /// An answer of ours that `on_error` has not seen yet.
 #[derive(Clone)]
-struct Unshaped(Arc<Error>);
+struct Unshaped(Error);
 
-/// Shapes an answer of ours that an extractor or a handler gave.
-pub(crate) fn reshape<B>(response: &mut http::Response<B>, shape: &OnError) -> Option<Response> {
-    let Unshaped(error) = response.extensions_mut().remove::<Unshaped>()?;
-    Some(finished(shape(&error)))
+/// How the application wants answers of ours to look.
+pub(crate) type OnError = Arc<dyn Fn(&Error, RequestHead<'_>) -> Response + Send + Sync>;
+
+/// The application's shape, with the request that it is for. The request itself is gone when its
+/// answer is known.
+pub(crate) struct Shape(Box<Shaping>);
+
+struct Shaping {
+    on_error: OnError,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
 }
 
-/// The answer to an error that the layer itself met.
-pub(crate) fn answer(error: &Error, shape: Option<&OnError>) -> Response {
-    log(error);
-    shape.map_or_else(|| plain(error), |shape| finished(shape(error)))
-}
-
-fn plain(error: &Error) -> Response {
-    let status = error.status();
-    // What a 500 is about concerns the developer, who finds it in the log.
-    let text = match status {
-        StatusCode::INTERNAL_SERVER_ERROR => "internal error\n".to_owned(),
-        _ => format!("{error}\n"),
-    };
-    finished((status, text).into_response())
-}
-
-fn finished(mut response: Response) -> Response {
-    let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    if unavailable {
-        headers.entry(RETRY_AFTER).or_insert_with(|| HeaderValue::from(RETRY_AFTER_SECS));
+impl Shape {
+    /// Clones the request's head, but only for who wants to see it.
+    pub(crate) fn of<B>(on_error: Option<&OnError>, request: &Request<B>) -> Option<Self> {
+        let on_error = on_error?.clone();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let headers = request.headers().clone();
+        Some(Self(Box::new(Shaping { on_error, method, uri, headers })))
     }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+
+    fn shape(&self, error: &Error) -> Response {
+        let Shaping { on_error, method, uri, headers } = &*self.0;
+        on_error(error, RequestHead { method, uri, headers })
+    }
+}
+
+/// What goes out when the session is concluded: the response, with the application's shape if it is
+/// an answer of ours, or one of ours in its place; and the session's headers.
+pub(crate) fn concluded<R>(
+    mut conclusion: Conclusion,
+    response: http::Response<R>,
+    shape: Option<&Shape>,
+) -> Response
+where
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let mut response = match conclusion.take_error() {
+        Some(error) => in_place_of(response, &error, shape),
+        None => shaped(response, shape),
+    };
+    conclusion.apply(response.headers_mut());
     response
 }
 
-fn log(error: &Error) {
-    if error.status().is_server_error() {
-        tracing::error!(
-            target: "session",
-            error = error as &dyn std::error::Error,
-            "answering with {}",
-            error.status()
-        );
+/// The answer to an error that the layer itself met, where there is no other.
+pub(crate) fn answered(error: &Error, shape: Option<&Shape>) -> Response {
+    answer::log(error);
+    match shape {
+        None => error.to_response().map(Body::from),
+        Some(shape) => {
+            let mut response = shape.shape(error);
+            answer::complete(response.status(), response.headers_mut());
+            response
+        }
     }
+}
+
+/// The same in the place of a response that promises what could not be saved.
+fn in_place_of<R>(response: http::Response<R>, error: &Error, shape: Option<&Shape>) -> Response {
+    let mut headers = response.into_parts().0.headers;
+    answer::retain_beside_error(&mut headers);
+    over(headers, answered(error, shape))
+}
+
+/// An answer of ours that an extractor or a handler gave takes the application's shape, unless
+/// somebody inside has made something else of it.
+fn shaped<R>(mut response: http::Response<R>, shape: Option<&Shape>) -> Response
+where
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    if let Some(shape) = shape
+        && let Some(Unshaped(error)) = response.extensions_mut().remove()
+    {
+        let size = response.body().size_hint().exact().filter(|_| shape.0.method != Method::HEAD);
+        if answer::is_still_plain(&error, response.status(), response.headers(), size) {
+            let (mut parts, _) = response.into_parts();
+            answer::take_off_plain(&error, &mut parts.headers);
+            let mut ours = shape.shape(&error);
+            parts.extensions.extend(std::mem::take(ours.extensions_mut()));
+            *ours.extensions_mut() = parts.extensions;
+            let mut ours = over(parts.headers, ours);
+            answer::complete(ours.status(), ours.headers_mut());
+            return ours;
+        }
+    }
+    response.map(Body::new)
+}
+
+/// Puts these headers below those of an answer.
+fn over(mut below: HeaderMap, mut answer: Response) -> Response {
+    answer::put_on(&mut below, std::mem::take(answer.headers_mut()));
+    *answer.headers_mut() = below;
+    answer
 }

@@ -1,6 +1,5 @@
 //! The extractors, and the look that does not load.
 
-use std::fmt;
 use std::ops::Deref;
 
 use axum_core::extract::FromRequestParts;
@@ -9,6 +8,7 @@ use http::{Extensions, HeaderMap, Uri};
 use session_core::{Error, ErrorKind, Peer, Scheme, SecurePolicy, UserId, Visit};
 
 use crate::answer::SessionError;
+use crate::not_loaded::NotLoaded;
 
 /// The visit that the layer put into a request.
 #[derive(Clone)]
@@ -62,40 +62,37 @@ impl<S: Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// The user who is signed in. Rejects with 401 where nobody is, and as [`Session`] does; with 503 also
-/// where an outage was told to go on as a visitor.
+/// The user who is signed in, and their session. Rejects with 401 if nobody is, and as [`Session`]
+/// does; with 503 also if an outage was told to go on as a visitor.
 ///
 /// ```
-/// use session_axum::RequireUser;
+/// use session_axum::{RequireUser, SessionError};
 ///
-/// async fn me(RequireUser(user): RequireUser) -> String {
+/// async fn me(RequireUser { user, .. }: RequireUser) -> String {
 ///     format!("signed in as {user}")
+/// }
+///
+/// async fn rename(RequireUser { user, session }: RequireUser) -> Result<String, SessionError> {
+///     session.set("name", "Alice")?;
+///     Ok(format!("{user} is called Alice"))
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct RequireUser(pub UserId);
+pub struct RequireUser {
+    /// Who is signed in.
+    pub user: UserId,
+    /// Their session.
+    pub session: Session,
+}
 
 impl<S: Sync> FromRequestParts<S> for RequireUser {
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let session = Session::from_request_parts(parts, state).await?;
-        Ok(Self(session.require_user()?))
+        Ok(Self { user: session.require_user()?, session })
     }
 }
-
-/// Nobody has loaded the session yet, or there is no session layer, so it is not known who is signed
-/// in. Not the same as "nobody".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotLoaded;
-
-impl fmt::Display for NotLoaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the session was not loaded; mount the session layer with `.eager()`")
-    }
-}
-
-impl std::error::Error for NotLoaded {}
 
 /// Who is signed in, as far as is known without asking the database: for tower layers inside the
 /// session layer. `Ok(None)` is a visitor.
@@ -105,7 +102,7 @@ impl std::error::Error for NotLoaded {}
 /// [`eager`](crate::SessionLayer::eager), or look after something extracted the session.
 pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>, NotLoaded> {
     match extensions.get::<Mounted>() {
-        Some(Mounted(visit)) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        Some(Mounted(visit)) => visit.loaded().map(session_core::Session::user_id).ok_or(NotLoaded),
         None => Err(NotLoaded),
     }
 }

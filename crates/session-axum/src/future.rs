@@ -7,12 +7,11 @@ use std::task::{Context, Poll, ready};
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
-use session_core::Visit;
+use session_core::{Conclusion, Error, ErrorKind, Visit};
 
-use crate::answer::{answer, reshape};
-use crate::layer::OnError;
+use crate::answer::{Shape, answered, concluded};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -24,6 +23,11 @@ pin_project! {
     /// 2. A session that nobody asked for costs nothing more.
     /// 3. Otherwise the session is concluded: saved, and its headers put onto the response, which
     ///    becomes an error where saving failed.
+    /// 4. If the inner service fails, that counts as a 500: what was buffered is dropped. Its error
+    ///    passes through, unless this request has changed the session's token, such as by a sign-in.
+    ///    Then the browser must get the cookie, or its user is signed out: the error becomes a 500 of
+    ///    ours that carries it, is logged, and is the source of what
+    ///    [`on_error`](crate::SessionLayer::on_error) is told.
     ///
     /// Dropped before it is done, it leaves the session wholly saved or not at all.
     pub struct SessionFuture<F, E> {
@@ -35,7 +39,7 @@ pin_project! {
 pin_project! {
     #[project = StepProjection]
     enum Step<F, E> {
-        Calling { #[pin] future: F, visit: Option<Visit>, on_error: Option<OnError> },
+        Calling { #[pin] future: F, visit: Option<Visit>, shape: Option<Shape> },
         // Boxed, so that a request which never uses its session does not carry room for it.
         Concluding { future: BoxFuture<Result<Response<Body>, E>> },
         Answered { response: Option<Response<Body>> },
@@ -43,8 +47,8 @@ pin_project! {
 }
 
 impl<F, E> SessionFuture<F, E> {
-    pub(crate) const fn calling(future: F, visit: Visit, on_error: Option<OnError>) -> Self {
-        Self { step: Step::Calling { future, visit: Some(visit), on_error } }
+    pub(crate) const fn calling(future: F, visit: Visit, shape: Option<Shape>) -> Self {
+        Self { step: Step::Calling { future, visit: Some(visit), shape } }
     }
 
     pub(crate) fn boxed(future: BoxFuture<Result<Response<Body>, E>>) -> Self {
@@ -61,6 +65,7 @@ where
     F: Future<Output = Result<Response<R>, E>>,
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
+    E: Into<BoxError> + Send + 'static,
 {
     type Output = Result<Response<Body>, E>;
 
@@ -68,19 +73,17 @@ where
         let mut this = self.project();
         loop {
             match this.step.as_mut().project() {
-                StepProjection::Calling { future, visit, on_error } => {
-                    let response = ready!(future.poll(context))?;
-                    let on_error = on_error.take();
-                    let mut response = shaped(response, on_error.as_ref());
+                StepProjection::Calling { future, visit, shape } => {
+                    let called = ready!(future.poll(context));
+                    let shape = shape.take();
                     let Some(visit) = visit.take() else {
-                        return Poll::Ready(Ok(response));
+                        // Polled again after it was ready, as below.
+                        return Poll::Pending;
                     };
-                    if let Some(conclusion) = visit.finish_without_io(response.status()) {
-                        conclusion.apply(response.headers_mut());
-                        return Poll::Ready(Ok(response));
+                    if let Some(conclusion) = visit.finish_without_io(status(&called)) {
+                        return Poll::Ready(told(&visit, conclusion, called, shape.as_ref()));
                     }
-                    let future =
-                        Box::pin(async move { Ok(conclude(visit, response, on_error).await) });
+                    let future = Box::pin(conclude(visit, called, shape));
                     this.step.set(Step::Concluding { future });
                 }
                 StepProjection::Concluding { future } => return future.as_mut().poll(context),
@@ -96,29 +99,50 @@ where
     }
 }
 
-/// An answer of ours that an extractor or a handler gave takes the application's shape.
-pub(crate) fn shaped<R>(mut response: Response<R>, on_error: Option<&OnError>) -> Response<Body>
+/// Concludes the session, and says what goes out.
+pub(crate) async fn conclude<R, E>(
+    visit: Visit,
+    called: Result<Response<R>, E>,
+    shape: Option<Shape>,
+) -> Result<Response<Body>, E>
 where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
+    E: Into<BoxError>,
 {
-    match on_error.and_then(|shape| reshape(&mut response, shape)) {
-        Some(ours) => ours,
-        None => response.map(Body::new),
-    }
+    let conclusion = visit.finish(status(&called)).await;
+    told(&visit, conclusion, called, shape.as_ref())
 }
 
-pub(crate) async fn conclude(
-    visit: Visit,
-    mut response: Response<Body>,
-    on_error: Option<OnError>,
-) -> Response<Body> {
-    let mut conclusion = visit.finish(response.status()).await;
-    if let Some(error) = conclusion.take_error() {
-        response = answer(&error, on_error.as_ref());
+/// An answer of ours has its own status here, whatever the application's shape makes of it later: a
+/// server error drops what was buffered.
+fn status<R, E>(called: &Result<Response<R>, E>) -> StatusCode {
+    called.as_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, Response::status)
+}
+
+fn told<R, E>(
+    visit: &Visit,
+    conclusion: Conclusion,
+    called: Result<Response<R>, E>,
+    shape: Option<&Shape>,
+) -> Result<Response<Body>, E>
+where
+    R: http_body::Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+    E: Into<BoxError>,
+{
+    match called {
+        Ok(response) => Ok(concluded(conclusion, response, shape)),
+        // A cookie that only slides, or takes a stale token away, is sent another time.
+        Err(error) if !(visit.has_changed_token() && conclusion.carries_cookie()) => Err(error),
+        Err(error) => {
+            let error = Error::new(ErrorKind::Internal, error)
+                .with_context("the service inside of the session's layer failed");
+            let mut response = answered(&error, shape);
+            conclusion.apply(response.headers_mut());
+            Ok(response)
+        }
     }
-    conclusion.apply(response.headers_mut());
-    response
 }
 
 impl<F, E> fmt::Debug for SessionFuture<F, E> {

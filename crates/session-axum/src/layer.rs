@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum_core::response::{IntoResponse, Response};
-use session_core::{Error, SessionStore};
+use axum_core::response::IntoResponse;
+use session_core::{Error, RequestHead, SessionStore};
 use tower_layer::Layer;
 
+use crate::answer::OnError;
 use crate::service::SessionService;
 
 /// The tower layer: `Router::layer(session_axum::layer(store))`.
@@ -26,8 +27,6 @@ pub struct SessionLayer {
     on_error: Option<OnError>,
 }
 
-pub(crate) type OnError = Arc<dyn Fn(&Error) -> Response + Send + Sync>;
-
 impl SessionLayer {
     /// Loads the session of every request before its handler runs, so that inner layers can look at
     /// it: one read for each request that brings a token. Where the backend fails, the handler does
@@ -40,21 +39,51 @@ impl SessionLayer {
 
     /// Shapes the answers that the library itself gives: 401, 409, 413, 500 and 503, from the layer,
     /// the extractors, and handlers that return a [`SessionError`](crate::SessionError). Without it
-    /// they are plain text. A 503 without Retry-After gets one.
+    /// they are plain text. It is told the error and the [head of the request](RequestHead).
+    ///
+    /// - An answer is shaped if it is still ours. If a layer inside has made something else of it,
+    ///   such as a redirect or a page, that goes out.
+    /// - What layers inside put onto it stays: CORS headers, cookies, a request's id. A header that
+    ///   the shape has too is the shape's; cookies and Vary add up.
+    /// - A 503 without Retry-After gets one, and an answer without Cache-Control `no-store`.
+    /// - An answer that the layer itself puts in the place of a success, because what was buffered
+    ///   could not be saved, keeps of that success only what does not speak of it:
+    ///   [`retain_beside_error`](session_core::answer::retain_beside_error) says what. Cookies of the
+    ///   handler's go too. What must arrive in any case is put on by a layer outside.
+    ///
+    /// A person is sent to the sign-in page, and comes back to where they were going; a program is
+    /// told in JSON:
     ///
     /// ```
+    /// use axum::http::StatusCode;
+    /// use axum::http::header::CONTENT_TYPE;
+    /// use axum::response::{IntoResponse, Redirect, Response};
+    /// use session_core::{Error, RequestHead};
+    ///
+    /// fn shape(error: &Error, request: RequestHead<'_>) -> Response {
+    ///     if error.status() == StatusCode::UNAUTHORIZED && request.is_navigation() {
+    ///         let next = request.path_for_query();
+    ///         return Redirect::to(&format!("/sign-in?next={next}")).into_response();
+    ///     }
+    ///     let json = format!("{{\"error\":\"{}\"}}", error.code());
+    ///     (error.status(), [(CONTENT_TYPE, "application/json")], json).into_response()
+    /// }
+    ///
     /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
     /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
-    /// let layer = session_axum::layer(store).on_error(|error| {
-    ///     (error.status(), format!("{{\"error\":\"{}\"}}", error.code()))
-    /// });
+    /// let layer = session_axum::layer(store).on_error(shape);
     /// ```
+    ///
+    /// The sign-in page goes to `next` only after a look at it:
+    /// [`path_for_query`](RequestHead::path_for_query) says which. The head is the one that this layer
+    /// saw: inside of `Router::nest` axum has taken the prefix off the URI. It is cloned for each
+    /// request, and not at all without `on_error`.
     #[must_use]
     pub fn on_error<R: IntoResponse>(
         mut self,
-        shape: impl Fn(&Error) -> R + Send + Sync + 'static,
+        shape: impl Fn(&Error, RequestHead<'_>) -> R + Send + Sync + 'static,
     ) -> Self {
-        self.on_error = Some(Arc::new(move |error| shape(error).into_response()));
+        self.on_error = Some(Arc::new(move |error, request| shape(error, request).into_response()));
         self
     }
 }

@@ -49,11 +49,13 @@ mod answer;
 mod extract;
 mod future;
 mod layer;
+mod not_loaded;
 mod service;
 
 pub use answer::SessionError;
-pub use extract::{NotLoaded, RequireUser, Session, user_id_from_extensions};
+pub use extract::{RequireUser, Session, user_id_from_extensions};
 pub use future::SessionFuture;
 pub use layer::{SessionLayer, layer};
+pub use not_loaded::NotLoaded;
 pub use service::SessionService;
-pub use session_core::{Peer, Scheme};
+pub use session_core::{Peer, RequestHead, Scheme};

@@ -10,10 +10,9 @@ use http::{Request, Response};
 use session_core::{Error, ErrorKind, SessionStore};
 use tower_service::Service;
 
-use crate::answer::answer;
+use crate::answer::{OnError, Shape, answered};
 use crate::extract::{Mounted, attach};
-use crate::future::{SessionFuture, conclude, shaped};
-use crate::layer::OnError;
+use crate::future::{SessionFuture, conclude};
 
 /// Gives requests their session. Made by [`SessionLayer`](crate::SessionLayer).
 ///
@@ -23,6 +22,8 @@ use crate::layer::OnError;
 /// 3. An eager layer loads first, and answers itself where that fails.
 /// 4. See [`SessionFuture`] for what happens to the response. Its body becomes axum's, which costs
 ///    nothing where it is that already, and can carry any other.
+/// 5. The inner service may fail. Its error can become the cause of one of ours (see there), so it
+///    must be one that can be boxed, as tower's all are: `Into<BoxError>`.
 #[derive(Clone)]
 pub struct SessionService<S> {
     inner: S,
@@ -46,6 +47,7 @@ impl<S, B, R> Service<Request<B>> for SessionService<S>
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Into<BoxError> + Send,
     B: Send + 'static,
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
@@ -59,28 +61,28 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let shape = Shape::of(self.on_error.as_ref(), &request);
         let visit = self.store.begin();
         if request.extensions_mut().insert(Mounted(visit.clone())).is_some() {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session layers are mounted around one route");
-            return SessionFuture::answered(answer(&error, self.on_error.as_ref()));
+            return SessionFuture::answered(answered(&error, shape.as_ref()));
         }
         if !self.eager {
-            return SessionFuture::calling(self.inner.call(request), visit, self.on_error.clone());
+            return SessionFuture::calling(self.inner.call(request), visit, shape);
         }
 
         attach(&visit, request.headers(), request.extensions(), request.uri());
-        let on_error = self.on_error.clone();
         // The service that was asked whether it is ready is the one to call; the clone waits its
         // turn.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         SessionFuture::boxed(Box::pin(async move {
             if let Err(error) = visit.load().await {
-                return Ok(answer(&error, on_error.as_ref()));
+                return Ok(answered(&error, shape.as_ref()));
             }
-            let response = shaped(inner.call(request).await?, on_error.as_ref());
-            Ok(conclude(visit, response, on_error).await)
+            let called = inner.call(request).await;
+            conclude(visit, called, shape).await
         }))
     }
 }

@@ -5,12 +5,18 @@
 mod answers;
 #[path = "it/http_laws.rs"]
 mod http_laws;
+#[path = "it/inner_error.rs"]
+mod inner_error;
 #[path = "it/look.rs"]
 mod look;
+#[path = "it/question_mark.rs"]
+mod question_mark;
 #[path = "it/scheme.rs"]
 mod scheme;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/shape.rs"]
+mod shape;
 #[path = "it/stack.rs"]
 mod stack;
 #[path = "it/support.rs"]

@@ -4,8 +4,11 @@
 //! Absent, expired and malformed are all "no session" and never an error; an error means that the
 //! system failed or that the application asked for what cannot be.
 
+mod convert;
+
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use http::StatusCode;
 
@@ -117,9 +120,6 @@ pub enum ErrorKind {
     /// The backend failed in a way that waiting does not mend. 503 too: to the visitor it is an
     /// outage, and it must not look like a sign-out.
     BackendFailed,
-    /// A compare-and-set lost against another request. The core tries again by itself, so
-    /// applications do not meet it. 409.
-    Conflict,
     /// The operating system gave no randomness, or something as unlikely. 500.
     Internal,
 }
@@ -137,19 +137,28 @@ impl ErrorKind {
             Self::Misconfigured => "the session layer is not mounted exactly once",
             Self::Unavailable => "the session backend is unavailable",
             Self::BackendFailed => "the session backend failed",
-            Self::Conflict => "another request changed the session at the same time",
             Self::Internal => "the session library failed",
         }
     }
 
-    /// A short name in lower case with underscores, such as `session_ended`: for the bodies of
-    /// error answers.
+    /// A short name in lower case with underscores: for the bodies of error answers. With the
+    /// [status](Self::status) that it comes with, these are all:
+    ///
+    /// | Code | Status | Says |
+    /// | --- | --- | --- |
+    /// | `unauthenticated` | 401 | nobody is signed in, or there is no session |
+    /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
+    /// | `data_too_large` | 413 | the session's data would be too large |
+    /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
+    /// | `unavailable` | 503 | the backend failed: try again later |
+    /// | `internal` | 500 | a mistake of the application's or of ours: the log says which |
+    ///
+    /// A later version may add some, but never says the same by another name.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
             Self::Unauthenticated | Self::NoSession => "unauthenticated",
             Self::SessionEnded => "session_ended",
-            Self::Conflict => "conflict",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
@@ -162,7 +171,7 @@ impl ErrorKind {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
-            Self::SessionEnded | Self::Conflict => StatusCode::CONFLICT,
+            Self::SessionEnded => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -176,12 +185,13 @@ impl ErrorKind {
 /// What an application gets: a [kind](ErrorKind) and, where another error caused it, that error as
 /// its [source](StdError::source).
 ///
-/// The message is lower-case, one line, and holds nothing secret, so it may be shown.
-#[derive(Debug)]
+/// The message is lower-case, one line, and holds nothing secret, so it may be shown. A clone has the
+/// same source.
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     context: Option<Box<str>>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -191,8 +201,9 @@ impl Error {
         Self { kind, context: None, source: None }
     }
 
-    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, context: None, source: Some(source.into()) }
+    /// An error with what caused it behind it.
+    pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, context: None, source: Some(source.into().into()) }
     }
 
     /// Replaces the kind's general sentence.
@@ -208,7 +219,7 @@ impl Error {
         self.kind
     }
 
-    /// A short name for the bodies of error answers: see [`ErrorKind::code`].
+    /// A short name for the bodies of error answers: [`ErrorKind::code`] lists them all.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.kind.code()
@@ -218,6 +229,16 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind.status()
+    }
+
+    const fn kind_of(kind: BackendErrorKind) -> ErrorKind {
+        match kind {
+            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
+            BackendErrorKind::Unavailable => ErrorKind::Unavailable,
+            BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
+                ErrorKind::BackendFailed
+            }
+        }
     }
 
     pub(crate) fn no_randomness(source: getrandom::Error) -> Self {
@@ -240,13 +261,55 @@ impl StdError for Error {
 
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
-        let kind = match error.kind {
-            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
-            BackendErrorKind::Unavailable => ErrorKind::Unavailable,
-            BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
-                ErrorKind::BackendFailed
-            }
-        };
-        Self::new(kind, error)
+        Self::new(Self::kind_of(error.kind), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind there is: the match lets nobody add one and forget it here.
+    fn all_kinds() -> Vec<ErrorKind> {
+        let mut kinds = vec![ErrorKind::Unauthenticated];
+        loop {
+            let next = match kinds[kinds.len() - 1] {
+                ErrorKind::Unauthenticated => ErrorKind::NoSession,
+                ErrorKind::NoSession => ErrorKind::SessionEnded,
+                ErrorKind::SessionEnded => ErrorKind::TooLarge,
+                ErrorKind::TooLarge => ErrorKind::InvalidData,
+                ErrorKind::InvalidData => ErrorKind::WrongType,
+                ErrorKind::WrongType => ErrorKind::LateWrite,
+                ErrorKind::LateWrite => ErrorKind::Misconfigured,
+                ErrorKind::Misconfigured => ErrorKind::Unavailable,
+                ErrorKind::Unavailable => ErrorKind::BackendFailed,
+                ErrorKind::BackendFailed => ErrorKind::Internal,
+                ErrorKind::Internal => return kinds,
+            };
+            kinds.push(next);
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_code_with_its_status() {
+        let rows = include_str!("error.rs").lines().filter_map(|line| {
+            let mut cells = line.trim().strip_prefix("/// | `")?.split(['`', '|']);
+            let (code, status) = (cells.next()?, cells.nth(1)?.trim().parse().ok()?);
+            Some((code.to_owned(), status))
+        });
+        let listed: std::collections::BTreeSet<(String, u16)> = rows.collect();
+        let given = all_kinds().into_iter();
+        let given = given.map(|kind| (kind.code().to_owned(), kind.status().as_u16())).collect();
+        assert_eq!(listed, given);
+    }
+
+    #[test]
+    fn a_clone_has_the_same_source() {
+        let error = Error::new(ErrorKind::Internal, "because").with_context("failed");
+        let copy = error.clone();
+        assert_eq!((copy.kind(), copy.to_string()), (ErrorKind::Internal, "failed".to_owned()));
+        for error in [error, copy] {
+            assert_eq!(error.source().unwrap().to_string(), "because");
+        }
     }
 }

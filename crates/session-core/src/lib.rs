@@ -41,6 +41,7 @@
 //! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
 //!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 
+pub mod answer;
 mod backend;
 #[cfg(feature = "cleanup-job")]
 mod cleanup;
@@ -53,6 +54,7 @@ mod error;
 mod event;
 mod eviction;
 mod expiry;
+mod head;
 mod id;
 mod invalid_config;
 mod lifecycle;
@@ -86,6 +88,7 @@ pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
 pub use eviction::sessions_to_evict;
+pub use head::RequestHead;
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
 pub use invalid_config::InvalidConfig;
 pub use memory::MemoryBackend;

@@ -11,6 +11,8 @@ mod end;
 mod finish;
 mod load;
 mod make;
+mod read;
+mod reason;
 mod renew;
 mod save;
 mod sign_in;
@@ -25,8 +27,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use event_listener::Event;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 pub use self::finish::Conclusion;
 use self::load::Request;
@@ -37,7 +37,7 @@ use self::visit::Phase;
 pub use self::visit::Visit;
 use crate::backend::SessionRef;
 use crate::client::meta::SessionMeta;
-use crate::data::{Data, KeyFor, KeyName, Size};
+use crate::data::{Data, KeyName, Size};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
@@ -230,20 +230,6 @@ impl Session {
         self.with_current(|session| session.authenticated_within(duration, now)).unwrap_or(false)
     }
 
-    /// The value under `key`, as this request sees it; `None` where there is none.
-    ///
-    /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where what is there is no `T`.
-    pub fn get<T: DeserializeOwned>(&self, key: impl KeyFor<T>) -> Result<Option<T>, Error> {
-        // Read outside the lock: a `Deserialize` is the application's code.
-        let (data, buffer) = self.view();
-        let key = key.key_name();
-        match buffer.get(key) {
-            Some(buffered) => buffered.map(|value| read(key, value)).transpose(),
-            None => data.get(key).map(|value| read(key, value)).transpose(),
-        }
-    }
-
     /// Whether there is a value under `key`, `null` included.
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
@@ -391,16 +377,6 @@ impl State {
         self.size = None;
         self.unanswered = None;
     }
-}
-
-fn read<T: DeserializeOwned>(key: &str, value: &Value) -> Result<T, Error> {
-    T::deserialize(value).map_err(|_| {
-        // Serde's message may repeat the value, so it is not passed on.
-        Error::from_kind(ErrorKind::WrongType).with_context(format!(
-            "the value under {key:?} is not a {}",
-            std::any::type_name::<T>()
-        ))
-    })
 }
 
 impl fmt::Debug for Session {

@@ -20,3 +20,6 @@ mod signing;
 #[cfg(feature = "tokio")]
 #[path = "it/support.rs"]
 mod support;
+#[cfg(feature = "tokio")]
+#[path = "it/wrong_type.rs"]
+mod wrong_type;

@@ -1,9 +1,9 @@
 //! The demo on axum: which address belongs to which function, and nothing else.
 //!
-//! Every route is behind one session layer of one of three kinds:
+//! Every route is behind one session layer, which tells its own errors in JSON to scripts and as a
+//! page to people. It is one of two kinds:
 //!
-//! - the scripts' routes behind one that loads on first use, and tells its own errors in JSON;
-//! - the pages behind one that tells them as a page;
+//! - nearly all routes are behind one that loads on first use;
 //! - the route whose user is found out by a tower layer behind an eager one.
 //!
 //! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
@@ -49,12 +49,10 @@ pub(crate) async fn serve(
 }
 
 fn app(store: SessionStore) -> Router {
-    let json = |error: &session_core::Error| Answer::problem(&Problem::from(error));
-    let page = |error: &session_core::Error| pages::problem(&Problem::from(error));
+    let sessions = layer(store.clone()).on_error(pages::session_error);
     Router::new()
-        .merge(scripts().layer(layer(store.clone()).on_error(json)))
-        .merge(looked_at().layer(layer(store.clone()).eager().on_error(json)))
-        .merge(people().layer(layer(store.clone()).on_error(page)))
+        .merge(scripts().merge(people()).layer(sessions.clone()))
+        .merge(looked_at().layer(sessions.eager()))
         .route("/healthz", get(async |State(store)| api::service::health(&store).await))
         .route("/style.css", get(async || pages::stylesheet()))
         .route("/favicon.svg", get(async || pages::icon()))

@@ -11,6 +11,7 @@ pub(crate) mod theme;
 use askama::Template;
 use http::header::{ACCEPT, CACHE_CONTROL};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use session_core::{Error, RequestHead};
 
 use crate::answer::{Answer, Outcome};
 use crate::problem::{Code, Problem};
@@ -39,11 +40,17 @@ pub(crate) fn elsewhere(headers: &HeaderMap, uri: &Uri, code: Code) -> Answer {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
     let error = Problem::from(code);
-    if wants_page && !uri.path().starts_with("/api/") {
-        problem(&error)
-    } else {
-        Answer::problem(&error)
-    }
+    if wants_page && !is_for_scripts(uri) { problem(&error) } else { Answer::problem(&error) }
+}
+
+/// An error of the session's: as JSON to a script, as a page to a person.
+pub(crate) fn session_error(error: &Error, request: RequestHead<'_>) -> Answer {
+    let error = Problem::from(error);
+    if is_for_scripts(request.uri) { Answer::problem(&error) } else { problem(&error) }
+}
+
+fn is_for_scripts(uri: &Uri) -> bool {
+    uri.path().starts_with("/api/")
 }
 
 /// An error as a page.

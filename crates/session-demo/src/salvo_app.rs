@@ -1,9 +1,9 @@
 //! The demo on salvo: which address belongs to which function, and nothing else.
 //!
-//! Every route is behind one session handler of one of three kinds, as on axum:
+//! Every route is behind one session handler, which tells its own errors in JSON to scripts and as a
+//! page to people. It is one of two kinds, as on axum:
 //!
-//! - the scripts' routes behind one that loads on first use, and tells its own errors in JSON;
-//! - the pages behind one that tells them as a page;
+//! - nearly all routes are behind one that loads on first use;
 //! - the route whose user is found out by a hoop behind an eager one.
 //!
 //! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
@@ -18,7 +18,7 @@ mod scripts;
 use anyhow::Context;
 use salvo_core::conn::tcp::TcpAcceptor;
 use salvo_core::{Handler, Response, Router, Scribe, Server, Writer, handler};
-use session_core::{Error, SessionStore};
+use session_core::SessionStore;
 use session_salvo::SessionHandler;
 use tokio::net::TcpListener;
 
@@ -51,18 +51,16 @@ pub(crate) async fn serve(
 }
 
 fn app(store: &SessionStore) -> Router {
-    let json = |error: &Error| Answer::problem(&Problem::from(error));
-    let page = |error: &Error| pages::problem(&Problem::from(error));
-    let sessions = || SessionHandler::new(store.clone());
+    let sessions = SessionHandler::new(store.clone()).on_error(pages::session_error);
     Router::new()
         .hoop(hoops::traced)
         .hoop(hoops::protected)
         .hoop(hoops::panicked)
         .hoop(hoops::own_forms_only)
         .hoop(hoops::Given(store.clone()))
-        .push(scripts().hoop(sessions().on_error(json)))
-        .push(looked_at(sessions().eager().on_error(json)))
-        .push(people().hoop(sessions().on_error(page)))
+        .push(scripts().hoop(sessions.clone()))
+        .push(people().hoop(sessions.clone()))
+        .push(looked_at(sessions.eager()))
         .push(all([
             Route::at("/healthz").get(health),
             Route::at("/style.css").get(stylesheet),

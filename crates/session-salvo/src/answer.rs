@@ -1,19 +1,17 @@
 //! The answers that the library itself gives.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::Method;
+use http::header::CONTENT_TYPE;
 use salvo_core::http::{ResBody, StatusError};
 use salvo_core::{Depot, Request, Response, Scribe};
-use session_core::{Error, ErrorKind};
+use session_core::{BackendError, Error, ErrorKind, InvalidId, InvalidUserId, answer};
 
-use crate::handler::OnError;
+use crate::not_loaded::NotLoaded;
 use crate::response::Before;
-
-/// Seconds after which a client may try again what the backend could not do.
-const RETRY_AFTER_SECS: u16 = 5;
 
 /// An error of a session as an answer: what [`Session`](crate::Session) and
 /// [`RequireUser`](crate::RequireUser) fail with as arguments, and what handlers return with `?`.
@@ -32,8 +30,25 @@ const RETRY_AFTER_SECS: u16 = 5;
 ///     Ok("signed out")
 /// }
 /// ```
+///
+/// A handler that returns another error keeps the status too, and its answer is shaped like ours:
+/// [`SessionHandler`](crate::SessionHandler) finds ours in a [`StatusError`], in a
+/// [`salvo_core::Error`], and, with the feature `anyhow`, in an `anyhow::Error`. The last takes every
+/// error by itself; the first two take a `SessionError`, so that an [`Error`] becomes one before:
+///
+/// ```
+/// use salvo_core::prelude::*;
+/// use session_salvo::{SessionDepotExt, SessionError};
+///
+/// #[handler]
+/// async fn rename(depot: &mut Depot) -> Result<&'static str, StatusError> {
+///     let session = depot.session().await?;
+///     session.set("name", "Alice").map_err(SessionError::from)?;
+///     Ok("renamed")
+/// }
+/// ```
 #[derive(Debug, Clone)]
-pub struct SessionError(Arc<Error>);
+pub struct SessionError(Error);
 
 impl SessionError {
     /// The error itself.
@@ -41,17 +56,119 @@ impl SessionError {
     pub fn error(&self) -> &Error {
         &self.0
     }
+
+    /// The first error of the session's in this one and what caused it; `None` if there is none. For
+    /// an error type of the application's own, which then writes ours where it is ours.
+    ///
+    /// It looks into [`salvo_core::Error`] and [`StatusError`] as well, which do not tell all of their
+    /// causes.
+    #[must_use]
+    pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(ours) = error.downcast_ref::<Self>() {
+                return Some(ours.clone());
+            }
+            if let Some(not_loaded) = error.downcast_ref::<NotLoaded>() {
+                return Some((*not_loaded).into());
+            }
+            if let Some(ours) = Error::recognise(error) {
+                return Some(Self(ours));
+            }
+            if let Some(status) = error.downcast_ref::<StatusError>() {
+                return Self::find_in_status(status);
+            }
+            if let Some(salvos) = error.downcast_ref::<salvo_core::Error>() {
+                return Self::find_in_salvos(salvos);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    fn find_in_status(error: &StatusError) -> Option<Self> {
+        let cause = error.cause.as_deref().and_then(|cause| Self::find(cause));
+        cause.or_else(|| {
+            if let Some(ours) = error.downcast_origin::<Self>() {
+                return Some(ours.clone());
+            }
+            // Here salvo puts an error that a handler returned.
+            #[cfg(feature = "anyhow")]
+            if let Some(origin) = error.downcast_origin::<anyhow::Error>() {
+                return Self::find(origin.as_ref());
+            }
+            error.downcast_origin::<Error>().cloned().map(Self)
+        })
+    }
+
+    fn find_in_salvos(error: &salvo_core::Error) -> Option<Self> {
+        match error {
+            salvo_core::Error::HttpStatus(status) => Self::find_in_status(status),
+            #[cfg(feature = "anyhow")]
+            salvo_core::Error::Anyhow(error) => Self::find(error.as_ref()),
+            salvo_core::Error::Other(error) => Self::find(error.as_ref()),
+            _ => None,
+        }
+    }
 }
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
-        Self(Arc::new(error))
+        Self(error)
+    }
+}
+
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
+        error.0
     }
 }
 
 impl From<ErrorKind> for SessionError {
     fn from(kind: ErrorKind) -> Self {
-        Error::from_kind(kind).into()
+        Self(Error::from_kind(kind))
+    }
+}
+
+impl From<InvalidUserId> for SessionError {
+    fn from(error: InvalidUserId) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<InvalidId> for SessionError {
+    fn from(error: InvalidId) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<BackendError> for SessionError {
+    fn from(error: BackendError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<NotLoaded> for SessionError {
+    /// A mistake in how the handlers are mounted: 500.
+    fn from(error: NotLoaded) -> Self {
+        Self(Error::from_kind(ErrorKind::Misconfigured).with_context(error.to_string()))
+    }
+}
+
+impl From<SessionError> for StatusError {
+    /// With the status and the words of the plain answer, and the error as its cause.
+    fn from(error: SessionError) -> Self {
+        let plain = error.0.to_response();
+        Self::from_code(plain.status())
+            .unwrap_or_else(Self::internal_server_error)
+            .brief(plain.body().trim_end())
+            .cause(error)
+    }
+}
+
+impl From<SessionError> for salvo_core::Error {
+    fn from(error: SessionError) -> Self {
+        Self::HttpStatus(error.into())
     }
 }
 
@@ -69,11 +186,11 @@ impl std::error::Error for SessionError {
 
 impl Scribe for SessionError {
     fn render(self, response: &mut Response) {
-        log(&self.0);
-        // Takes away the headers that described the body before.
-        StatusError::internal_server_error().render(response);
-        plain(&self.0, response);
-        finished(&self.0, response);
+        answer::log(&self.0);
+        answer::take_off_description(&mut response.headers);
+        let (plain, text) = self.0.to_response().into_parts();
+        response.status_code(plain.status).body(text);
+        answer::put_on(&mut response.headers, plain.headers);
         // The session handler finds it here on the way out, and shapes it.
         response.extensions.insert(Unshaped(self.0));
     }
@@ -81,20 +198,45 @@ impl Scribe for SessionError {
 
 /// An answer of ours that `on_error` has not seen yet.
 #[derive(Clone)]
-struct Unshaped(Arc<Error>);
+struct Unshaped(Error);
 
-/// The error of an answer of ours that a handler gave, unless somebody wrote another one in its place
+pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// How the application wants answers of ours to look.
+pub(crate) type OnError = Arc<
+    dyn for<'a> Fn(&Error, &'a mut Request, &'a mut Depot, &'a mut Response) -> Written<'a>
+        + Send
+        + Sync,
+>;
+
+/// Makes an answer of ours of an error of salvo's that holds one of ours: a handler returned it.
+/// Whoever gave it another status than a general 500 meant that.
+pub(crate) fn recognise(response: &mut Response) {
+    let ResBody::Error(error) = &response.body else { return };
+    if let Some(ours) = SessionError::find_in_status(error)
+        && (error.code == http::StatusCode::INTERNAL_SERVER_ERROR || error.code == ours.0.status())
+        && response.status_code == Some(error.code)
+    {
+        ours.render(response);
+    }
+}
+
+/// The error of an answer of ours that a handler gave, unless somebody made something else of it
 /// meanwhile.
-pub(crate) fn unshaped(response: &mut Response) -> Option<Arc<Error>> {
+pub(crate) fn unshaped(request: &Request, response: &mut Response) -> Option<Error> {
     let Unshaped(error) = response.extensions.remove()?;
-    let text = text(&error);
-    let ours = response.status_code == Some(error.status())
-        && matches!(&response.body, ResBody::Once(body) if *body == text);
+    let size = response.body.size().filter(|_| request.method() != Method::HEAD);
+    let same_words = match &response.body {
+        ResBody::Once(body) => *body == error.to_response().into_body(),
+        _ => true,
+    };
+    let status = response.status_code.unwrap_or_default();
+    let ours = answer::is_still_plain(&error, status, &response.headers, size) && same_words;
     ours.then_some(error)
 }
 
 /// The answer to an error that the session handler itself met.
-pub(crate) async fn answer(
+pub(crate) async fn answered(
     error: &Error,
     shape: Option<&OnError>,
     before: Before,
@@ -102,61 +244,44 @@ pub(crate) async fn answer(
     depot: &mut Depot,
     response: &mut Response,
 ) {
-    log(error);
-    reshape(error, shape, before, request, depot, response).await;
+    answer::log(error);
+    before.restore(response);
+    written(error, shape, request, depot, response).await;
 }
 
-/// The same where the error was logged already.
-pub(crate) async fn reshape(
+/// An answer of ours that a handler gave takes the application's shape.
+pub(crate) async fn reshaped(
     error: &Error,
     shape: Option<&OnError>,
-    before: Before,
     request: &mut Request,
     depot: &mut Depot,
     response: &mut Response,
 ) {
-    before.restore(response);
+    answer::take_off_plain(error, &mut response.headers);
+    response.status_code = None;
+    response.body = ResBody::None;
+    written(error, shape, request, depot, response).await;
+}
+
+/// Writes an answer onto a response that has none.
+async fn written(
+    error: &Error,
+    shape: Option<&OnError>,
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+) {
     if let Some(shape) = shape {
         shape(error, request, depot, response).await;
     }
-    finished(error, response);
-}
-
-fn plain(error: &Error, response: &mut Response) {
-    response.status_code(error.status());
-    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response.body(text(error));
-}
-
-fn text(error: &Error) -> String {
-    // What a 500 is about concerns the developer, who finds it in the log.
-    match error.status() {
-        StatusCode::INTERNAL_SERVER_ERROR => "internal error\n".to_owned(),
-        _ => format!("{error}\n"),
-    }
-}
-
-fn finished(error: &Error, response: &mut Response) {
     let status = *response.status_code.get_or_insert(error.status());
     let failed = status.is_client_error() || status.is_server_error();
     if failed && response.body.is_none() {
-        plain(error, response);
-        response.status_code(status);
+        let (mut plain, text) = error.to_response().into_parts();
+        response.body(text);
+        if let Some(content_type) = plain.headers.remove(CONTENT_TYPE) {
+            response.headers.insert(CONTENT_TYPE, content_type);
+        }
     }
-    let headers = &mut response.headers;
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.entry(RETRY_AFTER).or_insert_with(|| HeaderValue::from(RETRY_AFTER_SECS));
-    }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
-fn log(error: &Error) {
-    if error.status().is_server_error() {
-        tracing::error!(
-            target: "session",
-            error = error as &dyn std::error::Error,
-            "answering with {}",
-            error.status()
-        );
-    }
+    answer::complete(status, &mut response.headers);
 }

@@ -1,12 +1,11 @@
 //! The session in the depot: asking for it, and the look that does not load.
 
-use std::fmt;
-
 use salvo_core::Depot;
 use session_core::{Error, ErrorKind, UserId, Visit};
 
 use crate::answer::SessionError;
-use crate::extract::Session;
+use crate::not_loaded::NotLoaded;
+use crate::session::Session;
 
 /// The visit that [`SessionHandler`](crate::SessionHandler) put into a request's depot, attached to
 /// its request: whoever asks later has the depot and perhaps nothing else.
@@ -49,19 +48,6 @@ impl SessionDepotExt for Depot {
     }
 }
 
-/// Nobody has loaded the session yet, or there is no session handler, so it is not known who is
-/// signed in. Not the same as "nobody".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotLoaded;
-
-impl fmt::Display for NotLoaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the session was not loaded; mount the session handler with `.eager()`")
-    }
-}
-
-impl std::error::Error for NotLoaded {}
-
 /// Who is signed in, as far as is known without asking the database: for handlers behind the session
 /// handler that only look. `Ok(None)` is a visitor.
 ///
@@ -70,7 +56,7 @@ impl std::error::Error for NotLoaded {}
 /// [`eager`](crate::SessionHandler::eager), or look after somebody asked for the session.
 pub fn user_id_from_depot(depot: &Depot) -> Result<Option<UserId>, NotLoaded> {
     match mounted(depot) {
-        Some(visit) => visit.loaded().map(|session| session.user_id()).ok_or(NotLoaded),
+        Some(visit) => visit.loaded().map(session_core::Session::user_id).ok_or(NotLoaded),
         None => Err(NotLoaded),
     }
 }

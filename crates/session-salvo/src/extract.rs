@@ -1,6 +1,5 @@
 //! What a handler may ask for as an argument: [`Session`] and [`RequireUser`].
 
-use std::ops::Deref;
 use std::sync::LazyLock;
 
 use salvo_core::extract::{Extractible, Metadata};
@@ -9,37 +8,7 @@ use session_core::UserId;
 
 use crate::answer::SessionError;
 use crate::depot::SessionDepotExt;
-
-/// The request's session, loaded: signed in, anonymous, or none yet.
-///
-/// Everything it can do is in [`session_core::Session`], to which it dereferences.
-///
-/// As a handler's argument it fails as [`SessionDepotExt::session`] does, and the handler does not
-/// run. It cannot be optional, because an outage must not look like a visitor:
-///
-/// ```compile_fail,E0277
-/// use salvo_core::prelude::*;
-/// use session_salvo::Session;
-///
-/// #[handler]
-/// async fn home(session: Option<Session>) {}
-/// ```
-#[derive(Clone, Debug)]
-pub struct Session(pub session_core::Session);
-
-impl Deref for Session {
-    type Target = session_core::Session;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl From<Session> for session_core::Session {
-    fn from(session: Session) -> Self {
-        session.0
-    }
-}
+use crate::session::Session;
 
 impl<'ex> Extractible<'ex> for Session {
     fn metadata() -> &'static Metadata {
@@ -53,23 +22,39 @@ impl<'ex> Extractible<'ex> for Session {
     }
 }
 
-/// The user who is signed in. Answered with 401 where nobody is, and fails as [`Session`] does.
+/// The user who is signed in, and their session. Answered with 401 if nobody is, and fails as
+/// [`Session`] does; with 503 also if an outage was told to go on as a visitor.
+///
+/// `#[handler]` takes names as arguments and no patterns (`RequireUser { user, .. }: RequireUser` does
+/// not compile there), so it is taken apart inside:
 ///
 /// ```
 /// use salvo_core::prelude::*;
-/// use session_salvo::RequireUser;
+/// use session_salvo::{RequireUser, SessionError};
 ///
 /// #[handler]
-/// async fn me(user: RequireUser) -> String {
-///     format!("signed in as {}", user.0)
+/// async fn rename(caller: RequireUser) -> Result<String, SessionError> {
+///     let RequireUser { user, session } = caller;
+///     session.set("name", "Alice")?;
+///     Ok(format!("{user} is called Alice"))
+/// }
+///
+/// #[handler]
+/// async fn me(caller: RequireUser) -> String {
+///     format!("signed in as {}", caller.user)
 /// }
 ///
 /// // As a hoop it keeps visitors out of everything behind it.
 /// #[handler]
-/// async fn users_only(_user: RequireUser) {}
+/// async fn users_only(_caller: RequireUser) {}
 /// ```
 #[derive(Clone, Debug)]
-pub struct RequireUser(pub UserId);
+pub struct RequireUser {
+    /// Who is signed in.
+    pub user: UserId,
+    /// Their session.
+    pub session: Session,
+}
 
 impl<'ex> Extractible<'ex> for RequireUser {
     fn metadata() -> &'static Metadata {
@@ -80,6 +65,6 @@ impl<'ex> Extractible<'ex> for RequireUser {
     #[expect(refining_impl_trait, reason = "whoever calls it may know the error")]
     async fn extract(_: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, SessionError> {
         let session = depot.session().await?;
-        Ok(Self(session.require_user()?))
+        Ok(Self { user: session.require_user()?, session })
     }
 }

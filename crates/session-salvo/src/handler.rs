@@ -1,14 +1,13 @@
 //! [`SessionHandler`]: what an application mounts.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
-use session_core::{Error, ErrorKind, Scheme, SecurePolicy, SessionStore, Visit};
+use session_core::{Error, ErrorKind, RequestHead, Scheme, SecurePolicy, SessionStore, Visit};
 
-use crate::answer::{answer, reshape, unshaped};
+use crate::answer::{OnError, answered, recognise, reshaped, unshaped};
 use crate::depot::{Mounted, mounted};
 use crate::peer::peer;
 use crate::response::{Before, drop_from_jar};
@@ -29,8 +28,13 @@ use crate::response::{Before, drop_from_jar};
 ///    session.
 /// 7. A response without a status is a success to the rule about server errors: salvo makes 200 of
 ///    it, or 404.
-/// 8. An answer of ours takes the place of what the handlers behind have written; headers and cookies
-///    of those outside stay.
+/// 8. An error of salvo's that a handler returned and that holds one of ours becomes an answer of ours,
+///    with its own status: see [`SessionError`](crate::SessionError).
+/// 9. An answer of ours that a handler gave is shaped if it is still ours, and keeps what others wrote
+///    beside it. One that takes the place of a success that could not be saved takes away what the
+///    handlers behind have written, but for headers that do not speak of it
+///    ([`retain_beside_error`](session_core::answer::retain_beside_error)). Headers and cookies of
+///    handlers outside stay.
 ///
 /// Mount it once around a route. Dropped before it is done, as when the client goes away, it leaves
 /// the session wholly saved or not at all.
@@ -40,14 +44,6 @@ pub struct SessionHandler {
     eager: bool,
     on_error: Option<OnError>,
 }
-
-type Written<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-pub(crate) type OnError = Arc<
-    dyn for<'a> Fn(&Error, &'a mut Request, &'a mut Depot, &'a mut Response) -> Written<'a>
-        + Send
-        + Sync,
->;
 
 impl SessionHandler {
     /// Sessions out of this store, loaded when somebody asks.
@@ -69,26 +65,69 @@ impl SessionHandler {
 
     /// Shapes the answers that the library itself gives: 401, 409, 413, 500 and 503, from this
     /// handler, the arguments, and handlers that return a [`SessionError`](crate::SessionError).
-    /// Without it they are plain text. Where the shape sets no status, the answer has the error's; a
-    /// 503 without Retry-After gets one.
+    /// Without it they are plain text. It is told the error and the [head of the request](RequestHead).
+    ///
+    /// - An answer is shaped if it is still ours. If a hoop inside has made something else of it, such
+    ///   as a redirect or a page, that goes out.
+    /// - What hoops inside put onto it stays, and the shape writes over it: CORS headers, cookies, a
+    ///   request's id.
+    /// - If the shape sets no status, the answer has the error's; if it writes no body, the plain one.
+    ///   A 503 without Retry-After gets one, and an answer without Cache-Control `no-store`.
+    /// - An answer that this handler itself puts in the place of a success, because what was buffered
+    ///   could not be saved, keeps of that success only what does not speak of it:
+    ///   [`retain_beside_error`](session_core::answer::retain_beside_error) says what. Cookies of the
+    ///   handlers behind go too. What must arrive in any case is put on by a handler outside.
+    ///
+    /// A person is sent to the sign-in page, and comes back to where they were going; a program is
+    /// told in JSON:
     ///
     /// ```
+    /// use salvo_core::prelude::*;
+    /// use salvo_core::writing::Text;
+    /// use session_core::{Error, RequestHead};
+    ///
+    /// enum Shape {
+    ///     SignIn(Redirect),
+    ///     Json(Text<String>),
+    /// }
+    ///
+    /// impl Scribe for Shape {
+    ///     fn render(self, response: &mut Response) {
+    ///         match self {
+    ///             Self::SignIn(redirect) => redirect.render(response),
+    ///             Self::Json(json) => json.render(response),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// fn shape(error: &Error, request: RequestHead<'_>) -> Shape {
+    ///     if error.status() == StatusCode::UNAUTHORIZED && request.is_navigation() {
+    ///         let next = request.path_for_query();
+    ///         return Shape::SignIn(Redirect::other(format!("/sign-in?next={next}")));
+    ///     }
+    ///     Shape::Json(Text::Json(format!("{{\"error\":\"{}\"}}", error.code())))
+    /// }
+    ///
     /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
     /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
     /// # use session_salvo::SessionHandler;
-    /// use salvo_core::writing::Text;
-    ///
-    /// let sessions = SessionHandler::new(store).on_error(|error| {
-    ///     Text::Json(format!("{{\"error\":\"{}\"}}", error.code()))
-    /// });
+    /// let sessions = SessionHandler::new(store).on_error(shape);
     /// ```
+    ///
+    /// The sign-in page goes to `next` only after a look at it:
+    /// [`path_for_query`](RequestHead::path_for_query) says which.
     #[must_use]
     pub fn on_error<W: Writer + Send + 'static>(
         mut self,
-        shape: impl Fn(&Error) -> W + Send + Sync + 'static,
+        shape: impl Fn(&Error, RequestHead<'_>) -> W + Send + Sync + 'static,
     ) -> Self {
         self.on_error = Some(Arc::new(move |error, request, depot, response| {
-            shape(error).write(request, depot, response)
+            let head = RequestHead {
+                method: request.method(),
+                uri: request.uri(),
+                headers: request.headers(),
+            };
+            shape(error, head).write(request, depot, response)
         }));
         self
     }
@@ -103,6 +142,8 @@ impl SessionHandler {
         response: &mut Response,
     ) {
         let shape = self.on_error.as_ref();
+        // First, because what a server error has buffered is dropped, and it may be none.
+        recognise(response);
         let status = response.status_code.unwrap_or(StatusCode::OK);
         // Boxed here and below, so that a request which asks for none of it does not carry room for
         // it.
@@ -111,10 +152,11 @@ impl SessionHandler {
             None => Box::pin(visit.finish(status)).await,
         };
         if let Some(error) = conclusion.take_error() {
-            let _ = unshaped(response);
-            Box::pin(answer(&error, shape, before, request, depot, response)).await;
-        } else if let Some(error) = shape.and_then(|_| unshaped(response)) {
-            Box::pin(reshape(&error, shape, before, request, depot, response)).await;
+            Box::pin(answered(&error, shape, before, request, depot, response)).await;
+        } else if shape.is_some()
+            && let Some(error) = unshaped(request, response)
+        {
+            Box::pin(reshaped(&error, shape, request, depot, response)).await;
         }
         if visit.loaded().is_some() {
             drop_from_jar(response, &self.store.config().cookie_name);
@@ -138,7 +180,7 @@ impl Handler for SessionHandler {
                 .with_context("two session handlers are mounted around one route");
             flow.skip_rest();
             let shape = self.on_error.as_ref();
-            return Box::pin(answer(&error, shape, before, request, depot, response)).await;
+            return Box::pin(answered(&error, shape, before, request, depot, response)).await;
         }
         let visit = self.store.begin();
         // Read for nothing else, and most applications never ask.
@@ -153,7 +195,7 @@ impl Handler for SessionHandler {
             // Closed, so that nobody outside writes what is never saved.
             let _ = visit.finish_without_io(error.status());
             let shape = self.on_error.as_ref();
-            return Box::pin(answer(&error, shape, before, request, depot, response)).await;
+            return Box::pin(answered(&error, shape, before, request, depot, response)).await;
         }
         flow.call_next(request, depot, response).await;
         self.conclude(&visit, before, request, depot, response).await;

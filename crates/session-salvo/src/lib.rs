@@ -21,8 +21,8 @@
 //! }
 //!
 //! #[handler]
-//! async fn me(user: RequireUser) -> String {
-//!     format!("signed in as {}", user.0)
+//! async fn me(caller: RequireUser) -> String {
+//!     format!("signed in as {}", caller.user)
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,17 +57,26 @@
 //! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
 //! believed.
 //!
+//! # Features
+//!
+//! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
+//!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
+//!
 //! [addr]: salvo_core::http::Request::remote_addr
 
 mod answer;
 mod depot;
 mod extract;
 mod handler;
+mod not_loaded;
 mod peer;
 mod response;
+mod session;
 
 pub use answer::SessionError;
-pub use depot::{NotLoaded, SessionDepotExt, user_id_from_depot};
-pub use extract::{RequireUser, Session};
+pub use depot::{SessionDepotExt, user_id_from_depot};
+pub use extract::RequireUser;
 pub use handler::SessionHandler;
-pub use session_core::Peer;
+pub use not_loaded::NotLoaded;
+pub use session::Session;
+pub use session_core::{Peer, RequestHead};

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use salvo_core::Response;
 use salvo_core::http::ResBody;
 use salvo_core::http::cookie::Cookie;
+use session_core::answer;
 
 /// What a response was when its request came to the session handler: what handlers outside have
 /// written, such as a request's id, and what an answer of ours leaves alone.
@@ -27,12 +28,17 @@ impl Before {
         })))
     }
 
-    /// Takes away what the handlers behind have written: headers, cookies, status and body.
+    /// Takes away what the handlers behind have written: cookies, status and body, and of their
+    /// headers those that may speak of what they did.
     pub(crate) fn restore(self, response: &mut Response) {
-        let (headers, cookies) = match self.0 {
+        let (mut headers, cookies) = match self.0 {
             Some(written) => (written.headers, written.cookies),
             None => Default::default(),
         };
+        let mut kept = std::mem::take(&mut response.headers);
+        answer::retain_beside_error(&mut kept);
+        // It has the lines from outside too, and takes the place of those.
+        headers.extend(kept);
         response.headers = headers;
         response.cookies.reset_delta();
         for cookie in cookies {
@@ -116,12 +122,13 @@ mod tests {
         response.add_cookie(Cookie::new("outer", "1"));
         let before = Before::of(&response);
         response.headers.insert("etag", "x".parse().unwrap());
+        response.headers.insert("vary", "origin".parse().unwrap());
         response.add_cookie(Cookie::new("outer", "2"));
         response.add_cookie(Cookie::new("inner", "3"));
         response.status_code(StatusCode::CREATED).render("created");
         before.restore(&mut response);
         assert!(response.status_code.is_none() && response.body.is_none());
-        assert_eq!(response.headers.keys().collect::<Vec<_>>(), ["x-request-id"]);
+        assert_eq!(response.headers.keys().collect::<Vec<_>>(), ["x-request-id", "vary"]);
         assert_eq!(lines(response), ["outer=1"]);
     }
 }

@@ -11,7 +11,11 @@ mod http_laws;
 mod jar;
 #[path = "it/look.rs"]
 mod look;
+#[path = "it/question_mark.rs"]
+mod question_mark;
 #[path = "it/server.rs"]
 mod server;
+#[path = "it/shape.rs"]
+mod shape;
 #[path = "it/support.rs"]
 mod support;

@@ -14,7 +14,7 @@ use crate::support::{
 
 fn app(layer: SessionLayer) -> Router {
     Router::new()
-        .route("/me", get(|RequireUser(user): RequireUser| async move { user.to_string() }))
+        .route("/me", get(|RequireUser { user, .. }: RequireUser| async move { user.to_string() }))
         .route("/anybody", get(|_: Session| async { "hello" }))
         .route(
             "/sign-in",
@@ -34,7 +34,7 @@ fn app(layer: SessionLayer) -> Router {
 }
 
 fn shaped(layer: SessionLayer) -> SessionLayer {
-    layer.on_error(|error| (error.status(), format!("<{}>", error.code())))
+    layer.on_error(|error, _| (error.status(), format!("<{}>", error.code())))
 }
 
 #[tokio::test]

@@ -287,6 +287,12 @@ impl Conclusion {
         self.error.take()
     }
 
+    /// Whether the response gets a cookie of the session's.
+    #[must_use]
+    pub fn carries_cookie(&self) -> bool {
+        self.cookie.is_some()
+    }
+
     /// Puts the headers onto the response.
     ///
     /// - `Vary: Cookie` where the session was used.

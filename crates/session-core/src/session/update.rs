@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::read::read;
 use super::save::Changed;
 use super::unanswered::Now;
-use super::{Live, Loaded, Session, State, read};
+use super::{Live, Loaded, Session, State};
 use crate::data::{KeyFor, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::{Absence, Plan};

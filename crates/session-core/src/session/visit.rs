@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use event_listener::Event;
 use http::HeaderMap;
 
-use super::{Inner, Session, load::Request};
+use super::{Cookie, Inner, Session, load::Request};
 use crate::client::proxies::Peer;
 use crate::client::scheme::Scheme;
 use crate::store::SessionStore;
@@ -90,6 +90,14 @@ impl Visit {
     #[must_use]
     pub fn loaded(&self) -> Option<&Session> {
         self.session.inner.phase.is_loaded().then_some(&self.session)
+    }
+
+    /// Whether this request has changed a token already: it signed in or out, re-authenticated,
+    /// rotated, or made a session. The cookie that says so must then reach the browser, whatever else
+    /// becomes of the response.
+    #[must_use]
+    pub fn has_changed_token(&self) -> bool {
+        self.session.unsettled().cookie != Cookie::Keep
     }
 
     /// The session as the parts of a visit see it, loaded or not.

@@ -84,7 +84,7 @@ impl Session {
         Ok(())
     }
 
-    fn writable(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {
+    pub(super) fn writable(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {
         let state = self.state();
         if state.decided {
             return Err(Error::from_kind(ErrorKind::LateWrite));
@@ -94,7 +94,7 @@ impl Session {
 }
 
 impl State {
-    fn remove(&mut self, key: &str) {
+    pub(super) fn remove(&mut self, key: &str) {
         if let Some(mut size) = self.size {
             self.subtract(&mut size, key);
             self.size = Some(size);

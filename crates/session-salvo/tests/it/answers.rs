@@ -9,8 +9,8 @@ use session_salvo::{RequireUser, Session, SessionDepotExt, SessionError, Session
 use crate::support::{ask, get, sign_in, store, store_that_is_down};
 
 #[handler]
-async fn me(user: RequireUser) -> String {
-    user.0.to_string()
+async fn me(caller: RequireUser) -> String {
+    caller.user.to_string()
 }
 
 #[handler]
@@ -35,7 +35,7 @@ async fn stores_too_much(session: Session) -> Result<&'static str, SessionError>
 async fn half_way(response: &mut Response) -> Result<(), SessionError> {
     response.headers_mut().insert("etag", "x".parse().unwrap());
     response.render(Text::Html("<p>half of"));
-    Err(session_core::ErrorKind::Conflict.into())
+    Err(session_core::ErrorKind::SessionEnded.into())
 }
 
 /// Stores what cannot be saved, beside an answer that promises it.
@@ -65,7 +65,7 @@ fn routes() -> Router {
 }
 
 fn shaped(handler: SessionHandler) -> SessionHandler {
-    handler.on_error(|error| (error.status(), format!("<{}>", error.code())))
+    handler.on_error(|error, _| (error.status(), format!("<{}>", error.code())))
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn errors_are_answered() {
     let token = format!("_session={}", "a".repeat(64));
     let down = "the session backend is unavailable\n";
     let too_much = "the session's data would be 100008 bytes, and 8192 are allowed\n";
-    let conflict = "another request changed the session at the same time\n";
+    let ended = "the session has ended\n";
     for (name, is_down, path, cookie, status, plain, shape) in [
         ("nobody", false, "/me", "", 401, "nobody is signed in\n", "<unauthenticated>"),
         ("down", true, "/anybody", token.as_str(), 503, down, "<unavailable>"),
@@ -81,7 +81,7 @@ async fn errors_are_answered() {
         ("down, and nobody asks", true, "/anybody", "", 200, "hello", "hello"),
         ("down when it is saved", true, "/promises", "", 503, down, "<unavailable>"),
         ("too much data", false, "/too-much", "", 413, too_much, "<data_too_large>"),
-        ("in the middle", false, "/half-way", "", 409, conflict, "<conflict>"),
+        ("in the middle", false, "/half-way", "", 409, ended, "<session_ended>"),
     ] {
         let handler = || SessionHandler::new(if is_down { store_that_is_down() } else { store() });
         for (app, expected) in [(app(handler()), plain), (app(shaped(handler())), shape)] {
@@ -172,19 +172,19 @@ async fn an_answer_of_ours_keeps_what_handlers_outside_wrote() {
 async fn every_shape_has_a_body_that_stays() {
     // Empty, a page of salvo's own, elsewhere.
     let down = || SessionHandler::new(store_that_is_down());
-    let empty = app(down().on_error(session_core::Error::status));
+    let empty = app(down().on_error(|error, _| error.status()));
     let reply = get(&empty, "/promises", "").await;
     reply.check("empty", 503, "the session backend is unavailable\n");
 
-    let salvos = app(down().on_error(|_| StatusError::service_unavailable()));
+    let salvos = app(down().on_error(|_, _| StatusError::service_unavailable()));
     let reply = get(&salvos, "/promises", "").await;
     assert!(reply.status == 503 && reply.body.contains("Service Unavailable"), "{}", reply.body);
     assert!(reply.headers.contains_key(RETRY_AFTER));
 
-    let no_status = app(down().on_error(|_| "later"));
+    let no_status = app(down().on_error(|_, _| "later"));
     get(&no_status, "/promises", "").await.check("no status", 503, "later");
 
-    let elsewhere = SessionHandler::new(store()).on_error(|_| Redirect::other("/login"));
+    let elsewhere = SessionHandler::new(store()).on_error(|_, _| Redirect::other("/login"));
     let reply = get(&app(elsewhere), "/me", "").await;
     assert_eq!(
         (reply.status.as_u16(), &reply.headers["location"]),

@@ -48,9 +48,19 @@ pub(crate) async fn get(service: &Service, path: &str, cookie: &str) -> Reply {
 }
 
 pub(crate) async fn ask(service: &Service, method: Method, path: &str, cookie: &str) -> Reply {
+    ask_with(service, method, path, &[("cookie", cookie)]).await
+}
+
+/// With these headers, but for those without a value.
+pub(crate) async fn ask_with(
+    service: &Service,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Reply {
     let mut request = http::Request::builder().method(method).uri(path);
-    if !cookie.is_empty() {
-        request = request.header(header::COOKIE, cookie);
+    for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+        request = request.header(*name, *value);
     }
     let request = Request::from_hyper(request.body(Vec::new()).unwrap(), Scheme::HTTP);
     let (parts, body) = service.handle(request).await.into_hyper().into_parts();

@@ -30,7 +30,7 @@ async fn untouched() -> &'static str {
     "hello"
 }
 
-async fn me(RequireUser(user): RequireUser) -> String {
+async fn me(RequireUser { user, .. }: RequireUser) -> String {
     user.to_string()
 }
 

@@ -28,8 +28,8 @@ async fn untouched() -> &'static str {
 }
 
 #[handler]
-async fn me(user: RequireUser) -> String {
-    user.0.to_string()
+async fn me(caller: RequireUser) -> String {
+    caller.user.to_string()
 }
 
 fn query(request: &Request, name: &str) -> String {

@@ -27,6 +27,6 @@ async fn sign_in(session: Session) -> Result<&'static str, SessionError> {
     Ok("signed in")
 }
 
-async fn me(RequireUser(user): RequireUser) -> String {
+async fn me(RequireUser { user, .. }: RequireUser) -> String {
     user.to_string()
 }

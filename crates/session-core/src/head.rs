@@ -1,0 +1,138 @@
+//! [`RequestHead`]: what an application is told of the request that it shapes an error's answer for.
+
+use std::fmt;
+
+use http::header::{ACCEPT, HeaderMap, HeaderName};
+use http::{Method, Uri};
+
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// The head of a request: what `on_error` of an adapter gets beside the error.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The URI, as the adapter's layer saw it.
+    pub uri: &'a Uri,
+    /// The headers. They hold cookies and other secrets.
+    pub headers: &'a HeaderMap,
+}
+
+impl RequestHead<'_> {
+    /// Whether a browser asks for a page to show, so that a redirect to the sign-in page leads
+    /// somewhere: a GET that is a navigation (Fetch Metadata, `Sec-Fetch-Mode`), or, from a browser
+    /// that does not say, one that accepts HTML by name.
+    #[must_use]
+    pub fn is_navigation(&self) -> bool {
+        if *self.method != Method::GET {
+            return false;
+        }
+        match self.headers.get(&SEC_FETCH_MODE) {
+            Some(mode) => mode.as_bytes() == b"navigate",
+            None => self.headers.get_all(ACCEPT).iter().any(|accept| {
+                accept.as_bytes().split(|byte| *byte == b',').any(|range| {
+                    let range = range.split(|byte| *byte == b';').next().unwrap_or_default();
+                    range.trim_ascii().eq_ignore_ascii_case(b"text/html")
+                })
+            }),
+        }
+    }
+
+    /// The path and the query, percent-encoded as one value of another query: for `?next=` on the
+    /// way to the sign-in page.
+    ///
+    /// What comes back as `next` is what anybody may have written into a link. Go there only if it
+    /// begins with one `/` that neither `/` nor `\` follows, or it leads to another site.
+    #[must_use]
+    pub fn path_for_query(&self) -> String {
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut encoded = String::with_capacity(path.len() + 16);
+        for byte in path.bytes() {
+            // Unreserved characters (RFC 3986, section 2.3).
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                encoded.push(byte.into());
+            } else {
+                encoded.push('%');
+                for digit in [byte >> 4, byte & 15] {
+                    encoded.push(b"0123456789ABCDEF"[usize::from(digit)].into());
+                }
+            }
+        }
+        encoded
+    }
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    /// Without the query and without the values of headers: either may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Names<'a>(&'a HeaderMap);
+        impl fmt::Debug for Names<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_set().entries(self.0.keys()).finish()
+            }
+        }
+        f.debug_struct("RequestHead")
+            .field("method", self.method)
+            .field("path", &self.uri.path())
+            .field("headers", &Names(self.headers))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), value.parse().unwrap())
+        };
+        lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn navigations() {
+        let (html, json) = (("accept", "text/html,*/*;q=0.8"), ("accept", "application/json"));
+        let any = ("accept", "*/*");
+        for (name, method, lines, expected) in [
+            ("a link", Method::GET, &[html, ("sec-fetch-mode", "navigate")][..], true),
+            ("a script that accepts all", Method::GET, &[html, ("sec-fetch-mode", "cors")], false),
+            ("an older browser", Method::GET, &[html], true),
+            ("HTML among others", Method::GET, &[("accept", "a/b, TEXT/HTML;q=0.1")], true),
+            ("a form", Method::POST, &[html, ("sec-fetch-mode", "navigate")], false),
+            ("a program", Method::GET, &[json], false),
+            ("a program that takes anything", Method::GET, &[any], false),
+            ("something like HTML", Method::GET, &[("accept", "text/html5")], false),
+            ("nothing said", Method::GET, &[], false),
+        ] {
+            let (headers, uri) = (headers(lines), Uri::from_static("/"));
+            let head = RequestHead { method: &method, uri: &uri, headers: &headers };
+            assert_eq!(head.is_navigation(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_for_a_query() {
+        for (uri, expected) in [
+            ("/", "%2F"),
+            ("https://example.org", "%2F"),
+            ("/a-b_c.d~e/1", "%2Fa-b_c.d~e%2F1"),
+            ("/a?b=c&d=%20+#x", "%2Fa%3Fb%3Dc%26d%3D%2520%2B"),
+            ("//evil.example/", "%2F%2Fevil.example%2F"),
+        ] {
+            let uri: Uri = uri.parse().unwrap();
+            let head = RequestHead { method: &Method::GET, uri: &uri, headers: &HeaderMap::new() };
+            assert_eq!(head.path_for_query(), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let headers = headers(&[("cookie", "_session=hidden")]);
+        let uri = Uri::from_static("/reset?token=hidden");
+        let head = RequestHead { method: &Method::GET, uri: &uri, headers: &headers };
+        let shown = format!("{head:?}");
+        assert!(shown.contains("/reset") && shown.contains("cookie"), "{shown}");
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}
