@@ -8,9 +8,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri};
-use session_core::{
-    BackendError, Conclusion, Error, ErrorKind, InvalidId, InvalidUserId, RequestHead, answer,
-};
+use session_core::{BackendError, Error, ErrorKind, InvalidId, InvalidUserId, RequestHead, answer};
 
 use crate::not_loaded::NotLoaded;
 
@@ -187,25 +185,6 @@ impl Shape {
     }
 }
 
-/// What goes out when the session is concluded: the response, with the application's shape if it is
-/// an answer of ours, or one of ours in its place; and the session's headers.
-pub(crate) fn concluded<R>(
-    mut conclusion: Conclusion,
-    response: http::Response<R>,
-    shape: Option<&Shape>,
-) -> Response
-where
-    R: http_body::Body<Data = Bytes> + Send + 'static,
-    R::Error: Into<BoxError>,
-{
-    let mut response = match conclusion.take_error() {
-        Some(error) => in_place_of(response, &error, shape),
-        None => shaped(response, shape),
-    };
-    conclusion.apply(response.headers_mut());
-    response
-}
-
 /// The answer to an error that the layer itself met, where there is no other.
 pub(crate) fn answered(error: &Error, shape: Option<&Shape>) -> Response {
     answer::log(error);
@@ -220,7 +199,11 @@ pub(crate) fn answered(error: &Error, shape: Option<&Shape>) -> Response {
 }
 
 /// The same in the place of a response that promises what could not be saved.
-fn in_place_of<R>(response: http::Response<R>, error: &Error, shape: Option<&Shape>) -> Response {
+pub(crate) fn in_place_of<R>(
+    response: http::Response<R>,
+    error: &Error,
+    shape: Option<&Shape>,
+) -> Response {
     let mut headers = response.into_parts().0.headers;
     answer::retain_beside_error(&mut headers);
     over(headers, answered(error, shape))
@@ -228,7 +211,7 @@ fn in_place_of<R>(response: http::Response<R>, error: &Error, shape: Option<&Sha
 
 /// An answer of ours that an extractor or a handler gave takes the application's shape, unless
 /// somebody inside has made something else of it.
-fn shaped<R>(mut response: http::Response<R>, shape: Option<&Shape>) -> Response
+pub(crate) fn shaped<R>(mut response: http::Response<R>, shape: Option<&Shape>) -> Response
 where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,

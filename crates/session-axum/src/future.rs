@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use session_core::{Conclusion, Error, ErrorKind, Visit};
 
-use crate::answer::{Shape, answered, concluded};
+use crate::answer::{Shape, answered, in_place_of, shaped};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -122,7 +122,7 @@ fn status<R, E>(called: &Result<Response<R>, E>) -> StatusCode {
 
 fn told<R, E>(
     visit: &Visit,
-    conclusion: Conclusion,
+    mut conclusion: Conclusion,
     called: Result<Response<R>, E>,
     shape: Option<&Shape>,
 ) -> Result<Response<Body>, E>
@@ -131,18 +131,23 @@ where
     R::Error: Into<BoxError>,
     E: Into<BoxError>,
 {
-    match called {
-        Ok(response) => Ok(concluded(conclusion, response, shape)),
+    let mut response = match called {
+        Ok(response) => match conclusion.take_error() {
+            Some(error) => in_place_of(response, &error, shape),
+            None => shaped(response, shape),
+        },
         // A cookie that only slides, or takes a stale token away, is sent another time.
-        Err(error) if !(visit.has_changed_token() && conclusion.carries_cookie()) => Err(error),
+        Err(error) if !(visit.has_changed_token() && conclusion.carries_cookie()) => {
+            return Err(error);
+        }
         Err(error) => {
             let error = Error::new(ErrorKind::Internal, error)
                 .with_context("the service inside of the session's layer failed");
-            let mut response = answered(&error, shape);
-            conclusion.apply(response.headers_mut());
-            Ok(response)
+            answered(&error, shape)
         }
-    }
+    };
+    conclusion.apply(response.headers_mut());
+    Ok(response)
 }
 
 impl<F, E> fmt::Debug for SessionFuture<F, E> {

@@ -122,6 +122,8 @@ struct Live {
     session: Arc<SessionData>,
     /// What this request has saved and `session` does not show yet: see [`State::settle`].
     saved: Patch,
+    /// The data's version, as this request last heard of it.
+    version: u64,
     token: Token,
     hash: TokenHash,
     /// Whether the token is the current one, as far as is known; else it is in grace.
@@ -342,10 +344,11 @@ impl State {
     /// their end, and nobody looks at the data after that: it would be copied for nothing.
     fn settle(&mut self) {
         if let Loaded::With(live) = &mut self.loaded
-            && !live.saved.is_empty()
+            && (live.session.version != live.version || !live.saved.is_empty())
         {
-            let saved = std::mem::take(&mut live.saved);
-            saved.apply(&mut Arc::make_mut(&mut live.session).data);
+            let session = Arc::make_mut(&mut live.session);
+            std::mem::take(&mut live.saved).apply(&mut session.data);
+            session.version = live.version;
         }
     }
 

@@ -171,15 +171,7 @@ impl SessionChange {
         }
         let touch = self.touch.as_ref().filter(|touch| touch.is_due(record));
         if let Some(touch) = touch {
-            let bound = record.absolute_expires_at.unwrap_or(Timestamp::MAX);
-            record.last_active_at = record.last_active_at.max(now);
-            record.expires_at = record.expires_at.max(touch.expires_at).min(bound);
-            record.last_ip_address = touch.ip_address;
-            if let Some(agent) = touch.agent.clone() {
-                record.user_agent = Some(agent.user_agent);
-                record.device_name = agent.device_name;
-                record.device_type = agent.device_type;
-            }
+            touch.apply(record, now);
         }
         if let Some(again) = &self.reauthentication {
             record.authenticated_at = Some(now);
@@ -213,6 +205,19 @@ pub struct Touch {
 }
 
 impl Touch {
+    /// Makes the change in a record to which it applies.
+    pub(crate) fn apply(&self, record: &mut SessionData, now: Timestamp) {
+        let bound = record.absolute_expires_at.unwrap_or(Timestamp::MAX);
+        record.last_active_at = record.last_active_at.max(now);
+        record.expires_at = record.expires_at.max(self.expires_at).min(bound);
+        record.last_ip_address = self.ip_address;
+        if let Some(agent) = self.agent.clone() {
+            record.user_agent = Some(agent.user_agent);
+            record.device_name = agent.device_name;
+            record.device_type = agent.device_type;
+        }
+    }
+
     /// Whether it applies to this record.
     #[must_use]
     pub fn is_due(&self, record: &SessionData) -> bool {

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use zeroize::Zeroizing;
 
 use super::load::Request;
+use super::save::Write;
 use super::turn::{Told, Turn, Who};
-use super::{Cookie, Live, Loaded, Session, Token, Visit};
-use crate::backend::Touch;
+use super::{Cookie, Loaded, Session, State, Token, Visit};
 use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
 use crate::error::Error;
@@ -19,14 +19,9 @@ use crate::store::SessionStore;
 /// What becomes of a session when the response is decided.
 enum Decision {
     /// There is nothing to ask of the backend.
-    Done(Conclusion),
+    Nothing,
     Without(Plan, Patch),
-    With {
-        live: Live,
-        touch: Option<Touch>,
-        buffer: Patch,
-        now: Timestamp,
-    },
+    With(Write),
 }
 
 /// What a response comes to, as far as one look says.
@@ -74,16 +69,17 @@ impl Visit {
         {
             return session.decided_out_of_turn(status, error);
         }
-        let done = match session.decide(status, session.inner.store.now(), &mut turn) {
-            Decision::Done(conclusion) => return conclusion,
+        // Looked at in its place: what is moved out of it would stand here twice.
+        let decision = session.decide(status, session.inner.store.now(), &mut turn);
+        let done = match &decision {
+            Decision::Nothing => Ok(()),
             Decision::Without(plan, buffer) => {
-                session.carry_out_without(&mut turn, plan, &buffer).await
+                session.carry_out_without(&mut turn, plan, buffer).await
             }
-            Decision::With { live, touch, buffer, now } => {
-                let change = session.change(&live, buffer.clone(), touch, None);
-                let changed = session.apply_change(&live, change, &buffer, now).await;
+            Decision::With(write) => {
+                let changed = session.carry_out(write).await;
                 let saved = changed.and_then(|changed| changed.or_ended(session));
-                if buffer.is_empty() { session.touched(&mut turn, saved) } else { saved }
+                if write.only_touches() { session.touched(&mut turn, saved) } else { saved }
             }
         };
         session.conclusion(done.err())
@@ -106,8 +102,8 @@ impl Visit {
         }
         let mut turn = session.turn_now(Who::Response)?;
         match session.decide(status, now, &mut turn) {
-            Decision::Done(conclusion) => Some(conclusion),
-            Decision::Without(..) | Decision::With { .. } => None,
+            Decision::Nothing => Some(session.conclusion(None)),
+            Decision::Without(..) | Decision::With(_) => None,
         }
     }
 }
@@ -160,33 +156,27 @@ impl Session {
 
     /// Closes the handle for buffered writes.
     fn decide(&self, status: StatusCode, now: Timestamp, turn: &mut Turn<'_>) -> Decision {
-        let (loaded, buffer) = {
-            let mut state = self.state();
-            state.decided = true;
-            (state.loaded.clone(), state.buffer.clone())
-        };
         let failed = status.is_server_error();
-        let buffer = if failed && !buffer.is_empty() {
-            self.drop_buffer(turn);
-            Patch::new()
-        } else {
-            buffer
-        };
-        let decision = match loaded {
+        let mut state = self.unsettled();
+        state.decided = true;
+        if failed && !state.buffer.is_empty() {
+            state.drop_buffer(turn);
+        }
+        match &state.loaded {
             Loaded::Without(absence) => {
-                match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
-                    Plan::Nothing => None,
+                let settings = self.inner.store.settings();
+                match lifecycle::without_session(settings, *absence, &state.buffer) {
+                    Plan::Nothing => Decision::Nothing,
                     // `save_unchanged` gives no session to a request that went wrong.
-                    Plan::Create if failed => None,
-                    plan => Some(Decision::Without(plan, buffer)),
+                    Plan::Create if failed => Decision::Nothing,
+                    plan => Decision::Without(plan, state.buffer.clone()),
                 }
             }
-            Loaded::With(live) => match self.plan(&live, &buffer, now) {
-                Plan::Update(touch) => Some(Decision::With { live, touch, buffer, now }),
-                Plan::Nothing | Plan::Create | Plan::Refuse(_) => None,
+            Loaded::With(live) => match self.write(live, state.buffer.clone(), now) {
+                Some(write) => Decision::With(write),
+                None => Decision::Nothing,
             },
-        };
-        decision.unwrap_or_else(|| Decision::Done(self.conclusion(None)))
+        }
     }
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
@@ -209,17 +199,6 @@ impl Session {
             );
         }
         Ok(())
-    }
-
-    fn drop_buffer(&self, turn: &mut Turn<'_>) {
-        let mut state = self.state();
-        state.forget_buffer();
-        match &state.loaded {
-            Loaded::With(live) => {
-                turn.told().push(Told::of(EventKind::DataDroppedOnServerError, &live.session));
-            }
-            Loaded::Without(_) => turn.tell_of_no_session(EventKind::DataDroppedOnServerError),
-        }
     }
 
     /// The one cookie of the response. Where something failed, only what this request had committed
@@ -260,6 +239,18 @@ impl Session {
                 navigates.then(|| rules.removal_with(secure()))
             }
             Loaded::Without(_) => None,
+        }
+    }
+}
+
+impl State {
+    fn drop_buffer(&mut self, turn: &mut Turn<'_>) {
+        self.forget_buffer();
+        match &self.loaded {
+            Loaded::With(live) => {
+                turn.told().push(Told::of(EventKind::DataDroppedOnServerError, &live.session));
+            }
+            Loaded::Without(_) => turn.tell_of_no_session(EventKind::DataDroppedOnServerError),
         }
     }
 }

@@ -102,12 +102,8 @@ impl Visit {
             Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("the session was asked for before an adapter attached its request")
         })?;
-        let mut told = Vec::new();
-        let found = session.look_up(request, &mut told).await;
-        for told in told {
-            session.emit(told.kind, told.id, told.user.as_ref());
-        }
-        let loaded = match found {
+        let tell = |told: Told| session.emit(told.kind, told.id, told.user.as_ref());
+        let loaded = match session.look_up(request, tell).await {
             Ok(loaded) => loaded,
             Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
                 tracing::warn!(
@@ -134,14 +130,18 @@ impl Session {
     /// Looks once more for a session that an outage kept from being loaded.
     pub(super) async fn look_up_again(&self, told: &mut Vec<Told>) {
         let Some(request) = self.request() else { return };
-        if let Ok(loaded) = self.look_up(request, told).await {
+        if let Ok(loaded) = self.look_up(request, |event| told.push(event)).await {
             let mut state = self.unsettled();
             state.loaded = loaded;
             state.size = None;
         }
     }
 
-    async fn look_up(&self, request: &Request, told: &mut Vec<Told>) -> Result<Loaded, Error> {
+    async fn look_up(
+        &self,
+        request: &Request,
+        mut tell: impl FnMut(Told),
+    ) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut ended = false;
@@ -165,7 +165,7 @@ impl Session {
             }
             match &mut live {
                 Some(other) if other.session.id != session.id => {
-                    told.push(Told::of(EventKind::AmbiguousToken, &session));
+                    tell(Told::of(EventKind::AmbiguousToken, &session));
                     return Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)));
                 }
                 // Two tokens of one session: the current one counts.
@@ -173,6 +173,7 @@ impl Session {
                 _ => {
                     let token = Token::Presented { token, is_up_to_date };
                     live = Some(Live {
+                        version: session.version,
                         session,
                         saved: Patch::new(),
                         token,
@@ -185,7 +186,7 @@ impl Session {
             }
         }
         match live {
-            Some(live) => self.check_fingerprint(live, request, told).await,
+            Some(live) => self.check_fingerprint(live, request, tell).await,
             None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
             // A good one may be among those that were not looked at, so the cookie is left alone.
             None if candidates.truncated() => {
@@ -200,7 +201,7 @@ impl Session {
         &self,
         mut live: Live,
         request: &Request,
-        told: &mut Vec<Told>,
+        mut tell: impl FnMut(Told),
     ) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let config = store.config();
@@ -223,11 +224,11 @@ impl Session {
         match verdict {
             Verdict::Match => live.newer_agent = known != agent.as_deref(),
             Verdict::Unrecognised => {
-                told.push(Told::of(EventKind::FingerprintUnrecognised, session));
+                tell(Told::of(EventKind::FingerprintUnrecognised, session));
             }
             Verdict::Mismatch => {
                 let action = config.on_fingerprint_mismatch;
-                told.push(Told::of(EventKind::FingerprintMismatch(action), session));
+                tell(Told::of(EventKind::FingerprintMismatch(action), session));
                 match action {
                     MismatchAction::Report => {}
                     MismatchAction::Reject => {
@@ -235,7 +236,7 @@ impl Session {
                     }
                     // Boxed, so that the common path does not carry room for it.
                     MismatchAction::Revoke => {
-                        return Box::pin(self.revoke_mismatched(&live, told)).await;
+                        return Box::pin(self.revoke_mismatched(&live, tell)).await;
                     }
                 }
             }
@@ -243,14 +244,18 @@ impl Session {
         Ok(Loaded::With(live))
     }
 
-    async fn revoke_mismatched(&self, live: &Live, told: &mut Vec<Told>) -> Result<Loaded, Error> {
+    async fn revoke_mismatched(
+        &self,
+        live: &Live,
+        mut tell: impl FnMut(Told),
+    ) -> Result<Loaded, Error> {
         let store = &self.inner.store;
         let target: SessionRef = live.reference();
         let removal = store.backend().remove(&target, None, EndedBy::Revoked, store.now());
         // Where another request did it first, that one clears the cookie: a sign-in that replaced
         // the session may have set a new one meanwhile.
         if store.call(removal).await? {
-            told.push(Told::of(EventKind::Revoked, &live.session));
+            tell(Told::of(EventKind::Revoked, &live.session));
             self.state().cookie = super::Cookie::Remove;
         }
         Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)))

@@ -1,14 +1,15 @@
 //! Writing data through: [`Session::save`], and what other writes share with it.
 
+use std::sync::Arc;
+
 use super::turn::Turn;
 use super::unanswered::Unanswered;
 use super::{Live, Loaded, Session};
-use crate::backend::{Applied, SessionChange, TokenState, Touch, Updated};
+use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Updated};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::lifecycle::{self, Client, Plan};
 use crate::patch::Patch;
-use crate::record::SessionData;
 
 impl Session {
     /// Writes what is buffered to the backend now; a visitor's first data makes their session. For
@@ -38,19 +39,13 @@ impl Session {
             Loaded::Without(absence) => {
                 match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
                     Plan::Create if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
-                    plan => self.carry_out_without(&mut turn, plan, &buffer).await,
+                    plan => self.carry_out_without(&mut turn, &plan, &buffer).await,
                 }
             }
-            Loaded::With(live) => {
-                let now = self.inner.store.now();
-                match self.plan(&live, &buffer, now) {
-                    Plan::Update(touch) => {
-                        let change = self.change(&live, buffer.clone(), touch, None);
-                        self.apply_change(&live, change, &buffer, now).await?.or_ended(self)
-                    }
-                    Plan::Nothing | Plan::Create | Plan::Refuse(_) => Ok(()),
-                }
-            }
+            Loaded::With(live) => match self.write(&live, buffer, self.inner.store.now()) {
+                Some(write) => self.carry_out(&write).await?.or_ended(self),
+                None => Ok(()),
+            },
         }
     }
 
@@ -59,32 +54,28 @@ impl Session {
         (state.loaded.clone(), state.buffer.clone(), state.decided)
     }
 
-    pub(super) fn plan(&self, live: &Live, buffer: &Patch, now: Timestamp) -> Plan {
-        let client = Client { meta: self.meta(), is_newer: live.newer_agent };
+    /// What a request with a session asks of the backend: this patch, and the touch if it is due, in
+    /// one call. `None`: nothing.
+    pub(super) fn write(&self, live: &Live, patch: Patch, now: Timestamp) -> Option<Write> {
         let settings = self.inner.store.settings();
-        lifecycle::with_session(settings, &live.session, &client, buffer, now)
-    }
-
-    pub(super) fn change(
-        &self,
-        live: &Live,
-        patch: Patch,
-        touch: Option<Touch>,
-        if_version: Option<u64>,
-    ) -> SessionChange {
-        let max_bytes = self.inner.store.settings().ceiling(live.session.is_authenticated());
-        SessionChange { patch, touch, if_version, max_bytes, ..SessionChange::default() }
+        let client = Client { meta: self.meta(), is_newer: live.newer_agent };
+        let plan = lifecycle::with_session(settings, &live.session, &client, &patch, now);
+        let Plan::Update(touch) = plan else { return None };
+        let max_bytes = settings.ceiling(live.session.is_authenticated());
+        let change = SessionChange { patch, touch, max_bytes, ..SessionChange::default() };
+        Some(Write { target: live.reference(), change, buffered: None, at: now })
     }
 
     pub(super) async fn carry_out_without(
         &self,
         turn: &mut Turn<'_>,
-        plan: Plan,
+        plan: &Plan,
         buffer: &Patch,
     ) -> Result<(), Error> {
         match plan {
-            Plan::Refuse(kind) => Err(Error::from_kind(kind)),
-            Plan::Create => self.create_anonymous(turn, buffer.clone(), buffer).await,
+            Plan::Refuse(kind) => Err(Error::from_kind(*kind)),
+            // Boxed: most requests make no session, and do not carry room for it.
+            Plan::Create => Box::pin(self.create_anonymous(turn, buffer.clone(), buffer)).await,
             Plan::Nothing | Plan::Update(_) => Ok(()),
         }
     }
@@ -101,24 +92,16 @@ impl Session {
         self.made(turn, created.session, created.token, buffered, false).await
     }
 
-    /// Asks the backend for a change that neither rotates nor re-authenticates, and takes the answer
-    /// in. `buffered` is what of the change came out of the buffer.
-    pub(super) async fn apply_change(
-        &self,
-        live: &Live,
-        change: SessionChange,
-        buffered: &Patch,
-        now: Timestamp,
-    ) -> Result<Changed, Error> {
-        let store = &self.inner.store;
-        let target = live.reference();
+    /// Asks the backend for the change, and takes the answer in.
+    pub(super) async fn carry_out(&self, write: &Write) -> Result<Changed, Error> {
+        let Write { target, change, at, .. } = write;
         let note = Unanswered::Change {
             patch: change.patch.clone(),
-            buffered: buffered.clone(),
+            buffered: write.buffered().clone(),
             touches: change.touch.is_some(),
-            at: now,
+            at: *at,
         };
-        let update = store.backend().update(&target, &change, now);
+        let update = self.inner.store.backend().update(target, change, *at);
         let applied = match self.ask(note, update).await? {
             Updated::Applied(applied) => applied,
             Updated::Missing => return Err(self.ended_meanwhile()),
@@ -128,10 +111,33 @@ impl Session {
             }
         };
         let mut state = self.unsettled();
-        state.saved(buffered);
+        state.unanswered = None;
         state.slid |= applied.touched;
-        state.replace(after(live, change, applied, now));
+        state.saved(write.buffered());
+        if let Loaded::With(live) = &mut state.loaded {
+            live.take_in(change, applied, *at);
+        }
         Ok(Changed::Applied)
+    }
+}
+
+/// A change that neither rotates nor re-authenticates, ready to be asked for.
+pub(super) struct Write {
+    target: SessionRef,
+    pub(super) change: SessionChange,
+    /// What of the patch came out of the buffer, if that is not all of it.
+    pub(super) buffered: Option<Patch>,
+    at: Timestamp,
+}
+
+impl Write {
+    fn buffered(&self) -> &Patch {
+        self.buffered.as_ref().unwrap_or(&self.change.patch)
+    }
+
+    /// Whether it says only that the session was used.
+    pub(super) fn only_touches(&self) -> bool {
+        self.change.patch.is_empty()
     }
 }
 
@@ -154,19 +160,18 @@ impl Changed {
     }
 }
 
-/// What the request knows of its session after a change: its own writes on top of what it loaded.
-fn after(live: &Live, change: SessionChange, applied: Applied, now: Timestamp) -> Live {
-    let mut session = SessionData::clone(&live.session);
-    let touch = change.touch.filter(|_| applied.touched);
-    let newer_agent = live.newer_agent && touch.as_ref().is_none_or(|touch| touch.agent.is_none());
-    let writes = !change.patch.is_empty();
-    let mut saved = live.saved.clone();
-    saved.extend(change.patch);
-    SessionChange { touch, patch: Patch::new(), ..change }.apply(&mut session, now);
-    // Its own write moved the version by one; what moved it further was somebody else's.
-    let own = if writes { 1 } else { 0 };
-    let is_exact = live.is_exact && applied.version == live.session.version + own;
-    session.version = applied.version;
-    let current = applied.token == TokenState::Current;
-    Live { session: session.into(), saved, current, newer_agent, is_exact, ..live.clone() }
+impl Live {
+    /// What the request knows of its session after a change: its own writes on top of what it loaded.
+    fn take_in(&mut self, change: &SessionChange, applied: Applied, now: Timestamp) {
+        if let Some(touch) = change.touch.as_ref().filter(|_| applied.touched) {
+            touch.apply(Arc::make_mut(&mut self.session), now);
+            self.newer_agent &= touch.agent.is_none();
+        }
+        // Its own write moved the version by one; what moved it further was somebody else's.
+        let own = u64::from(!change.patch.is_empty());
+        self.is_exact &= applied.version == self.version + own;
+        self.version = applied.version;
+        self.saved.extend(change.patch.clone());
+        self.current = applied.token == TokenState::Current;
+    }
 }

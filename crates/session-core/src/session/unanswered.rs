@@ -45,20 +45,22 @@ impl Unanswered {
 
 impl Session {
     /// Notes what is asked, then asks.
-    pub(super) async fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         unanswered: Unanswered,
         call: impl Future<Output = Result<T, BackendError>>,
-    ) -> Result<T, BackendError> {
+    ) -> impl Future<Output = Result<T, BackendError>> {
         self.unsettled().unanswered = Some(unanswered);
-        let answer = self.inner.store.call_raw(call).await;
-        if let Err(error) = &answer
-            && matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge)
-        {
-            // Nothing has happened, says the contract.
-            self.unsettled().unanswered = None;
+        async {
+            let answer = self.inner.store.call_raw(call).await;
+            if let Err(error) = &answer
+                && matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge)
+            {
+                // Nothing has happened, says the contract.
+                self.unsettled().unanswered = None;
+            }
+            answer
         }
-        answer
     }
 
     /// Reads what became of a call whose answer was lost.
@@ -178,12 +180,14 @@ impl From<Found> for Now {
 impl Live {
     /// The same token's session, as the backend holds it now.
     pub(super) fn read_anew(&self, session: Arc<SessionData>, current: bool) -> Self {
-        Self { session, saved: Patch::new(), current, is_exact: true, ..self.clone() }
+        let version = session.version;
+        Self { session, saved: Patch::new(), version, current, is_exact: true, ..self.clone() }
     }
 
     /// A session that has this token from now on.
     pub(super) fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
         Self {
+            version: session.version,
             session,
             saved: Patch::new(),
             hash: token.hash(),

@@ -12,7 +12,7 @@ use super::unanswered::Now;
 use super::{Live, Loaded, Session, State};
 use crate::data::{KeyFor, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
-use crate::lifecycle::{Absence, Plan};
+use crate::lifecycle::Absence;
 use crate::patch::Patch;
 
 /// How often a change is tried while others write to the same session. Of those who race, one gets
@@ -128,7 +128,7 @@ impl Session {
             Loaded::Without(_) => {
                 // Nobody else can know this session yet, so nothing can race.
                 self.check_size(None, &patch)?;
-                self.create_anonymous(&mut turn, patch, &buffer).await?;
+                Box::pin(self.create_anonymous(&mut turn, patch, &buffer)).await?;
                 Ok(Put::Done)
             }
             // Data that is not exact has no version that stands for it.
@@ -139,13 +139,12 @@ impl Session {
 
     async fn put_into(&self, live: &Live, patch: Patch, buffer: &Patch) -> Result<Put, Error> {
         self.check_size(Some(live), &patch)?;
-        let now = self.inner.store.now();
-        let touch = match self.plan(live, &patch, now) {
-            Plan::Update(touch) => touch,
-            Plan::Nothing | Plan::Create | Plan::Refuse(_) => None,
+        let Some(mut write) = self.write(live, patch, self.inner.store.now()) else {
+            return Ok(Put::Done);
         };
-        let change = self.change(live, patch, touch, Some(live.session.version));
-        match self.apply_change(live, change, buffer, now).await? {
+        write.change.if_version = Some(live.version);
+        write.buffered = Some(buffer.clone());
+        match self.carry_out(&write).await? {
             Changed::Applied => Ok(Put::Done),
             Changed::Conflict => {
                 self.reload(live).await?;
