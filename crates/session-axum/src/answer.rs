@@ -211,6 +211,7 @@ pub(crate) fn in_place_of<R>(
 
 /// An answer of ours that an extractor or a handler gave takes the application's shape, unless
 /// somebody inside has made something else of it.
+#[inline]
 pub(crate) fn shaped<R>(mut response: http::Response<R>, shape: Option<&Shape>) -> Response
 where
     R: http_body::Body<Data = Bytes> + Send + 'static,

@@ -81,7 +81,14 @@ where
                         return Poll::Pending;
                     };
                     if let Some(conclusion) = visit.finish_without_io(status(&called)) {
-                        return Poll::Ready(told(&visit, conclusion, called, shape.as_ref()));
+                        return Poll::Ready(match called {
+                            Ok(response) => {
+                                let mut response = shaped(response, shape.as_ref());
+                                conclusion.apply(response.headers_mut());
+                                Ok(response)
+                            }
+                            Err(error) => failed(&visit, conclusion, error, shape.as_ref()),
+                        });
                     }
                     let future = Box::pin(conclude(visit, called, shape));
                     this.step.set(Step::Concluding { future });
@@ -110,8 +117,17 @@ where
     R::Error: Into<BoxError>,
     E: Into<BoxError>,
 {
-    let conclusion = visit.finish(status(&called)).await;
-    told(&visit, conclusion, called, shape.as_ref())
+    let mut conclusion = visit.finish(status(&called)).await;
+    let response = match called {
+        Ok(response) => response,
+        Err(error) => return failed(&visit, conclusion, error, shape.as_ref()),
+    };
+    let mut response = match conclusion.take_error() {
+        Some(error) => in_place_of(response, &error, shape.as_ref()),
+        None => shaped(response, shape.as_ref()),
+    };
+    conclusion.apply(response.headers_mut());
+    Ok(response)
 }
 
 /// An answer of ours has its own status here, whatever the application's shape makes of it later: a
@@ -120,32 +136,21 @@ fn status<R, E>(called: &Result<Response<R>, E>) -> StatusCode {
     called.as_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, Response::status)
 }
 
-fn told<R, E>(
+/// What goes out where the inner service failed.
+#[cold]
+fn failed<E: Into<BoxError>>(
     visit: &Visit,
-    mut conclusion: Conclusion,
-    called: Result<Response<R>, E>,
+    conclusion: Conclusion,
+    error: E,
     shape: Option<&Shape>,
-) -> Result<Response<Body>, E>
-where
-    R: http_body::Body<Data = Bytes> + Send + 'static,
-    R::Error: Into<BoxError>,
-    E: Into<BoxError>,
-{
-    let mut response = match called {
-        Ok(response) => match conclusion.take_error() {
-            Some(error) => in_place_of(response, &error, shape),
-            None => shaped(response, shape),
-        },
-        // A cookie that only slides, or takes a stale token away, is sent another time.
-        Err(error) if !(visit.has_changed_token() && conclusion.carries_cookie()) => {
-            return Err(error);
-        }
-        Err(error) => {
-            let error = Error::new(ErrorKind::Internal, error)
-                .with_context("the service inside of the session's layer failed");
-            answered(&error, shape)
-        }
-    };
+) -> Result<Response<Body>, E> {
+    // A cookie that only slides, or takes a stale token away, is sent another time.
+    if !(visit.has_changed_token() && conclusion.carries_cookie()) {
+        return Err(error);
+    }
+    let error = Error::new(ErrorKind::Internal, error)
+        .with_context("the service inside of the session's layer failed");
+    let mut response = answered(&error, shape);
     conclusion.apply(response.headers_mut());
     Ok(response)
 }
