@@ -144,7 +144,7 @@ fn failed<E: Into<BoxError>>(
     error: E,
     shape: Option<&Shape>,
 ) -> Result<Response<Body>, E> {
-    // A cookie that only slides, or takes a stale token away, is sent another time.
+    // A cookie that only slides is sent another time.
     if !(visit.has_changed_token() && conclusion.carries_cookie()) {
         return Err(error);
     }

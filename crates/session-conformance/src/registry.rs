@@ -124,7 +124,7 @@ macro_rules! __each_request_law {
             one_request_one_session
             "One request never leaves two live sessions that it made; what it acknowledged is in the session whose token its cookie carries; after the response is decided no operation makes one."
             late_response_never_clobbers
-            "A parallel request that began with a token that has just ended never clears or overwrites the new cookie. A sliding cookie is sent only when the touch applied and the token presented was still the current one."
+            "A parallel request that began with a token that has just ended never clears or overwrites the new cookie. A cookie is cleared only by a sign-out or a fingerprint revocation that this very request made, never because its token is stale, expired or unknown: browsers drop it at its Max-Age. A sliding cookie is sent only when the touch applied and the token presented was still the current one."
             sign_out_wins
             "After sign-out returns, no request that was in flight can bring the session back; its buffered data is refused with 409 `session_ended` and no Set-Cookie, and a cookie still on its way is dead."
             outage_clears_nothing

@@ -13,10 +13,8 @@ use crate::record::SessionData;
 /// Why a request has no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absence {
-    /// It brought no well-formed token.
+    /// It brought no well-formed token, or one that is neither live nor known to have ended.
     Visitor,
-    /// It brought a token that is neither live nor known to have ended.
-    Stale,
     /// It brought a token that was refused, so it gets no session unless it signs in.
     Refused(Refusal),
     /// It signed out itself.
@@ -68,9 +66,9 @@ pub(crate) fn without_session(settings: &Settings, absence: Absence, buffer: &Pa
     match absence {
         Absence::Refused(refusal) if stores => Plan::Refuse(refusal.error_kind()),
         Absence::Refused(_) => Plan::Nothing,
-        Absence::Visitor | Absence::Stale if settings.config.save_unchanged => Plan::Create,
-        Absence::Visitor | Absence::Stale | Absence::SignedOut if stores => Plan::Create,
-        Absence::Visitor | Absence::Stale | Absence::SignedOut => Plan::Nothing,
+        Absence::Visitor if settings.config.save_unchanged => Plan::Create,
+        Absence::Visitor | Absence::SignedOut if stores => Plan::Create,
+        Absence::Visitor | Absence::SignedOut => Plan::Nothing,
     }
 }
 
@@ -143,7 +141,6 @@ mod tests {
             ("a visitor who removes", false, Absence::Visitor, &removes, Plan::Nothing),
             ("a visitor who clears", false, Absence::Visitor, &patch(Patch::clear), Plan::Nothing),
             ("a visitor who looks, saved anyway", true, Absence::Visitor, &nothing, Plan::Create),
-            ("a stale token and something stored", false, Absence::Stale, &sets, Plan::Create),
             ("a note after sign-out", false, Absence::SignedOut, &sets, Plan::Create),
             ("sign-out is not undone", true, Absence::SignedOut, &nothing, Plan::Nothing),
             ("an ended token looks", true, ended, &nothing, Plan::Nothing),

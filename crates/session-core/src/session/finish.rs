@@ -12,7 +12,7 @@ use crate::cookie::CookieRules;
 use crate::error::Error;
 use crate::event::EventKind;
 use crate::expiry;
-use crate::lifecycle::{self, Absence, Plan};
+use crate::lifecycle::{self, Plan};
 use crate::patch::Patch;
 use crate::store::SessionStore;
 
@@ -233,10 +233,6 @@ impl Session {
             }
             Loaded::Without(_) if state.cookie == Cookie::Remove => {
                 Some(rules.removal_with(secure()))
-            }
-            Loaded::Without(Absence::Stale) if !failed => {
-                let navigates = self.request().is_some_and(Request::navigates);
-                navigates.then(|| rules.removal_with(secure()))
             }
             Loaded::Without(_) => None,
         }

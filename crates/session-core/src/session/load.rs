@@ -1,6 +1,6 @@
 //! Loading: from the cookie to a session, or to the reason why there is none.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::turn::Told;
 use super::{Live, Loaded, Session, Token, Visit};
@@ -19,8 +19,6 @@ use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::SessionToken;
 
-static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
 /// before somebody asks: header values are shared, not copied.
 pub(super) struct Request {
@@ -28,9 +26,6 @@ pub(super) struct Request {
     cookie: Option<HeaderValue>,
     more_cookies: Vec<HeaderValue>,
     meta: SessionMeta,
-    /// Whether the request may be a navigation: one that says that it is none must not sign out the
-    /// tab beside it (Fetch Metadata, `Sec-Fetch-Mode`).
-    navigates: bool,
     /// Whether the response's cookie is marked `Secure`.
     secure: bool,
 }
@@ -43,7 +38,6 @@ impl Request {
         settings: &Settings,
     ) -> Self {
         let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
-        let mode = headers.get(&SEC_FETCH_MODE);
         let scheme = || {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
@@ -52,7 +46,6 @@ impl Request {
             cookie: cookies.next(),
             more_cookies: cookies.collect(),
             meta: SessionMeta::new(headers, peer, settings),
-            navigates: mode.is_none_or(|mode| mode.as_bytes() == b"navigate"),
             secure: if settings.cookie.secure_depends() {
                 settings.cookie.secure_over(scheme())
             } else {
@@ -71,10 +64,6 @@ impl Request {
 
     fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
         self.cookie.iter().chain(&self.more_cookies)
-    }
-
-    pub(super) const fn navigates(&self) -> bool {
-        self.navigates
     }
 }
 
@@ -192,8 +181,9 @@ impl Session {
             None if candidates.truncated() => {
                 Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)))
             }
-            None if candidates.is_empty() => Ok(Loaded::Without(Absence::Visitor)),
-            None => Ok(Loaded::Without(Absence::Stale)),
+            // A token that nobody knows is left alone: to clear it would race with a sign-in in the tab
+            // beside it, and the cookie ends at its Max-Age by itself.
+            None => Ok(Loaded::Without(Absence::Visitor)),
         }
     }
 

@@ -3,7 +3,6 @@
 use cookie::Cookie;
 use session_core::{
     CookieConfig, MemoryBackend, Peer, SameSite, SecurePolicy, SessionConfig, SessionStore,
-    SessionToken,
 };
 
 use crate::db::NOW;
@@ -184,8 +183,8 @@ async fn clock_jumps_back(lab: &Lab) {
 }
 
 /// A removal cookie repeats name, Path, Domain, Secure, HttpOnly, SameSite, Partitioned and prefix
-/// rules, so that browsers take it for the same cookie: after a sign-out, for a stale token, and
-/// where another browser's session is revoked. Configurations whose cookie browsers would refuse are
+/// rules, so that browsers take it for the same cookie: after a sign-out, and where another browser's
+/// session is revoked. Configurations whose cookie browsers would refuse are
 /// refused at the start.
 pub async fn removal_matches(lab: &Lab) {
     for (name, cookie) in configs() {
@@ -202,10 +201,8 @@ pub async fn removal_matches(lab: &Lab) {
         check_attributes(name, &cookie, &set_cookie);
         browser.go(&go("get.a")).await.signed_in("ann");
 
-        let stale = SessionToken::generate().expect("randomness").expose();
         let stranger = site.signed_in_at(&go("login.ann")).await;
         let removals = [
-            ("stale", site.ask(&go("get.a")).token(&stale).send().await),
             ("revoked", stranger.ask(&go("get.a")).replace("user-agent", "curl/8").send().await),
             ("signed out", browser.go(&go("logout")).await),
         ];
@@ -239,11 +236,9 @@ async fn over_either_scheme(lab: &Lab) {
     {
         let peer = Peer::Ip(peer.parse().expect("an address"));
         let ask = |path| site.ask(path).from(peer).header("x-forwarded-proto", proto);
-        let stale = SessionToken::generate().expect("randomness").expose();
         let set = ask("/login.ann").send().await.ok();
         let out = ask("/logout").token(set.token()).send().await.ok().removal();
-        let stale = ask("/get.a").token(stale).send().await.ok().removal();
-        for (why, answer) in [("set", set), ("signed out", out), ("stale", stale)] {
+        for (why, answer) in [("set", set), ("signed out", out)] {
             let cookie = answer.cookie().expect("a cookie");
             assert_eq!(cookie.secure().unwrap_or(false), secure, "{proto}: {why}: Secure");
         }
