@@ -50,6 +50,14 @@ where
     (end(first).await, end(second).await)
 }
 
+/// On a task of its own, which goes on when this one has ended.
+#[expect(clippy::disallowed_methods, reason = "the handler under test does not wait for it")]
+pub(crate) fn on_its_own<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(task)
+}
+
 fn begin<T: Send + 'static>(
     start: Arc<Barrier>,
     task: impl Future<Output = T> + Send + 'static,

@@ -127,7 +127,7 @@ impl Run {
             // The handler does not wait for it.
             ["begin", operation] => {
                 let operation = perform(session.clone(), (*operation).to_owned());
-                self.desk().leave(tokio::spawn(operation));
+                self.desk().leave(crate::race::on_its_own(operation));
                 Value::Null
             }
             ["hold", name] => {

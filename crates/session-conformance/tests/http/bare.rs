@@ -58,7 +58,7 @@ impl App for BareApp {
         request: Request<Vec<u8>>,
         peer: Peer,
     ) -> Result<Response<Vec<u8>>, Panicked> {
-        catch_panic(self.answer(request, peer)).await
+        catch_panic(Box::pin(self.answer(request, peer))).await
     }
 }
 

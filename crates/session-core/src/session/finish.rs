@@ -17,6 +17,10 @@ use crate::patch::Patch;
 use crate::store::SessionStore;
 
 /// What becomes of a session when the response is decided.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one call; boxed, it would be an allocation of every request that writes"
+)]
 enum Decision {
     /// There is nothing to ask of the backend.
     Nothing,

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use serde_json::{Value, json};
-use session_core::{ErrorKind, Found, UserId};
+use session_core::{ErrorKind, Found};
 
 use crate::backends::{Gate, Method};
 use crate::http::desk::Desk;
@@ -56,7 +56,7 @@ pub async fn handle_operations_serialise(lab: &Lab) {
     }
     for (number, some) in cases.chunks(AT_ONCE).enumerate() {
         let case = |(at, (start, pair)): (usize, &(Start, [&'static str; 2]))| {
-            let name = format!("{}x{at}", number);
+            let name = format!("{number}x{at}");
             let case = Case { site: site.clone(), start: *start, pair: *pair, name };
             async move { case.check().await }
         };
@@ -203,7 +203,7 @@ impl Case {
             site.sessions_of(&self.user("ann", round)).await,
             site.sessions_of(&self.user("bob", round)).await,
         ];
-        let user = next.user().map(without_round);
+        let user = next.user().map(|user| without_round(&user));
         Outcome {
             results,
             status: answer.status.as_u16(),
@@ -216,7 +216,7 @@ impl Case {
 
     async fn stands_for(&self, token: &str) -> String {
         let session = |session: &session_core::SessionData| {
-            let user = session.user_id.as_ref().map(UserId::to_string).map(without_round);
+            let user = session.user_id.as_ref().map(|user| without_round(user.as_str()));
             format!("{user:?} v{} {}", session.version, session.data.to_json())
         };
         match self.site.found(token).await {
@@ -237,7 +237,7 @@ enum Way {
 }
 
 /// Users are named for the round, so that rounds do not meet; what came of them is not.
-fn without_round(user: String) -> String {
+fn without_round(user: &str) -> String {
     user.split('-').next().unwrap_or_default().to_owned()
 }
 
