@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
-use session_core::{Carry, Error, ErrorKind, Session, SignIn, UserId};
+use session_core::{Carry, Error, ErrorKind, Session, SessionId, SignIn, UserId};
 
 use super::desk::Desk;
 use super::operation::perform;
@@ -24,6 +24,7 @@ pub async fn handle(
     request: Request<Vec<u8>>,
 ) -> Result<Response<Vec<u8>>, Error> {
     let mut run = Run {
+        own: session.id(),
         session,
         again,
         desk: Desk::of(request.headers()),
@@ -63,6 +64,8 @@ fn answer(status: StatusCode, asked: &HeaderMap, body: Vec<u8>) -> Response<Vec<
 }
 
 struct Run {
+    /// The session with which the request began.
+    own: Option<SessionId>,
     session: Session,
     again: Session,
     desk: Option<std::sync::Arc<Desk>>,
@@ -117,16 +120,16 @@ impl Run {
             }
             // Two at the same moment, on clones of the handle, as tasks of the handler's.
             ["pair", first, second] => {
-                let first = perform(session.clone(), (*first).to_owned());
-                let second = perform(self.again.clone(), (*second).to_owned());
+                let first = perform(session.clone(), (*first).to_owned(), self.own);
+                let second = perform(self.again.clone(), (*second).to_owned(), self.own);
                 let (first, second) = race_two(first, second).await;
                 self.results.push(first);
                 second
             }
-            ["one", operation] => perform(session.clone(), (*operation).to_owned()).await,
+            ["one", operation] => perform(session.clone(), (*operation).to_owned(), self.own).await,
             // The handler does not wait for it.
             ["begin", operation] => {
-                let operation = perform(session.clone(), (*operation).to_owned());
+                let operation = perform(session.clone(), (*operation).to_owned(), self.own);
                 self.desk().leave(crate::race::on_its_own(operation));
                 Value::Null
             }

@@ -18,15 +18,16 @@ pub(crate) const OPERATIONS: [&str; 11] = [
     "list",
 ];
 
-/// Does it; `{"ok": …}` or `{"error": "<code>"}`, without anything that depends on chance.
-pub(crate) async fn perform(session: Session, operation: String) -> Value {
-    match act(&session, &operation).await {
+/// Does it; `{"ok": …}` or `{"error": "<code>"}`, without anything that depends on chance. `own` is the
+/// session that the request had when it began: what "itself" means must not depend on the order.
+pub(crate) async fn perform(session: Session, operation: String, own: Option<SessionId>) -> Value {
+    match act(&session, &operation, own).await {
         Ok(value) => json!({ "ok": value }),
         Err(error) => json!({ "error": error.code() }),
     }
 }
 
-async fn act(session: &Session, operation: &str) -> Result<Value, Error> {
+async fn act(session: &Session, operation: &str, own: Option<SessionId>) -> Result<Value, Error> {
     Ok(match operation {
         "save" => json!(session.save().await?),
         "update" => json!(session.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await?),
@@ -37,7 +38,7 @@ async fn act(session: &Session, operation: &str) -> Result<Value, Error> {
         "logout-others" => json!(session.logout_others().await?.len()),
         "revoke-itself" => {
             let nobodys = || SessionId::generate(Timestamp::UNIX_EPOCH);
-            let own = session.id().map_or_else(nobodys, Ok)?;
+            let own = own.map_or_else(nobodys, Ok)?;
             json!(session.revoke(own).await?)
         }
         "list" => json!(session.list().await?.len()),

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use serde_json::{Value, json};
-use session_core::{ErrorKind, Found};
+use session_core::{ErrorKind, Found, SessionId};
 
 use crate::backends::{Gate, Method};
 use crate::http::desk::Desk;
@@ -129,7 +129,7 @@ impl Case {
                 Way::InTheOther => {
                     let desk = Desk::open();
                     let answer = ask("/set.b.1/keep".to_owned()).at(&desk).send().await;
-                    let late = perform(desk.kept(), first).await;
+                    let late = perform(desk.kept(), first, self.own(&presented).await).await;
                     (answer, [late, Value::Null])
                 }
                 Way::AtOnce => {
@@ -211,6 +211,15 @@ impl Case {
             presented: stand,
             sessions,
             next: json!({ "user": user, "data": next.data() }),
+        }
+    }
+
+    /// The session with which a request that presents this begins.
+    async fn own(&self, presented: &[String]) -> Option<SessionId> {
+        let [token] = presented else { return None };
+        match self.site.found(token).await? {
+            Found::Live(session) | Found::Grace { session, .. } => Some(session.id),
+            Found::Ended { .. } => None,
         }
     }
 
@@ -325,7 +334,7 @@ async fn outlives_its_response(lab: &Lab) {
         site.take_made().await;
         let stop = site.probe.stop(Method::Create, Gate::After);
         let session = desk.kept();
-        let mut held = pin!(perform(session.clone(), operation.to_owned()));
+        let mut held = pin!(perform(session.clone(), operation.to_owned(), None));
         // Polled until its call is made, and then no more.
         poll_fn(|context| match held.as_mut().poll(context) {
             Poll::Pending => Poll::Ready(()),
