@@ -12,7 +12,7 @@ static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-prot
 
 /// How a request reached the server, or the proxy in front of it.
 ///
-/// An adapter hands it to [`Session::attach_with_scheme`](crate::Session::attach_with_scheme) where
+/// An adapter hands it to [`Visit::attach`](crate::Visit::attach) if
 /// its framework knows. A trusted proxy's word goes before it: `proto=` in the header Forwarded where
 /// that is the configured `forwarded_header`, else X-Forwarded-Proto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -16,9 +16,9 @@ impl Session {
     /// one before is dead at once, in its grace period too), and its lifetime starts anew.
     ///
     /// # Errors
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated) if nobody is signed in;
-    /// [`SessionEnded`](ErrorKind::SessionEnded) if the session ended meanwhile, or another request's
-    /// re-authentication took the token first; [`LateWrite`](ErrorKind::LateWrite) after the response
+    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) if nobody is signed in;
+    /// [`SessionEnded`](crate::ErrorKind::SessionEnded) if the session ended meanwhile, or another request's
+    /// re-authentication took the token first; [`LateWrite`](crate::ErrorKind::LateWrite) after the response
     /// was decided; the backend's.
     ///
     /// # Cancellation
@@ -68,10 +68,10 @@ impl Session {
     /// that a new one is on its way to the browser (law `rotation_has_one_winner`).
     ///
     /// # Errors
-    /// [`NoSession`](ErrorKind::NoSession); [`Unavailable`](ErrorKind::Unavailable) also if an outage
+    /// [`NoSession`](crate::ErrorKind::NoSession); [`Unavailable`](crate::ErrorKind::Unavailable) also if an outage
     /// was told to go on as a visitor, because nobody knows then whether there is a session;
-    /// [`SessionEnded`](ErrorKind::SessionEnded) if it ended meanwhile;
-    /// [`LateWrite`](ErrorKind::LateWrite) after the response was decided; the backend's.
+    /// [`SessionEnded`](crate::ErrorKind::SessionEnded) if it ended meanwhile;
+    /// [`LateWrite`](crate::ErrorKind::LateWrite) after the response was decided; the backend's.
     ///
     /// # Cancellation
     /// A dropped call may have changed the token; the one before is then in its grace period. Whatever

@@ -134,6 +134,20 @@ async fn a_sign_in_carries_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_sign_in_takes_what_authenticate_takes() {
+    let store = store();
+    let session = request(&store, "").await;
+    session.authenticate_with(SignIn::new("alice").persistent(false)).await.unwrap();
+    assert_eq!(session.user_id().unwrap().as_str(), "alice");
+    session.authenticate_with(SignIn::new(42_i64)).await.unwrap();
+    assert_eq!(session.user_id().unwrap().parse::<i64>().unwrap(), 42);
+    session.authenticate_with(SignIn::new(UserId::new("bob").unwrap())).await.unwrap();
+    let refused = session.authenticate_with(SignIn::new("")).await;
+    assert_eq!(kind(refused), Some(ErrorKind::InvalidData));
+    assert_eq!(session.user_id().unwrap().as_str(), "bob", "nothing has happened");
+}
+
+#[tokio::test]
 async fn another_user_gets_nothing_of_the_one_before() {
     let dropped = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = dropped.clone();
