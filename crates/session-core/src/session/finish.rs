@@ -292,7 +292,15 @@ impl Conclusion {
     ///   in the browser (law `one_cookie_per_response`).
     /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
     ///   (RFC 9111, section 7.3).
+    #[inline]
     pub fn apply(self, headers: &mut HeaderMap) {
+        // Most requests of a site never ask for their session.
+        if self.used_by.is_some() {
+            self.put_onto(headers);
+        }
+    }
+
+    fn put_onto(self, headers: &mut HeaderMap) {
         let Some(store) = self.used_by else { return };
         vary_on_cookie(headers);
         if headers.contains_key(header::SET_COOKIE) {

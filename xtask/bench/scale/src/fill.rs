@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use session_core::{
-    Data, DeviceType, Fingerprint, NewSession, SessionBackend, SessionData, SessionId, SessionToken,
-    Timestamp, UserId,
+    Data, DeviceType, Fingerprint, NewSession, SessionBackend, SessionData, SessionId,
+    SessionToken, Timestamp, UserId,
 };
 
 use crate::place::Raw;
