@@ -19,9 +19,18 @@ use crate::error::Error;
 const RETRY_AFTER_SECS: u16 = 5;
 
 impl Error {
-    /// The plain answer: the [status](Error::status), the message as a line of text, `Cache-Control:
-    /// no-store`, and Retry-After with a 503. A 500 says "internal error" and no more: what it is
-    /// about concerns the developer, who finds it in the log.
+    /// What anybody may be told: the message, but of a 500 only "internal error", because what it is
+    /// about concerns the developer, who finds it in the log. For a page of the application's own.
+    #[must_use]
+    pub fn public_message(&self) -> String {
+        match self.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => "internal error".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// The plain answer: the [status](Error::status), the [public message](Error::public_message) as a
+    /// line of text, `Cache-Control: no-store`, and Retry-After with a 503.
     ///
     /// ```
     /// use session_core::{Error, ErrorKind};
@@ -31,11 +40,7 @@ impl Error {
     /// ```
     #[must_use]
     pub fn to_response(&self) -> Response<String> {
-        let text = match self.status() {
-            StatusCode::INTERNAL_SERVER_ERROR => "internal error\n".to_owned(),
-            _ => format!("{self}\n"),
-        };
-        let mut response = Response::new(text);
+        let mut response = Response::new(format!("{}\n", self.public_message()));
         *response.status_mut() = self.status();
         let text_plain = HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, text_plain);

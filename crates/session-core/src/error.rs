@@ -185,8 +185,11 @@ impl ErrorKind {
 /// What an application gets: a [kind](ErrorKind) and, where another error caused it, that error as
 /// its [source](StdError::source).
 ///
-/// The message is lower-case, one line, and holds nothing secret, so it may be shown. A clone has the
-/// same source.
+/// The message is lower-case, one line, and holds nothing secret. It is for the log: it may name a key
+/// or a type of the application's. What people are shown is
+/// [`public_message`](Error::public_message). A clone has the same source.
+///
+/// A handler returns the adapter's `SessionError`, into which this goes by `?`.
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,

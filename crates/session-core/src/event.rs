@@ -23,7 +23,8 @@ pub enum EventKind {
     /// The session was ended from elsewhere: by its user from another session, by an administrator,
     /// or because its fingerprint did not match.
     Revoked,
-    /// The session ended because its user has too many.
+    /// The session ended because its user has too many. Not told of a sign-in whose answer was lost: which
+    /// ones it ended is not known then.
     Evicted,
     /// The session's user signed out, here or everywhere.
     SignedOut,

@@ -24,9 +24,13 @@ impl RequestHead<'_> {
     /// that does not say, one that accepts HTML by name.
     #[must_use]
     pub fn is_navigation(&self) -> bool {
-        if *self.method != Method::GET {
-            return false;
-        }
+        *self.method == Method::GET && self.wants_page()
+    }
+
+    /// The same with any method: whether a person looks at the answer, also to a form that was sent, so
+    /// that it should be a page and no JSON.
+    #[must_use]
+    pub fn wants_page(&self) -> bool {
         match self.headers.get(&SEC_FETCH_MODE) {
             Some(mode) => mode.as_bytes() == b"navigate",
             None => self.headers.get_all(ACCEPT).iter().any(|accept| {
@@ -41,8 +45,8 @@ impl RequestHead<'_> {
     /// The path and the query, percent-encoded as one value of another query: for `?next=` on the
     /// way to the sign-in page.
     ///
-    /// What comes back as `next` is what anybody may have written into a link. Go there only if it
-    /// begins with one `/` that neither `/` nor `\` follows, or it leads to another site.
+    /// What comes back as `next` is what anybody may have written into a link: go there only if
+    /// [`local_path`] says so.
     #[must_use]
     pub fn path_for_query(&self) -> String {
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -60,6 +64,28 @@ impl RequestHead<'_> {
         }
         encoded
     }
+}
+
+/// The path, if it leads nowhere but to this site: for what a sign-in page was given as `?next=`, which
+/// anybody may have written into a link. `None` for everything that a browser may take to another
+/// site.
+///
+/// It begins with one `/` that neither `/` nor `\` follows, and has only printable ASCII in it:
+/// browsers drop tabs and line breaks, so that `/<tab>/evil.example` is `//evil.example` to them.
+///
+/// ```
+/// use session_core::local_path;
+///
+/// assert_eq!(local_path("/orders?page=2"), Some("/orders?page=2"));
+/// for elsewhere in ["//evil.example", "/\\evil.example", "/\t/evil.example", "https://evil.example", ""] {
+///     assert_eq!(local_path(elsewhere).unwrap_or("/"), "/");
+/// }
+/// ```
+#[must_use]
+pub fn local_path(next: &str) -> Option<&str> {
+    let rest = next.strip_prefix('/')?;
+    let is_local = !rest.starts_with(['/', '\\']) && next.bytes().all(|b| b.is_ascii_graphic());
+    is_local.then_some(next)
 }
 
 impl fmt::Debug for RequestHead<'_> {
@@ -108,6 +134,37 @@ mod tests {
             let (headers, uri) = (headers(lines), Uri::from_static("/"));
             let head = RequestHead { method: &method, uri: &uri, headers: &headers };
             assert_eq!(head.is_navigation(), expected, "{name}");
+            let is_form = name == "a form";
+            assert_eq!(head.wants_page(), expected || is_form, "{name}: a page");
+        }
+    }
+
+    #[test]
+    fn only_paths_of_this_site_are_local() {
+        for (next, is_local) in [
+            ("/", true),
+            ("/orders", true),
+            ("/orders?page=2&x=a%20b#y", true),
+            ("/a//b", true),
+            ("", false),
+            ("orders", false),
+            ("//evil.example", false),
+            ("///evil.example", false),
+            ("/\\evil.example", false),
+            ("\\/evil.example", false),
+            ("/\t/evil.example", false),
+            ("/\n/evil.example", false),
+            ("/\r\n\\evil.example", false),
+            ("\t//evil.example", false),
+            (" //evil.example", false),
+            ("/\u{7f}/evil.example", false),
+            ("/\0/evil.example", false),
+            ("/\u{a0}/evil.example", false),
+            ("/a\r\nSet-Cookie: x=y", false),
+            ("https://evil.example", false),
+            ("javascript:alert(1)", false),
+        ] {
+            assert_eq!(local_path(next), is_local.then_some(next), "{next:?}");
         }
     }
 

@@ -88,7 +88,7 @@ pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
 pub use eviction::sessions_to_evict;
-pub use head::RequestHead;
+pub use head::{RequestHead, local_path};
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
 pub use invalid_config::InvalidConfig;
 pub use memory::MemoryBackend;

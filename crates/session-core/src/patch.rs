@@ -141,7 +141,8 @@ impl Patch {
         }
     }
 
-    /// Takes out what `saved` holds in the same words: what is left was written after it.
+    /// Takes out what was saved: what is left changes data in which `saved` is to what this changes data
+    /// in which it is not.
     pub(crate) fn subtract(&mut self, saved: &Self) {
         let is_the_same = match (&self.changes, &saved.changes) {
             (Some(now), Some(saved)) => Arc::ptr_eq(now, saved),
@@ -150,11 +151,21 @@ impl Patch {
         if self.clear && !saved.clear {
             return;
         }
+        // Set when it was saved, and taken away since.
+        let gone: Vec<String> = if self.clear && !is_the_same {
+            let gone = saved.sets().filter(|(key, _)| !self.changes().contains_key(*key));
+            gone.map(|(key, _)| key.to_owned()).collect()
+        } else {
+            Vec::new()
+        };
         self.clear = false;
         if is_the_same {
             self.changes = None;
         } else if self.changes.is_some() {
             self.write().retain(|key, value| saved.changes().get(key) != Some(value));
+        }
+        for key in gone {
+            self.write().insert(key, None);
         }
     }
 }
@@ -244,5 +255,57 @@ mod tests {
         cleared.clear();
         cleared.subtract(&saved);
         assert!(cleared.clears());
+    }
+
+    /// One write into a buffer.
+    #[derive(Debug, Clone)]
+    enum Write {
+        Set(u8, u8),
+        Remove(u8),
+        Clear,
+    }
+
+    impl Write {
+        fn apply(&self, patch: &mut Patch) {
+            match self {
+                Self::Set(key, value) => patch.set(key.to_string(), (*value).into()),
+                Self::Remove(key) => patch.remove(key.to_string()),
+                Self::Clear => patch.clear(),
+            }
+        }
+    }
+
+    fn writes() -> impl proptest::strategy::Strategy<Value = Vec<Write>> {
+        use proptest::prelude::*;
+        let write = prop_oneof![
+            4 => (0..3_u8, 0..3_u8).prop_map(|(key, value)| Write::Set(key, value)),
+            2 => (0..3_u8).prop_map(Write::Remove),
+            1 => Just(Write::Clear),
+        ];
+        proptest::collection::vec(write, 0..6)
+    }
+
+    proptest::proptest! {
+        /// What was written while a save was under way is what is left when it is done.
+        #[test]
+        fn what_is_left_of_a_buffer(stored in writes(), before in writes(), since in writes()) {
+            let mut stored_patch = Patch::new();
+            stored.iter().for_each(|write| write.apply(&mut stored_patch));
+            let mut data = Data::new();
+            stored_patch.apply(&mut data);
+
+            let mut saved = Patch::new();
+            before.iter().for_each(|write| write.apply(&mut saved));
+            let mut buffer = saved.clone();
+            since.iter().for_each(|write| write.apply(&mut buffer));
+
+            let mut expected = data.clone();
+            buffer.apply(&mut expected);
+            let mut left = buffer.clone();
+            left.subtract(&saved);
+            saved.apply(&mut data);
+            left.apply(&mut data);
+            proptest::prop_assert_eq!(data, expected);
+        }
     }
 }

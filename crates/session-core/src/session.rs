@@ -98,9 +98,13 @@ struct State {
     slid: bool,
     /// Whether the response is decided.
     decided: bool,
+    /// Whether a sign-out was asked for and failed, and nobody has signed in since.
+    stays_out: bool,
     line: Line,
     /// What the backend was asked to change, until its answer is known.
     unanswered: Option<Unanswered>,
+    /// Whether the call that was asked for last failed. Else, if it is unanswered, its future was dropped.
+    call_failed: bool,
 }
 
 /// What was found, or what this request made of it since.
@@ -303,10 +307,17 @@ impl Session {
     }
 
     fn with_user<T>(&self, read: impl FnOnce(&Live, &UserId) -> T) -> Result<T, Error> {
-        let kind = match &self.state().loaded {
+        let state = self.state();
+        let kind = match &state.loaded {
             // Nobody knows, and that is not "nobody".
             Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => ErrorKind::Unavailable,
             Loaded::Without(_) => ErrorKind::Unauthenticated,
+            // A sign-in whose answer was lost: it may be another user by now.
+            Loaded::With(_)
+                if matches!(state.unanswered, Some(Unanswered::New { signs_in: true, .. })) =>
+            {
+                ErrorKind::Unavailable
+            }
             Loaded::With(live) => match &live.session.user_id {
                 Some(user) => return Ok(read(live, user)),
                 None => ErrorKind::Unauthenticated,

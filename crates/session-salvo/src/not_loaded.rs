@@ -9,7 +9,7 @@ pub struct NotLoaded;
 
 impl fmt::Display for NotLoaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the session was not loaded; mount the session handler with `.eager()`")
+        f.write_str("the session was not loaded; mount the session handler with `.eager()`, around what looks")
     }
 }
 

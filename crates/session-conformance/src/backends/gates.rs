@@ -48,7 +48,8 @@ pub struct Stop {
 
 impl Stop {
     /// Waits until the call is there, and returns its number. It is remembered: waiting a second
-    /// time returns at once, also if the call has passed or was dropped meanwhile.
+    /// time returns at once, also if the call has passed or was dropped meanwhile. If no such call is
+    /// ever made it waits for ever: a test that may meet this puts a time limit around it.
     pub async fn arrived(&self) -> u64 {
         poll_fn(|context| self.gates.poll_arrival(self.id, context)).await
     }

@@ -26,6 +26,7 @@ pub(crate) struct Explored {
     /// Orders in which both came to their end.
     pub(crate) whole: usize,
     pub(crate) dropped: usize,
+    pub(crate) failed: usize,
     pub(crate) held: usize,
 }
 
@@ -34,6 +35,7 @@ impl AddAssign for Explored {
         self.cases += other.cases;
         self.whole += other.whole;
         self.dropped += other.dropped;
+        self.failed += other.failed;
         self.held += other.held;
     }
 }
@@ -42,11 +44,13 @@ impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} interleavings of {} pairs ({} whole, {} with one dropped, {} with one held)",
-            self.whole + self.dropped + self.held,
+            "{} interleavings of {} pairs ({} whole, {} with one dropped, {} with a call that failed, \
+             {} with one held)",
+            self.whole + self.dropped + self.failed + self.held,
             self.cases,
             self.whole,
             self.dropped,
+            self.failed,
             self.held
         )
     }
@@ -79,8 +83,12 @@ impl Case {
     /// If one of them leads where neither order one after the other leads.
     pub(crate) async fn judge(self) -> Explored {
         let mut explored = Explored { cases: 1, ..Explored::default() };
-        let both = [Mishap::Drop(0), Mishap::Drop(1), Mishap::Hold(0), Mishap::Hold(1)];
-        for mishap in std::iter::once(Mishap::None).chain(both) {
+        let each = |at| [Mishap::Drop(at), Mishap::Fail(at), Mishap::Hold(at)];
+        for mishap in std::iter::once(Mishap::None).chain(each(0)).chain(each(1)) {
+            if matches!(mishap, Mishap::Fail(at) if self.ops[at].ends_with().is_some()) {
+                // A response whose own call failed says so, and nothing comes after it.
+                continue;
+            }
             let allowed = self.allowed(mishap).await;
             let mut road = Some(Road::default());
             while let Some(mut taken) = road {
@@ -90,6 +98,7 @@ impl Case {
                     match mishap {
                         Mishap::None => explored.whole += 1,
                         Mishap::Drop(_) => explored.dropped += 1,
+                        Mishap::Fail(_) => explored.failed += 1,
                         Mishap::Hold(_) => explored.held += 1,
                     }
                 }
@@ -127,12 +136,12 @@ impl Case {
     /// Everything that may come of it.
     async fn allowed(self, mishap: Mishap) -> Allowed {
         let both = vec![self.serial(&[0, 1]).await, self.serial(&[1, 0]).await];
-        let (Mishap::Drop(at) | Mishap::Hold(at)) = mishap else {
+        let (Mishap::Drop(at) | Mishap::Fail(at) | Mishap::Hold(at)) = mishap else {
             return Allowed { both, ..Allowed::default() };
         };
         let other = 1 - at;
         let mut allowed = Allowed { both, ..Allowed::default() };
-        if self.ops[at] == Op::Finish {
+        if self.ops[at].ends_with().is_some() {
             // Nobody hears the response of a request that is gone; what was decided stays so.
             let (start, buffered, ops) = (self.start, self.buffered, self.ops);
             let alone = Play::without_response(start, buffered, ops, &[other]).await;
@@ -175,18 +184,32 @@ impl Case {
         let hears = outcome.response.is_some();
         let resumed = steps.iter().any(|step| matches!(step, Step::Resume(_)));
         let gave_up = outcome.gave_up();
+        // The last word was "out", and it failed: a token that the browser has not is not handed out.
+        let stays_out = [0, 1].iter().any(|at| self.ops[*at].signs_out() && gave_up.results[*at]);
         if hears
+            && !stays_out
             && (outcome.made > 1 || (outcome.unreachable > 0 && (!gave_up.response || resumed)))
         {
             complain("the request left a session that nobody can reach", &[]);
         }
+        let is_cut_short = mishap != Mishap::None;
+        let writes = self.ops.iter().any(|op| op.only_writes());
+        if is_cut_short && writes && gave_up.response && self.ops.contains(&Op::SwitchUser) {
+            // What was written for the user before is not stored for another one, and that is said.
+            return;
+        }
         let (among, ignored) = match mishap {
             Mishap::None => (&allowed.both, None),
             Mishap::Drop(_) => (&allowed.dropped, None),
+            // It happened, or it did not, or it met what another one had done and says so.
+            Mishap::Fail(at) if gave_up.results[at] => (&allowed.dropped, Some(at)),
+            Mishap::Fail(_) => (&allowed.both, None),
             Mishap::Hold(at) => {
                 let other = 1 - at;
-                if gave_up.response && self.ops[other] == Op::Finish {
-                    // The response said that it does not know, which is all that it may say.
+                let waited_in_vain = gave_up.response || self.ops[other] == Op::FinishFailed;
+                if waited_in_vain && self.ops[other].ends_with().is_some() {
+                    // The response said that it does not know, which is all that it may say; a server
+                    // error is one already.
                     return;
                 }
                 match (gave_up.results[other], resumed) {
@@ -201,7 +224,29 @@ impl Case {
             Some(at) => outcome.without_result(at),
             None => outcome.clone(),
         };
-        if !among.contains(&found) {
+        // A server error that came of a failed call does not ask again what was stored, and whether the
+        // expiry slid.
+        let fails_twice = matches!(mishap, Mishap::Fail(_)) && self.ops.contains(&Op::FinishFailed);
+        let is_allowed = |may: &Outcome| match (&found.response, &may.response) {
+            (Some(response), Some(theirs))
+                if response.cookie == "none"
+                    && (stays_out
+                        || (fails_twice && theirs.cookie.starts_with("the same token"))) =>
+            {
+                let without = |outcome: &Outcome| {
+                    let mut outcome = outcome.clone();
+                    outcome.response = None;
+                    outcome.unreachable = 0;
+                    if fails_twice {
+                        outcome.read.clear();
+                    }
+                    outcome
+                };
+                without(&found) == without(may)
+            }
+            _ => found == *may,
+        };
+        if !among.iter().any(is_allowed) {
             complain("it ends as no order one after the other would", among);
         }
     }

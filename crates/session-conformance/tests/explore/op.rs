@@ -1,8 +1,9 @@
 //! What may be done to a session at the same moment as something else.
 
+use http::StatusCode;
 use session_core::{Error, Session, SessionId};
 
-/// An operation that asks the backend, or the end of the request.
+/// An operation that asks the backend, a write into the buffer, or the end of the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Save,
@@ -17,12 +18,19 @@ pub(crate) enum Op {
     LogoutOthers,
     RevokeItself,
     List,
-    /// The response's own.
+    /// Writes into the buffer, wherever the other one is. Reads are not among them: they show what the
+    /// handle knows at that moment, and wait for nobody.
+    Set,
+    Remove,
+    Clear,
+    /// The response's own, as adapters end it: first without a future.
     Finish,
+    /// The same for a handler that failed.
+    FinishFailed,
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Save,
         Self::Update,
         Self::Authenticate,
@@ -34,10 +42,33 @@ impl Op {
         Self::LogoutOthers,
         Self::RevokeItself,
         Self::List,
+        Self::Set,
+        Self::Remove,
+        Self::Clear,
         Self::Finish,
+        Self::FinishFailed,
     ];
 
-    /// Does it, all but [`Finish`](Self::Finish), and says what it returned.
+    /// The status of the response that it ends.
+    pub(crate) const fn ends_with(self) -> Option<StatusCode> {
+        match self {
+            Self::Finish => Some(StatusCode::OK),
+            Self::FinishFailed => Some(StatusCode::INTERNAL_SERVER_ERROR),
+            _ => None,
+        }
+    }
+
+    /// Whether it ends the session: then a response after its failure hands out no new token.
+    pub(crate) const fn signs_out(self) -> bool {
+        matches!(self, Self::Logout | Self::LogoutAll | Self::RevokeItself)
+    }
+
+    /// Whether it is done when it begins.
+    pub(crate) const fn only_writes(self) -> bool {
+        matches!(self, Self::Set | Self::Remove | Self::Clear)
+    }
+
+    /// Does it, if it is not the end of the request, and says what it returned.
     pub(crate) async fn act(self, session: Session, own: SessionId) -> String {
         match self {
             Self::Save => said(session.save().await),
@@ -51,7 +82,12 @@ impl Op {
             Self::LogoutOthers => said(session.logout_others().await.map(|ids| ids.len())),
             Self::RevokeItself => said(session.revoke(own).await),
             Self::List => said(session.list().await.map(|sessions| sessions.len())),
-            Self::Finish => unreachable!("the end of a request is not an operation of its handler"),
+            Self::Set => said(session.set("b", 2)),
+            Self::Remove => said(session.remove("n")),
+            Self::Clear => said(session.clear()),
+            Self::Finish | Self::FinishFailed => {
+                unreachable!("the end of a request is not an operation of its handler")
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::StatusCode;
-use session_core::Conclusion;
+use session_core::{BackendErrorKind, Conclusion};
 
 use crate::op::Op;
 use crate::outcome::Outcome;
@@ -22,6 +22,8 @@ pub(crate) enum Step {
     Begin(usize),
     /// A call to the backend leaves the gate at which it is.
     Pass(u64),
+    /// It fails there: it never happens, or its answer is lost.
+    Fail(u64),
     /// An operation's future is dropped.
     Drop(usize),
     /// An operation is polled no more.
@@ -35,6 +37,7 @@ pub(crate) enum Step {
 pub(crate) enum Mishap {
     None,
     Drop(usize),
+    Fail(usize),
     Hold(usize),
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct Play {
     calls_before_the_case: u64,
     states: [State; 2],
     mishap: Mishap,
+    /// Whether a call has failed: one does.
+    has_failed: bool,
     conclusion: Option<Conclusion>,
     /// Whether the response's own future was dropped, so that nobody hears of it.
     response_dropped: bool,
@@ -76,10 +81,13 @@ impl Play {
         let states = ops.map(|op| {
             let (session, visit) = (place.session.clone(), place.visit.clone());
             let acting: Acting = Box::pin(async move {
-                match op {
-                    Op::Finish => Answer::Concluded(visit.finish(StatusCode::OK).await),
-                    other => Answer::Said(other.act(session, own).await),
-                }
+                let Some(status) = op.ends_with() else {
+                    return Answer::Said(op.act(session, own).await);
+                };
+                Answer::Concluded(match visit.finish_without_io(status) {
+                    Some(conclusion) => conclusion,
+                    None => visit.finish(status).await,
+                })
             });
             State::Waiting(acting)
         });
@@ -93,6 +101,7 @@ impl Play {
             calls_before_the_case,
             states,
             mishap,
+            has_failed: false,
             conclusion,
             response_dropped,
         }
@@ -111,7 +120,13 @@ impl Play {
         }
         // A call inside a future that is held goes nowhere.
         let held = self.states.iter().any(|state| matches!(state, State::Held(_)));
-        steps.extend(self.moving().into_iter().map(Step::Pass));
+        for number in self.moving() {
+            steps.push(Step::Pass(number));
+            let owner = self.owners[&number];
+            if self.mishap == Mishap::Fail(owner) && !self.has_failed {
+                steps.push(Step::Fail(number));
+            }
+        }
         if steps.is_empty() && held {
             let at = self.states.iter().position(|state| matches!(state, State::Held(_)));
             let at = at.expect("one is held");
@@ -125,6 +140,7 @@ impl Play {
         match self.mishap {
             Mishap::None => true,
             Mishap::Drop(at) => took.contains(&Step::Drop(at)),
+            Mishap::Fail(_) => took.iter().any(|step| matches!(step, Step::Fail(_))),
             Mishap::Hold(at) => took.contains(&Step::Hold(at)),
         }
     }
@@ -136,8 +152,13 @@ impl Play {
                 other => other,
             }),
             Step::Pass(number) => assert!(self.place.backend.pass(number), "call {number} waits"),
+            Step::Fail(number) => {
+                self.has_failed = true;
+                let kind = BackendErrorKind::Unavailable;
+                assert!(self.place.backend.refuse(number, kind), "call {number} waits");
+            }
             Step::Drop(at) => {
-                self.response_dropped |= self.ops[at] == Op::Finish;
+                self.response_dropped |= self.ops[at].ends_with().is_some();
                 self.change(at, |_| State::Dropped);
             }
             Step::Hold(at) => self.change(at, |state| match state {

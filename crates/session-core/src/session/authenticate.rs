@@ -48,6 +48,7 @@ impl Session {
         let user = sign_in.user?;
         let mut turn = self.turn().await?;
         self.not_decided()?;
+        self.unsettled().stays_out = false;
         if self.is_unknown() {
             Box::pin(self.look_up_again(turn.told())).await;
         }
@@ -73,6 +74,8 @@ impl Session {
         let created = self.create(record, patch, &buffer, replaces).await?;
 
         let made = self.made(&mut turn, created.session, created.token, &buffer, true).await;
+        // A sign-out that gave up waiting for this came first.
+        self.unsettled().stays_out = false;
         for evicted in created.evicted {
             turn.tell(EventKind::Evicted, evicted, Some(&user));
         }

@@ -4,10 +4,12 @@ use super::turn::Turn;
 use super::unanswered::Unanswered;
 use super::{Cookie, Loaded, Session};
 use crate::backend::{EndedBy, SessionRef};
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
+use crate::patch::Patch;
 use crate::record::SessionData;
 
 impl Session {
@@ -23,8 +25,26 @@ impl Session {
     /// A dropped call may have ended the session. Whatever has the next turn looks, the response too,
     /// and then the cookie is cleared.
     pub async fn logout(&self) -> Result<bool, Error> {
-        let mut turn = self.turn().await?;
-        self.end_this(&mut turn).await
+        self.or_stay_out(async {
+            let mut turn = self.turn().await?;
+            self.end_this(&mut turn).await
+        })
+        .await
+    }
+
+    /// A sign-out that failed: the last word of the application was "out", so the response hands out no
+    /// token that its browser does not have yet.
+    async fn or_stay_out<T>(
+        &self,
+        end: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let ended = end.await;
+        if let Err(error) = &ended
+            && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::BackendFailed)
+        {
+            self.unsettled().stays_out = true;
+        }
+        ended
     }
 
     async fn end_this(&self, turn: &mut Turn<'_>) -> Result<bool, Error> {
@@ -40,8 +60,10 @@ impl Session {
         let store = &self.inner.store;
         let (target, now) = (live.reference(), store.now());
         let removal = store.backend().remove(&target, None, EndedBy::SignedOut, now);
-        let ended = self.ask(Unanswered::End { at: now }, removal).await?;
-        self.gone(ended);
+        let note = self.note_end(false, now);
+        let ended = self.ask(note, removal).await?;
+        let buffered = self.unsettled().buffer.clone();
+        self.gone(ended, &buffered);
         if ended {
             turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
         }
@@ -58,17 +80,26 @@ impl Session {
     /// A dropped call may have ended all of them, or none. Whatever has the next turn looks, the
     /// response too, and then the cookie is cleared.
     pub async fn logout_all(&self) -> Result<Vec<SessionId>, Error> {
-        let mut turn = self.turn().await?;
-        let (live, user) = self.signed_in()?;
-        let store = &self.inner.store;
-        let now = store.now();
-        let removal = store.backend().remove_user(&user, None, EndedBy::SignedOut, now);
-        let ended = self.ask(Unanswered::End { at: now }, removal).await?;
-        self.gone(ended.contains(&live.session.id));
-        for id in &ended {
-            turn.tell(EventKind::SignedOut, *id, Some(&user));
-        }
-        Ok(ended)
+        self.or_stay_out(async {
+            let mut turn = self.turn().await?;
+            let (live, user) = self.signed_in()?;
+            let store = &self.inner.store;
+            let now = store.now();
+            let removal = store.backend().remove_user(&user, None, EndedBy::SignedOut, now);
+            let note = self.note_end(true, now);
+            let ended = self.ask(note, removal).await?;
+            let buffered = self.unsettled().buffer.clone();
+            self.gone(ended.contains(&live.session.id), &buffered);
+            for id in &ended {
+                turn.tell(EventKind::SignedOut, *id, Some(&user));
+            }
+            Ok(ended)
+        })
+        .await
+    }
+
+    fn note_end(&self, everywhere: bool, at: Timestamp) -> Unanswered {
+        Unanswered::End { everywhere, buffered: self.unsettled().buffer.clone(), at }
     }
 
     /// Ends every other session of the user; returns their ids.
@@ -103,7 +134,7 @@ impl Session {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
         if id == live.session.id {
-            return self.end_this(&mut turn).await;
+            return self.or_stay_out(self.end_this(&mut turn)).await;
         }
         let mut target = SessionRef::by_id(id);
         target.user = Some(user.clone());
@@ -128,9 +159,11 @@ impl Session {
 
     /// The session is gone: by this request, which then clears the cookie, or by another, which may
     /// have set a new one that must not be cleared (law `late_response_never_clobbers`).
-    pub(super) fn gone(&self, by_this_request: bool) {
+    /// `buffered` goes with it; what was written since does not.
+    pub(super) fn gone(&self, by_this_request: bool, buffered: &Patch) {
         let mut state = self.unsettled();
-        state.forget_buffer();
+        state.saved(buffered);
+        state.stays_out = false;
         state.slid = false;
         state.unanswered = None;
         if by_this_request {

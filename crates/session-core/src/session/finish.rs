@@ -145,12 +145,20 @@ impl Session {
         let failed = status.is_server_error();
         let concerns_cookie = state.unanswered.as_ref()?.concerns_cookie();
         let saves = !state.buffer.is_empty() && !failed;
-        (concerns_cookie || !failed).then_some(Asked { is_needed: concerns_cookie || saves })
+        // A server error that came of a failed call is not kept waiting for another one.
+        let asks = concerns_cookie || !(failed && state.call_failed);
+        asks.then_some(Asked { is_needed: concerns_cookie || saves })
     }
 
     /// The response is decided without its turn. An answer that is an error already stays what it is.
     fn decided_out_of_turn(&self, status: StatusCode, error: Error) -> Conclusion {
-        self.unsettled().decided = true;
+        {
+            let mut state = self.unsettled();
+            state.decided = true;
+            if status.is_server_error() {
+                state.forget_buffer();
+            }
+        }
         let mut conclusion = self.conclusion(Some(error));
         if status.is_server_error() {
             let _ = conclusion.take_error();
@@ -211,8 +219,19 @@ impl Session {
         let settings = self.inner.store.settings();
         let rules = &settings.cookie;
         let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
+        // Before the lock: a `Clock` may be the application's code.
+        let now = self.inner.store.now();
         let state = self.unsettled();
         match &state.loaded {
+            // The application's last word was "out", and it failed. A session that somebody is signed in
+            // to is not handed to a browser that has not got it yet.
+            Loaded::With(live)
+                if state.stays_out
+                    && state.cookie == Cookie::Issue
+                    && live.session.is_authenticated() =>
+            {
+                None
+            }
             Loaded::With(live) => {
                 let session = &live.session;
                 let persistent =
@@ -230,7 +249,6 @@ impl Session {
                 if !issued && !slid {
                     return None;
                 }
-                let now = self.inner.store.now();
                 let left = persistent.then(|| expiry::end(settings, session).since(now));
                 let value = Zeroizing::new(rules.value(token));
                 Some(rules.set_with(&value, left, secure()))

@@ -246,7 +246,11 @@ impl Session {
         // the session may have set a new one meanwhile.
         if store.call(removal).await? {
             tell(Told::of(EventKind::Revoked, &live.session));
-            self.state().cookie = super::Cookie::Remove;
+            let mut state = self.unsettled();
+            // Not over what the handler did meanwhile, if another load was faster.
+            if state.cookie == super::Cookie::Keep && !matches!(state.loaded, Loaded::With(_)) {
+                state.cookie = super::Cookie::Remove;
+            }
         }
         Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)))
     }

@@ -25,7 +25,8 @@ impl Session {
     /// report it too.
     ///
     /// # Cancellation
-    /// A dropped call may have saved; saving again changes nothing.
+    /// A dropped call may have saved. What it wrote is still buffered then, and is written once more
+    /// unless the stored data shows it.
     pub async fn save(&self) -> Result<(), Error> {
         if self.unsettled().buffer.is_empty() {
             return Ok(());

@@ -6,9 +6,13 @@
 //!
 //! - While a turn is held no code of the application runs, except for its [`Clock`](crate::Clock):
 //!   closures and `Serialize` run before it, the event hook after it.
+//! - Who came first goes first, so that one that asks again and again keeps nobody waiting; the response
+//!   goes before all.
 //! - A future that holds the turn and is not polled any more would stop all others for ever, so they
-//!   wait at most `backend_timeout_ms`.
-//! - The response goes first: otherwise a stream that writes without a pause could keep it waiting.
+//!   wait at most `backend_timeout_ms` for each turn. Without the feature `tokio` there is no limit.
+//! - A future that waits and is not polled any more is passed by.
+
+use std::task::Poll;
 
 use super::{Session, State};
 use crate::error::{Error, ErrorKind};
@@ -22,8 +26,11 @@ pub(super) struct Line {
     is_taken: bool,
     /// Whether the response waits, before which nobody else begins.
     response_waits: bool,
-    /// How many wait, so that nobody is woken for nothing.
-    waiting: u32,
+    /// Those who wait, the first to come first.
+    waiting: Vec<u32>,
+    next_ticket: u32,
+    /// How often the turn was given back.
+    releases: u32,
 }
 
 /// Who asks for a turn.
@@ -36,15 +43,14 @@ pub(super) enum Who {
 }
 
 impl Line {
-    /// Whether nobody has the turn and nobody goes before this one.
-    pub(super) const fn is_free_for(&self, who: Who) -> bool {
+    /// Whether nobody has the turn, and the response does not go before this one.
+    const fn is_free_for(&self, who: Who) -> bool {
         !self.is_taken && (matches!(who, Who::Response) || !self.response_waits)
     }
 
-    fn take(&mut self, who: Who) -> bool {
-        let is_free = self.is_free_for(who);
-        self.is_taken |= is_free;
-        is_free
+    /// Whether one who has just come may go at once: nobody stands in the line, or it is the response.
+    pub(super) const fn is_open_for(&self, who: Who) -> bool {
+        self.is_free_for(who) && (matches!(who, Who::Response) || self.waiting.is_empty())
     }
 }
 
@@ -73,11 +79,11 @@ impl Told {
 }
 
 impl<'s> Turn<'s> {
-    /// The turn, if nobody has it.
-    fn take(session: &'s Session, state: &mut State, who: Who) -> Option<Self> {
+    /// The turn, which nobody has.
+    const fn take(session: &'s Session, state: &mut State, who: Who) -> Self {
         let finds_unanswered = state.unanswered.is_some();
-        let is_ours = state.line.take(who);
-        is_ours.then(|| Self { session, who, finds_unanswered, told: Vec::new() })
+        state.line.is_taken = true;
+        Self { session, who, finds_unanswered, told: Vec::new() }
     }
 
     pub(super) const fn finds_unanswered(&self) -> bool {
@@ -104,7 +110,10 @@ impl<'s> Turn<'s> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.session.release(|line| line.is_taken = false);
+        self.session.release(|line| {
+            line.is_taken = false;
+            line.releases = line.releases.wrapping_add(1);
+        });
         for told in self.told.drain(..) {
             self.session.emit(told.kind, told.id, told.user.as_ref());
         }
@@ -129,31 +138,55 @@ impl Session {
         }
     }
 
-    /// The turn, if nobody has it.
+    /// The turn, if nobody has it and nobody waits for it.
     pub(super) fn turn_now(&self, who: Who) -> Option<Turn<'_>> {
-        Turn::take(self, &mut self.unsettled(), who)
+        let mut state = self.unsettled();
+        state.line.is_open_for(who).then(|| Turn::take(self, &mut state, who))
     }
 
     async fn wait_for_turn(&self, who: Who) -> Result<Turn<'_>, Error> {
-        let _waits = Waits::begin(self, who);
-        let turn = async {
-            loop {
-                let freed = {
-                    let mut state = self.unsettled();
-                    if let Some(turn) = Turn::take(self, &mut state, who) {
-                        return turn;
-                    }
+        let waits = Waits::begin(self, who);
+        // The release at which this one has let those go first who came before it.
+        let mut stood_back_at = None;
+        loop {
+            let freed = {
+                let mut state = self.unsettled();
+                let line = &state.line;
+                if !line.is_free_for(who) {
                     // Under the lock, so that a turn which is given back now is not missed.
-                    self.inner.freed.listen()
-                };
-                freed.await;
+                    Some(self.inner.freed.listen())
+                } else if who == Who::Response
+                    || line.waiting.first() == Some(&waits.ticket)
+                    || stood_back_at == Some(line.releases)
+                {
+                    return Ok(Turn::take(self, &mut state, who));
+                } else {
+                    stood_back_at = Some(line.releases);
+                    None
+                }
+            };
+            match freed {
+                // The limit begins anew with each turn: it is for a future that is kept and not polled,
+                // and not for a long line.
+                Some(freed) => {
+                    let is_in_time = self.inner.store.in_time(freed).await.is_some();
+                    let mut state = self.unsettled();
+                    if !is_in_time && !state.line.is_free_for(who) {
+                        drop(state);
+                        return Err(Error::from_kind(ErrorKind::Unavailable).with_context(
+                            "another operation on this request's session took longer than \
+                             backend_timeout_ms",
+                        ));
+                    }
+                    if !is_in_time {
+                        return Ok(Turn::take(self, &mut state, who));
+                    }
+                }
+                // Once: one who came before it and is polled takes its turn meanwhile, and one that is
+                // not polled keeps nobody waiting.
+                None => yield_once().await,
             }
-        };
-        self.inner.store.in_time(turn).await.ok_or_else(|| {
-            Error::from_kind(ErrorKind::Unavailable).with_context(
-                "another operation on this request's session took longer than backend_timeout_ms",
-            )
-        })
+        }
     }
 
     /// Changes the line, and wakes those who wait. All of them: one that is not polled any more must
@@ -162,7 +195,7 @@ impl Session {
         let waits = {
             let mut state = self.unsettled();
             change(&mut state.line);
-            state.line.waiting > 0 && !state.line.is_taken
+            !state.line.waiting.is_empty() && !state.line.is_taken
         };
         if waits {
             self.inner.freed.notify(usize::MAX);
@@ -170,26 +203,43 @@ impl Session {
     }
 }
 
+/// Lets the others be polled that were woken.
+async fn yield_once() {
+    let mut is_second = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_second, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// One who stands in the line.
 struct Waits<'s> {
     session: &'s Session,
     who: Who,
+    ticket: u32,
 }
 
 impl<'s> Waits<'s> {
     fn begin(session: &'s Session, who: Who) -> Self {
         let mut state = session.unsettled();
-        state.line.waiting += 1;
-        state.line.response_waits |= who == Who::Response;
-        Self { session, who }
+        let line = &mut state.line;
+        let ticket = line.next_ticket;
+        line.next_ticket = ticket.wrapping_add(1);
+        line.waiting.push(ticket);
+        line.response_waits |= who == Who::Response;
+        Self { session, who, ticket }
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        let who = self.who;
+        let (who, ticket) = (self.who, self.ticket);
         self.session.release(|line| {
-            line.waiting -= 1;
+            line.waiting.retain(|waiting| *waiting != ticket);
             if who == Who::Response {
                 line.response_waits = false;
             }
@@ -201,6 +251,6 @@ impl State {
     /// Whether the response can be decided now, without waiting and without asking the backend what
     /// became of an earlier call.
     pub(super) const fn is_settled_for_response(&self) -> bool {
-        self.line.is_free_for(Who::Response) && self.unanswered.is_none()
+        self.line.is_open_for(Who::Response) && self.unanswered.is_none()
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::turn::Turn;
+use super::turn::{Told, Turn};
 use super::{Live, Loaded, Session, Token};
 use crate::backend::{EndedBy, Found};
 use crate::clock::Timestamp;
@@ -33,7 +33,13 @@ pub(super) enum Unanswered {
     /// A new session, in the place of the one that is there.
     New { token: SessionToken, buffered: Patch, signs_in: bool },
     /// The session's end, by a sign-out.
-    End { at: Timestamp },
+    End {
+        /// Of all sessions of the user, or of this one.
+        everywhere: bool,
+        /// What was in the buffer, and goes with the session.
+        buffered: Patch,
+        at: Timestamp,
+    },
 }
 
 impl Unanswered {
@@ -50,14 +56,20 @@ impl Session {
         unanswered: Unanswered,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> impl Future<Output = Result<T, BackendError>> {
-        self.unsettled().unanswered = Some(unanswered);
+        {
+            let mut state = self.unsettled();
+            state.unanswered = Some(unanswered);
+            state.call_failed = false;
+        }
         async {
             let answer = self.inner.store.call_raw(call).await;
-            if let Err(error) = &answer
-                && matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge)
-            {
-                // Nothing has happened, says the contract.
-                self.unsettled().unanswered = None;
+            if let Err(error) = &answer {
+                let mut state = self.unsettled();
+                state.call_failed = true;
+                if matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge) {
+                    // Nothing has happened, says the contract.
+                    state.unanswered = None;
+                }
             }
             answer
         }
@@ -74,10 +86,21 @@ impl Session {
             (state.unanswered.clone(), live)
         };
         match (unanswered, live) {
-            (Some(Unanswered::New { token, buffered, signs_in }), _) => {
+            (Some(Unanswered::New { token, buffered, signs_in }), live) => {
                 match self.stands_for(&token.hash()).await? {
                     Some(Now::Goes { session, .. }) => {
                         let session = Arc::unwrap_or_clone(session);
+                        let another = live.is_some_and(|live| {
+                            live.session.is_authenticated()
+                                && live.session.user_id != session.user_id
+                        });
+                        if another && self.drop_writes_since(turn, &buffered) {
+                            // What was written since was written for the user before.
+                            self.made(turn, session, token, &buffered, signs_in).await?;
+                            return Err(Error::from_kind(ErrorKind::Unavailable).with_context(
+                                "what was written after a sign-in whose answer was lost is not stored",
+                            ));
+                        }
                         let made = self.made(turn, session, token, &buffered, signs_in).await;
                         // Ended again, because the response is decided: not the next one's error.
                         made.or_else(|error| match error.kind() {
@@ -106,7 +129,9 @@ impl Session {
             (Some(Unanswered::Change { patch, buffered, touches, at }), Some(live)) => {
                 match self.stands_for(&live.hash).await? {
                     Some(Now::Goes { session, is_current }) => {
-                        let is_in = patch.changes_nothing_in(&session.data);
+                        // A write moves the version, whatever it writes.
+                        let is_in = session.version != live.version
+                            && patch.changes_nothing_in(&session.data);
                         let mut state = self.unsettled();
                         if is_in {
                             state.saved(&buffered);
@@ -118,33 +143,71 @@ impl Session {
                 }
                 Ok(())
             }
-            (Some(Unanswered::End { at: asked }), Some(live)) => {
+            (Some(Unanswered::End { everywhere, buffered, at: asked }), Some(live)) => {
                 match self.stands_for(&live.hash).await? {
-                    Some(Now::Goes { .. }) => self.nothing_happened()?,
+                    Some(Now::Goes { .. }) => self.nothing_happened(),
+                    Some(Now::Ended { how: EndedBy::Rotated, .. }) => {
+                        // Says nothing of the session: its grace may be over. A sign-out may be asked
+                        // for twice.
+                        self.end_again(turn, &live, everywhere, &buffered).await
+                    }
                     Some(Now::Ended { how, at }) => {
                         // To the microsecond: another request's sign-out may have been followed by a
-                        // cookie that this one must not clear. A token in grace says only that it was
-                        // rotated, so that it is gone says that this was done.
-                        let is_ours = match how {
-                            EndedBy::SignedOut => at == asked,
-                            EndedBy::Rotated => !live.current,
-                            _ => false,
-                        };
+                        // cookie that this one must not clear.
+                        let is_ours = how == EndedBy::SignedOut && at == asked;
                         if is_ours {
-                            turn.tell(
-                                EventKind::SignedOut,
-                                live.session.id,
-                                live.session.user_id.as_ref(),
-                            );
+                            turn.told().push(Told::of(EventKind::SignedOut, &live.session));
                         }
-                        self.gone(is_ours);
+                        self.gone(is_ours, &buffered);
+                        Ok(())
                     }
-                    None => self.gone(false),
+                    None => {
+                        self.gone(false, &buffered);
+                        Ok(())
+                    }
                 }
-                Ok(())
             }
             (_, None) | (None, _) => self.nothing_happened(),
         }
+    }
+
+    async fn end_again(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        everywhere: bool,
+        buffered: &Patch,
+    ) -> Result<(), Error> {
+        let store = &self.inner.store;
+        let (backend, now) = (store.backend(), store.now());
+        match &live.session.user_id {
+            Some(user) if everywhere => {
+                store.call(backend.remove_user(user, None, EndedBy::SignedOut, now)).await?;
+            }
+            _ => {
+                let target = live.reference();
+                store.call(backend.remove(&target, None, EndedBy::SignedOut, now)).await?;
+            }
+        }
+        turn.told().push(Told::of(EventKind::SignedOut, &live.session));
+        self.gone(true, buffered);
+        Ok(())
+    }
+
+    /// Drops what was written after a call, if anything was; whether it was.
+    fn drop_writes_since(&self, turn: &mut Turn<'_>, buffered: &Patch) -> bool {
+        let mut state = self.unsettled();
+        let mut since = state.buffer.clone();
+        since.subtract(buffered);
+        if since.is_empty() {
+            return false;
+        }
+        state.buffer = buffered.clone();
+        state.size = None;
+        if let Loaded::With(live) = &state.loaded {
+            turn.told().push(Told::of(EventKind::DataDroppedOnUserSwitch, &live.session));
+        }
+        true
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "reads as the others do")]

@@ -34,6 +34,9 @@ impl Session {
     /// # Ok(()) }
     /// ```
     ///
+    /// If the type of what is stored may have changed since,
+    /// [`get_or_discard`](Self::get_or_discard) first takes away what does not fit.
+    ///
     /// # Errors
     /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save), except that nothing stays
     /// buffered of it; [`Unavailable`](ErrorKind::Unavailable) if others wrote to the session in each
@@ -188,7 +191,7 @@ enum Put {
 
 impl State {
     /// What is under a key, as this request sees it.
-    fn value(&self, key: &str) -> Option<&Value> {
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
         match self.buffer.get(key) {
             Some(buffered) => buffered,
             None => match &self.loaded {

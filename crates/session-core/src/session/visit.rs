@@ -18,9 +18,51 @@ use crate::store::SessionStore;
 /// An adapter calls, in this order:
 /// 1. [`SessionStore::begin`], for every request: an allocation, no I/O, no look at a header;
 /// 2. [`attach`](Self::attach) and [`load`](Self::load), when somebody asks for the session;
-/// 3. [`finish`](Self::finish), when the response is decided.
+/// 3. [`finish`](Self::finish), when the response is decided;
+/// 4. [`Conclusion::take_error`](crate::Conclusion::take_error): if there is an error, the response
+///    promises what could not be saved, and an answer to the error takes its place;
+/// 5. [`Conclusion::apply`](crate::Conclusion::apply) to whichever response goes out.
 ///
-/// Clones are the same visit.
+/// ```
+/// use http::{Request, Response};
+/// use session_core::{Error, Peer, Session, SessionStore, answer};
+///
+/// async fn serve<H>(store: &SessionStore, request: Request<String>, handler: H) -> Response<String>
+/// where
+///     H: AsyncFnOnce(Session, Request<String>) -> Result<Response<String>, Error>,
+/// {
+///     let visit = store.begin();
+///     visit.attach(request.headers(), Peer::Unknown, None);
+///     let answered = match visit.load().await {
+///         Ok(session) => handler(session, request).await,
+///         Err(error) => Err(error),
+///     };
+///     let plain = |error: &Error| {
+///         answer::log(error);
+///         error.to_response()
+///     };
+///     let mut response = answered.unwrap_or_else(|error| plain(&error));
+///     let mut conclusion = visit.finish(response.status()).await;
+///     if let Some(error) = conclusion.take_error() {
+///         response = plain(&error);
+///     }
+///     conclusion.apply(response.headers_mut());
+///     response
+/// }
+/// # use session_core::{MemoryBackend, SessionConfig};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
+/// # let request = Request::new(String::new());
+/// # let response = serve(&store, request, async |session: Session, _: Request<String>| {
+/// #     session.set("a", 1)?;
+/// #     Ok(Response::new("stored".to_owned()))
+/// # });
+/// # assert!(response.await.headers().contains_key("set-cookie"));
+/// # }
+/// ```
+///
+/// What stays of a response that an error takes the place of, and how an application shapes such
+/// answers, is in [`answer`](crate::answer). Clones are the same visit.
 #[derive(Clone)]
 pub struct Visit {
     /// Given out once it is loaded, and not before.

@@ -3,12 +3,17 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::read::read;
 use super::{Loaded, Session, State};
 use crate::data::{KeyFor, KeyName, Size, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
 
 impl Session {
     /// Puts a value under `key`. Buffered; the last one for a key counts.
+    ///
+    /// With a typed [`Key`](crate::Key) the value is of its very type: a clone, or an owned string. With
+    /// a string for a key it may be anything that serialises, a reference too. An `Option` that is `None`
+    /// is stored as `null`, which is a value.
     ///
     /// A visitor without a session gets one with the response, if there is then something to store.
     ///
@@ -65,12 +70,19 @@ impl Session {
     /// As [`get`](Self::get), and then the value stays; and as [`remove`](Self::remove).
     pub fn take<T: DeserializeOwned>(&self, key: impl KeyFor<T>) -> Result<Option<T>, Error> {
         let name = key.key_name();
-        let value = self.get::<T>(&key)?;
-        let mut state = self.writable()?;
-        if value.is_some() {
-            state.remove(name);
+        loop {
+            let Some(value) = self.state().value(name).cloned() else {
+                return self.writable().map(|_| None);
+            };
+            // Outside the lock: a `Deserialize` is the application's code.
+            let taken = read(name, &value)?;
+            let mut state = self.writable()?;
+            // Unless a clone of the handle has written another one meanwhile.
+            if state.value(name) == Some(&value) {
+                state.remove(name);
+                return Ok(Some(taken));
+            }
         }
-        Ok(value)
     }
 
     /// Takes everything away; the session stays. Buffered.
