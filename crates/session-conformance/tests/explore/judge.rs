@@ -198,6 +198,15 @@ impl Case {
             // What was written for the user before is not stored for another one, and that is said.
             return;
         }
+        let signs_out = self.ops.iter().any(|op| op.signs_out());
+        if mishap != Mishap::None
+            && signs_out
+            && outcome.stored.contains("presented: ended rotated")
+        {
+            // A token that was in grace does not tell who ended its session. It may have been another
+            // request, whose cookie must stay: this one is refused, and leaves the cookie alone.
+            return;
+        }
         let (among, ignored) = match mishap {
             Mishap::None => (&allowed.both, None),
             Mishap::Drop(_) => (&allowed.dropped, None),

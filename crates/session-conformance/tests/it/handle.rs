@@ -5,23 +5,26 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode, header};
 use session_conformance::backends::{Fault, Gate, Method, Watched};
 use session_core::{
-    BackendErrorKind, Conclusion, Error, ErrorKind, MemoryBackend, OnBackendError, Peer, Session,
-    SessionConfig, SessionStore, Visit,
+    BackendErrorKind, Conclusion, Error, ErrorKind, ManualClock, MemoryBackend, OnBackendError,
+    Peer, Session, SessionConfig, SessionStore, Timestamp, Visit,
 };
 
-struct Site {
-    backend: Watched,
-    store: SessionStore,
+pub(crate) struct Site {
+    pub(crate) backend: Watched,
+    pub(crate) store: SessionStore,
+    pub(crate) clock: Arc<ManualClock>,
 }
 
 impl Site {
-    fn new(config: SessionConfig) -> Self {
+    pub(crate) fn new(config: SessionConfig) -> Self {
         let backend = Watched::new(MemoryBackend::new());
+        let clock = Arc::new(ManualClock::new(Timestamp::from_micros(1_800_000_000_000_000)));
         let store = SessionStore::shared(Arc::new(backend.clone()), config).unwrap();
-        Self { backend, store }
+        let store = store.with_clock(clock.clone());
+        Self { backend, store, clock }
     }
 
-    async fn request(&self, cookie: &str) -> (Visit, Session) {
+    pub(crate) async fn request(&self, cookie: &str) -> (Visit, Session) {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookie.parse().unwrap());
         let visit = self.store.begin();
@@ -30,7 +33,7 @@ impl Site {
         (visit, session)
     }
 
-    async fn signed_in(&self) -> String {
+    pub(crate) async fn signed_in(&self) -> String {
         let (visit, session) = self.request("").await;
         session.authenticate("ann").await.unwrap();
         session.set("n", 1).unwrap();
@@ -43,14 +46,15 @@ impl Site {
     }
 }
 
-fn cookie(conclusion: Conclusion) -> Option<String> {
+/// `name=value` of the cookie that a response sets; without a value if it removes it.
+pub(crate) fn cookie(conclusion: Conclusion) -> Option<String> {
     let mut headers = HeaderMap::new();
     conclusion.apply(&mut headers);
     let line = headers.get(header::SET_COOKIE)?.to_str().unwrap();
     Some(line.split(';').next().unwrap().to_owned())
 }
 
-fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+pub(crate) fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
@@ -202,4 +206,125 @@ async fn the_hook_runs_when_the_turn_is_over() {
     session.logout().await.unwrap();
     let turns = turns.lock().unwrap();
     assert!(turns.len() >= 5 && turns.iter().all(|free| *free), "{turns:?}");
+}
+
+/// Who asks again and again goes behind those who wait.
+#[tokio::test]
+async fn one_that_writes_in_a_loop_keeps_nobody_out() {
+    let site = Site::new(SessionConfig::default());
+    let cookie = site.signed_in().await;
+    let (_, session) = site.request(&cookie).await;
+    site.backend.stop_every(Gate::Before);
+    let busy = session.clone();
+    let mut writes = Box::pin(async move {
+        while busy.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await.is_ok() {}
+    });
+    let mut logout = Box::pin(session.logout());
+    let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(writes.as_mut().poll(context).is_pending());
+    for _ in 0..10 {
+        if logout.as_mut().poll(context).is_ready() {
+            return;
+        }
+        site.backend.waiting().iter().for_each(|call| assert!(site.backend.pass(call.number)));
+        let _ = writes.as_mut().poll(context);
+    }
+    panic!("the sign-out never has its turn");
+}
+
+/// The limit is for a future that is kept and not polled, and not for a long line.
+#[tokio::test(start_paused = true)]
+async fn a_long_line_is_no_outage() {
+    use std::time::Duration;
+
+    let site = Site::new(SessionConfig::default());
+    let cookie = site.signed_in().await;
+    let (_, session) = site.request(&cookie).await;
+    site.backend.stop_every(Gate::Before);
+    let mut updates = tokio::task::JoinSet::new();
+    for key in 0..10 {
+        let session = session.clone();
+        updates.spawn(async move {
+            session.update(key.to_string(), |n: Option<u64>| n.unwrap_or(0)).await
+        });
+    }
+    // Each call takes most of the limit.
+    while !updates.is_empty() {
+        tokio::time::advance(Duration::from_millis(4000)).await;
+        site.backend.waiting().iter().for_each(|call| assert!(site.backend.pass(call.number)));
+        while let Some(done) = updates.try_join_next() {
+            assert_eq!(kind(done.unwrap()), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_take_leaves_what_was_written_meanwhile() {
+    use std::cell::RefCell;
+
+    use serde::{Deserialize, Deserializer};
+
+    thread_local! {
+        static HANDLE: RefCell<Option<Session>> = const { RefCell::new(None) };
+    }
+    struct Flash(String);
+    impl<'de> Deserialize<'de> for Flash {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            // Stands for another thread.
+            if let Some(session) = HANDLE.with(|handle| handle.borrow_mut().take()) {
+                session.set("flash", "second").unwrap();
+            }
+            String::deserialize(deserializer).map(Self)
+        }
+    }
+    let site = Site::new(SessionConfig::default());
+    let (_, session) = site.request("").await;
+    session.set("flash", "first").unwrap();
+    HANDLE.with(|handle| *handle.borrow_mut() = Some(session.clone()));
+    let taken = session.take::<Flash>("flash").unwrap().map(|flash| flash.0);
+    assert_eq!(taken.as_deref(), Some("second"));
+    assert!(!session.contains("flash"));
+}
+
+/// A clock is the application's code: it is not asked under the handle's lock.
+#[tokio::test]
+async fn a_clock_may_look_at_the_session() {
+    use std::sync::Mutex;
+
+    use session_core::Clock;
+
+    struct Looks(Arc<Mutex<Option<Session>>>);
+    impl Clock for Looks {
+        fn now(&self) -> Timestamp {
+            let session = self.0.lock().unwrap().clone();
+            let _ = session.map(|session| session.id());
+            Timestamp::from_micros(1_800_000_000_000_000)
+        }
+    }
+    let handle: Arc<Mutex<Option<Session>>> = Arc::default();
+    let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
+    let store = store.with_clock(Looks(handle.clone()));
+    let visit = store.begin();
+    visit.attach(&HeaderMap::new(), Peer::Unknown, None);
+    let session = visit.load().await.unwrap();
+    *handle.lock().unwrap() = Some(session.clone());
+    session.authenticate("ann").await.unwrap();
+    assert!(cookie(visit.finish(StatusCode::OK).await).is_some());
+}
+
+#[tokio::test]
+async fn many_updates_of_one_key_on_one_handle_add_up() {
+    let site = Site::new(SessionConfig::default());
+    let cookie = site.signed_in().await;
+    let (_, session) = site.request(&cookie).await;
+    let mut updates = tokio::task::JoinSet::new();
+    for _ in 0..1500 {
+        let session = session.clone();
+        updates
+            .spawn(async move { session.update("n", |n: Option<u64>| n.unwrap_or(0) + 1).await });
+    }
+    for done in updates.join_all().await {
+        assert_eq!(kind(done), None);
+    }
+    assert_eq!(site.n(&cookie).await, Some(1501));
 }

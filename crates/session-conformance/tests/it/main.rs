@@ -14,4 +14,5 @@ mod custom_backend;
 mod docs;
 mod faulty;
 mod handle;
+mod lost_answers;
 mod subjects;

@@ -144,6 +144,14 @@ impl Session {
         state.line.is_open_for(who).then(|| Turn::take(self, &mut state, who))
     }
 
+    /// The turn, if nobody has it and only others wait that are no response: for one who has just given it
+    /// back to look at a value.
+    pub(super) fn turn_again(&self) -> Option<Turn<'_>> {
+        let mut state = self.unsettled();
+        let is_free = state.line.is_free_for(Who::Operation) && state.unanswered.is_none();
+        is_free.then(|| Turn::take(self, &mut state, Who::Operation))
+    }
+
     async fn wait_for_turn(&self, who: Who) -> Result<Turn<'_>, Error> {
         let waits = Waits::begin(self, who);
         // The release at which this one has let those go first who came before it.

@@ -180,17 +180,22 @@ impl Session {
     ) -> Result<(), Error> {
         let store = &self.inner.store;
         let (backend, now) = (store.backend(), store.now());
-        match &live.session.user_id {
+        let ended = match &live.session.user_id {
             Some(user) if everywhere => {
-                store.call(backend.remove_user(user, None, EndedBy::SignedOut, now)).await?;
+                let removal = backend.remove_user(user, None, EndedBy::SignedOut, now);
+                store.call(removal).await?.contains(&live.session.id)
             }
             _ => {
                 let target = live.reference();
-                store.call(backend.remove(&target, None, EndedBy::SignedOut, now)).await?;
+                store.call(backend.remove(&target, None, EndedBy::SignedOut, now)).await?
             }
+        };
+        if ended {
+            turn.told().push(Told::of(EventKind::SignedOut, &live.session));
         }
-        turn.told().push(Told::of(EventKind::SignedOut, &live.session));
-        self.gone(true, buffered);
+        // If it was gone already, it is not known by whom, and a cookie that a sign-in has set since must
+        // not be cleared.
+        self.gone(ended, buffered);
         Ok(())
     }
 

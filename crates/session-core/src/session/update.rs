@@ -75,7 +75,7 @@ impl Session {
     {
         let key = key.key_name().to_owned();
         check_key(&key)?;
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
             // What the application brings runs before the turn, which is why the turn looks again.
             let seen = self.look(&key).await?;
             let present = seen.as_ref().map(|value| read(&key, value)).transpose()?;
@@ -86,7 +86,7 @@ impl Session {
             let json = serde_json::to_value(&value)
                 .map_err(|_| invalid(format!("the value for {key:?} cannot be written as JSON")))?;
             check_value(&json)?;
-            if self.put(&key, seen.as_ref(), json).await? == Put::Done {
+            if self.put(&key, seen.as_ref(), json, tries > 0).await? == Put::Done {
                 return Ok(Ok(value));
             }
         }
@@ -116,8 +116,19 @@ impl Session {
     }
 
     /// Stores the value if the one before is still the one that was seen.
-    async fn put(&self, key: &str, seen: Option<&Value>, value: Value) -> Result<Put, Error> {
-        let mut turn = self.turn().await?;
+    async fn put(
+        &self,
+        key: &str,
+        seen: Option<&Value>,
+        value: Value,
+        again: bool,
+    ) -> Result<Put, Error> {
+        // Who has just seen what is there goes before those who wait, or it would be stale each time.
+        let again = if again { self.turn_again() } else { None };
+        let mut turn = match again {
+            Some(turn) => turn,
+            None => self.turn().await?,
+        };
         let (loaded, buffer, decided) = self.snapshot();
         let is_as_seen = self.state().value(key) == seen;
         let mut patch = buffer.clone();
