@@ -7,6 +7,7 @@ use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Method, Request, Uri};
 use session_core::{BackendError, Error, ErrorKind, InvalidId, InvalidUserId, RequestHead, answer};
 
@@ -30,6 +31,9 @@ use crate::not_loaded::NotLoaded;
 /// An application that has an error type of its own finds ours in it with [`find`](Self::find).
 #[derive(Debug, Clone)]
 pub struct SessionError(Error);
+
+/// How many causes of an error are looked at.
+const MAX_CAUSES: usize = 64;
 
 impl SessionError {
     /// The error itself.
@@ -70,8 +74,10 @@ impl SessionError {
     /// ```
     #[must_use]
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        // A chain that is longer than this goes round.
         let mut next = Some(error);
-        while let Some(error) = next {
+        for _ in 0..MAX_CAUSES {
+            let error = next?;
             if let Some(ours) = error.downcast_ref::<Self>() {
                 return Some(ours.clone());
             }
@@ -81,7 +87,11 @@ impl SessionError {
             if let Some(ours) = Error::recognise(error) {
                 return Some(Self(ours));
             }
-            next = error.source();
+            // The first does not say that it holds another one.
+            next = match error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            };
         }
         None
     }
@@ -220,8 +230,13 @@ where
     if let Some(shape) = shape
         && let Some(Unshaped(error)) = response.extensions_mut().remove()
     {
-        let size = response.body().size_hint().exact().filter(|_| shape.0.method != Method::HEAD);
-        if answer::is_still_plain(&error, response.status(), response.headers(), size) {
+        let size = response.body().size_hint().exact();
+        let is_head = shape.0.method == Method::HEAD;
+        // Ours has a length, unless it was compressed; what has none is somebody else's by now.
+        let is_compressed = response.headers().contains_key(CONTENT_ENCODING);
+        let is_known = is_head || size.is_some() || is_compressed;
+        let size = size.filter(|_| !is_head);
+        if is_known && answer::is_still_plain(&error, response.status(), response.headers(), size) {
             let (mut parts, _) = response.into_parts();
             answer::take_off_plain(&error, &mut parts.headers);
             let mut ours = shape.shape(&error);

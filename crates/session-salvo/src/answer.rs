@@ -50,6 +50,9 @@ use crate::response::Before;
 #[derive(Debug, Clone)]
 pub struct SessionError(Error);
 
+/// How many causes of an error are looked at.
+const MAX_CAUSES: usize = 64;
+
 impl SessionError {
     /// The error itself.
     #[must_use]
@@ -64,8 +67,10 @@ impl SessionError {
     /// causes.
     #[must_use]
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        // A chain that is longer than this goes round.
         let mut next = Some(error);
-        while let Some(error) = next {
+        for _ in 0..MAX_CAUSES {
+            let error = next?;
             if let Some(ours) = error.downcast_ref::<Self>() {
                 return Some(ours.clone());
             }
@@ -74,6 +79,12 @@ impl SessionError {
             }
             if let Some(ours) = Error::recognise(error) {
                 return Some(Self(ours));
+            }
+            // Which does not say that it holds another one.
+            if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref())
+            {
+                next = Some(inner);
+                continue;
             }
             if let Some(status) = error.downcast_ref::<StatusError>() {
                 return Self::find_in_status(status);
@@ -209,16 +220,30 @@ pub(crate) type OnError = Arc<
         + Sync,
 >;
 
-/// Makes an answer of ours of an error of salvo's that holds one of ours: a handler returned it.
-/// Whoever gave it another status than a general 500 meant that.
+/// Makes an answer of ours of an error of salvo's that holds one of ours: a handler returned it. Whoever
+/// gave it a status or words of their own meant that.
 pub(crate) fn recognise(response: &mut Response) {
     let ResBody::Error(error) = &response.body else { return };
     if let Some(ours) = SessionError::find_in_status(error)
-        && (error.code == http::StatusCode::INTERNAL_SERVER_ERROR || error.code == ours.0.status())
         && response.status_code == Some(error.code)
+        && (says_nothing_of_its_own(error, &ours) || says_the_same(error, &ours))
     {
         ours.render(response);
     }
+}
+
+/// The 500 that salvo makes of any error, or the error's own status, in salvo's general words.
+fn says_nothing_of_its_own(error: &StatusError, ours: &SessionError) -> bool {
+    let general = StatusError::from_code(error.code);
+    let is_general = general.is_some_and(|general| general.brief == error.brief);
+    let is_500 = error.code == http::StatusCode::INTERNAL_SERVER_ERROR;
+    is_general && error.detail.is_none() && (is_500 || error.code == ours.0.status())
+}
+
+/// What became of a [`SessionError`] by `?`.
+fn says_the_same(error: &StatusError, ours: &SessionError) -> bool {
+    let made = StatusError::from(ours.clone());
+    error.code == made.code && error.brief == made.brief && error.detail.is_none()
 }
 
 /// The error of an answer of ours that a handler gave, unless somebody made something else of it

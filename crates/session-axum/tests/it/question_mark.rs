@@ -120,6 +120,36 @@ fn found_errors_are_the_first_of_ours() {
     assert_eq!(Error::from(SessionError::from(ended())).kind(), ErrorKind::SessionEnded);
 }
 
+/// A chain of causes that goes round, and std's own box around another error.
+#[test]
+fn odd_chains_are_looked_through() {
+    #[derive(Debug)]
+    struct Round;
+    impl std::fmt::Display for Round {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("round")
+        }
+    }
+    impl std::error::Error for Round {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(self)
+        }
+    }
+    assert!(SessionError::find(&Round).is_none());
+    let boxed = std::io::Error::other(SessionError::from(ErrorKind::SessionEnded));
+    let found = SessionError::find(&boxed).unwrap();
+    assert_eq!(found.error().kind(), ErrorKind::SessionEnded);
+}
+
+/// What a backend says is for an operator: it may name a server.
+#[test]
+fn what_is_an_operators_is_no_answer() {
+    let down = BackendError::new(BackendErrorKind::Unavailable, "refused")
+        .with_context("the connection to PostgreSQL failed (db-1.internal:5432)");
+    let found = SessionError::find(&std::io::Error::other(down)).unwrap();
+    assert_eq!(found.error().to_response().body(), "the session backend is unavailable\n");
+}
+
 #[tokio::test]
 async fn require_user_gives_the_session_along() {
     async fn rename(RequireUser { user, session }: RequireUser) -> Result<String, SessionError> {

@@ -28,7 +28,10 @@ pub(super) fn reason(message: &str, value: &Value) -> Option<String> {
 }
 
 fn safe_part(message: &str) -> Option<String> {
-    let expected = || message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    let expected = || {
+        let (_, expected) = message.rsplit_once(", expected ")?;
+        is_known(expected).then_some(expected)
+    };
     for what in ["invalid type", "invalid value"] {
         if let Some(found) = message.strip_prefix(what).and_then(|rest| rest.strip_prefix(": ")) {
             return Some(format!("{what}: {}, expected {}", kind(found)?, expected()?));
@@ -50,6 +53,75 @@ fn safe_part(message: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether what is expected is said in serde's own words or is a name of the type's, as its derive
+/// writes them. An application's own words may be made of the value.
+fn is_known(expected: &str) -> bool {
+    const KNOWN: [&str; 36] = [
+        "a boolean",
+        "a string",
+        "a borrowed string",
+        "a character",
+        "a sequence",
+        "a map",
+        "unit",
+        "any value",
+        "an option",
+        "an array",
+        "a tuple",
+        "a byte array",
+        "a borrowed byte array",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "isize",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "usize",
+        "f32",
+        "f64",
+        "variant identifier",
+        "field identifier",
+        "string or map",
+        "there are no fields",
+        "there are no variants",
+        "a nonzero u8",
+        "a nonzero u32",
+        "a nonzero u64",
+        "a nonzero i64",
+    ];
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-:<>,() ".contains(c))
+    };
+    // `one of `a`, `b``, or a single name; names of fields and variants of the type.
+    let names = expected.strip_prefix("one of ").unwrap_or(expected);
+    let are_names = names.split(", ").all(|name| {
+        let inner = name.strip_prefix('`').and_then(|name| name.strip_suffix('`'));
+        inner.is_some_and(|name| !name.contains('`'))
+    });
+    let two = expected.split_once(" or ").is_some_and(|(first, second)| {
+        [first, second].iter().all(|name| name.starts_with('`') && name.ends_with('`'))
+    });
+    let typed = [
+        "struct ",
+        "enum ",
+        "tuple struct ",
+        "unit struct ",
+        "struct variant ",
+        "tuple variant ",
+        "a tuple of size ",
+        "an array of length ",
+    ];
+    KNOWN.contains(&expected)
+        || are_names
+        || two
+        || typed.iter().any(|kind| expected.strip_prefix(kind).is_some_and(is_name))
 }
 
 /// The kind of thing that was found, by how serde begins to describe it.
@@ -203,6 +275,19 @@ mod tests {
         check::<Item>(&json!({ "name": "x", "secret": 1 }), None);
         check::<Vec<Item>>(&json!([{ "name": "x", "quantity": 1 }, { "name": "y" }]), None);
         check::<u64>(&json!("x, expected secret"), None);
+    }
+
+    #[test]
+    fn the_words_of_an_application_are_not_passed_on() {
+        for expected in [
+            "a PIN other than 123",
+            "a card unlike 4111 2222 3333 4444",
+            "a plan other than HUNTER2-SECRET",
+            "[68, 75, 6e, 74, 65, 72]",
+        ] {
+            let message = format!("invalid value: string \"x\", expected {expected}");
+            assert_eq!(reason(&message, &json!("x")), None, "{expected}");
+        }
     }
 
     #[test]

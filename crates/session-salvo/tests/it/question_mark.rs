@@ -169,6 +169,22 @@ async fn a_status_that_the_application_chose_stays() {
     get(&app(names_the_origin), "/", "").await.check("origin", 401, "unauthenticated");
 }
 
+/// A handler that says 500 in its own words, with an error of ours as the cause: its words go out, and
+/// nothing of it is stored.
+#[tokio::test]
+async fn a_500_in_words_of_its_own_stays() {
+    #[handler]
+    async fn refuses(depot: &mut Depot) -> Result<&'static str, StatusError> {
+        depot.session().await?.set("half", 1).unwrap();
+        let because = |error| StatusError::internal_server_error().brief("our words").cause(error);
+        no_id().map_err(because)?;
+        Ok("fine")
+    }
+    let answer = get(&app(refuses), "/x", "").await;
+    assert_eq!(answer.status.as_u16(), 500);
+    assert!(answer.cookies().is_empty(), "a server error made a session");
+}
+
 #[test]
 fn a_status_error_says_what_the_plain_answer_says() {
     for (kind, status, brief) in [
