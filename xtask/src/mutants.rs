@@ -27,7 +27,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "nobody waits for a turn",
         caught_by: "from_a_signed_in_session",
-        edits: &[("turn.rs", "        self.is_taken |= is_free;\n", "")],
+        edits: &[("turn.rs", "        state.line.is_taken = true;\n", "")],
     },
     Mutant {
         name: "a save puts the token back that it began with",
@@ -50,11 +50,18 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "two updates of a visitor make two sessions",
         caught_by: "from_a_visitor",
-        edits: &[(
-            "update.rs",
-            "        let mut turn = self.turn().await?;\n        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n",
-            "        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n        let mut turn = self.turn().await?;\n",
-        )],
+        edits: &[
+            (
+                "update.rs",
+                "        let again = if again { self.turn_again() } else { None };\n",
+                "        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n        let again = if again { self.turn_again() } else { None };\n",
+            ),
+            (
+                "update.rs",
+                "        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n        let mut patch",
+                "        let mut patch",
+            ),
+        ],
     },
     Mutant {
         name: "a re-authentication goes on from what it knew before its turn",
@@ -110,11 +117,38 @@ const MUTANTS: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "a save takes along what was written while it was under way",
+        caught_by: "from_a_signed_in_session",
+        edits: &[(
+            "../session.rs",
+            "        self.buffer.subtract(saved);\n",
+            "        self.buffer = Patch::new();\n",
+        )],
+    },
+    Mutant {
+        name: "a response that only read does not wait",
+        caught_by: "from_a_token_in_grace",
+        edits: &[(
+            "finish.rs",
+            "        if !state.is_settled_for_response() {\n",
+            "        if false {\n",
+        )],
+    },
+    Mutant {
+        name: "a clear beside a save is taken for saved",
+        caught_by: "from_a_signed_in_session",
+        edits: &[(
+            "../patch.rs",
+            "        for key in gone {\n            self.write().insert(key, None);\n",
+            "        for key in gone {\n            drop(key);\n",
+        )],
+    },
+    Mutant {
         name: "what a dropped future has done is never looked up",
         caught_by: "from_a_signed_in_session",
         edits: &[
             ("turn.rs", "        if turn.finds_unanswered {\n", "        if false {\n"),
-            ("finish.rs", "(concerns_cookie || !failed).then_some(", "false.then_some("),
+            ("finish.rs", "        asks.then_some(", "        (asks && false).then_some("),
         ],
     },
     Mutant {
@@ -122,8 +156,8 @@ const MUTANTS: &[Mutant] = &[
         caught_by: "from_a_signed_in_session",
         edits: &[(
             "turn.rs",
-            "self.inner.store.in_time(turn).await.ok_or_else(",
-            "Some(turn.await).ok_or_else(",
+            "self.inner.store.in_time(freed).await.is_some();",
+            "{ freed.await; true };",
         )],
     },
 ];

@@ -74,8 +74,8 @@ impl SessionLayer {
     /// let layer = session_axum::layer(store).on_error(shape);
     /// ```
     ///
-    /// The sign-in page goes to `next` only after a look at it:
-    /// [`path_for_query`](RequestHead::path_for_query) says which. The head is the one that this layer
+    /// The sign-in page goes to `next` only if [`local_path`](session_core::local_path) says that it is
+    /// of this site. What a page says to people is [`Error::public_message`]. The head is the one that this layer
     /// saw: inside of `Router::nest` axum has taken the prefix off the URI. It is cloned for each
     /// request, and not at all without `on_error`.
     #[must_use]

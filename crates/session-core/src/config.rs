@@ -71,7 +71,8 @@ pub struct SessionConfig {
     pub forwarded_header: ForwardedHeader,
     /// Milliseconds after which a call to the backend counts as failed. Default 5,000. Needs the
     /// feature `tokio`, which is on by default; without it a backend's own timeouts are the only
-    /// ones.
+    /// ones. A request may wait for several calls: one whose change of token got no answer looks once
+    /// more at its end. Also how long an operation waits for another one on the same handle.
     pub backend_timeout_ms: u64,
     /// What a request gets whose session cannot be read: see [`OnBackendError`]. Default `fail`.
     pub on_backend_error: OnBackendError,

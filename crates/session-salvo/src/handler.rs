@@ -114,8 +114,8 @@ impl SessionHandler {
     /// let sessions = SessionHandler::new(store).on_error(shape);
     /// ```
     ///
-    /// The sign-in page goes to `next` only after a look at it:
-    /// [`path_for_query`](RequestHead::path_for_query) says which.
+    /// The sign-in page goes to `next` only if [`local_path`](session_core::local_path) says that it is
+    /// of this site. What a page says to people is [`Error::public_message`].
     #[must_use]
     pub fn on_error<W: Writer + Send + 'static>(
         mut self,

@@ -44,6 +44,20 @@ async fn a_sign_out_is_not_read_out_of_a_rotation() {
     }
 }
 
+/// A sign-out that never happened, and another request's that did: this one does not clear the cookie,
+/// which somebody may have got since.
+#[tokio::test]
+async fn another_requests_sign_out_is_not_ours() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request(&ann).await;
+    site.backend.fail(DOWN.only(Method::Remove).times(1));
+    assert_eq!(kind(session.logout().await), Some(ErrorKind::Unavailable));
+    site.clock.advance(Duration::from_secs(1));
+    assert!(site.request(&ann).await.1.logout().await.unwrap());
+    assert_eq!(cookie(visit.finish(StatusCode::SERVICE_UNAVAILABLE).await), None);
+}
+
 /// A sign-out that failed and is asked for again has ended the session when it is `Ok`.
 #[tokio::test]
 async fn a_sign_out_is_never_ok_for_a_session_that_lives() {
