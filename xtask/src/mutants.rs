@@ -139,8 +139,8 @@ const MUTANTS: &[Mutant] = &[
         caught_by: "from_a_signed_in_session",
         edits: &[(
             "../patch.rs",
-            "        for key in gone {\n            self.write().insert(key, None);\n",
-            "        for key in gone {\n            drop(key);\n",
+            "        if self.cleared != saved.cleared {\n",
+            "        if self.clears() != saved.clears() {\n",
         )],
     },
     Mutant {

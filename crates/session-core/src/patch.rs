@@ -19,7 +19,8 @@ use crate::data::Data;
 /// Cheap to clone: clones share the changes until one of them is changed.
 #[derive(Clone, Default)]
 pub struct Patch {
-    clear: bool,
+    /// How often everything was taken away: a clear after one that was saved is another one.
+    cleared: u32,
     /// Nothing is made where nothing is written.
     changes: Option<Arc<Changes>>,
 }
@@ -33,7 +34,7 @@ impl Patch {
     /// A patch that changes nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { clear: false, changes: None }
+        Self { cleared: 0, changes: None }
     }
 
     fn changes(&self) -> &Changes {
@@ -52,7 +53,7 @@ impl Patch {
     /// Takes away what is under `key`, where there is something.
     pub fn remove(&mut self, key: impl Into<String>) {
         let key = key.into();
-        if self.clear {
+        if self.clears() {
             self.write().remove(&key);
         } else {
             self.write().insert(key, None);
@@ -61,19 +62,19 @@ impl Patch {
 
     /// Takes everything away, also what this patch was to set.
     pub fn clear(&mut self) {
-        *self = Self { clear: true, changes: None };
+        *self = Self { cleared: self.cleared.saturating_add(1), changes: None };
     }
 
     /// Whether it changes nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !self.clear && self.changes().is_empty()
+        !self.clears() && self.changes().is_empty()
     }
 
     /// Whether everything is taken away first.
     #[must_use]
     pub const fn clears(&self) -> bool {
-        self.clear
+        self.cleared > 0
     }
 
     /// What this patch says of `key`: `None` nothing, `Some(None)` that it is absent,
@@ -82,7 +83,7 @@ impl Patch {
     pub fn get(&self, key: &str) -> Option<Option<&Value>> {
         match self.changes().get(key) {
             Some(change) => Some(change.as_ref()),
-            None if self.clear => Some(None),
+            None if self.clears() => Some(None),
             None => None,
         }
     }
@@ -100,7 +101,7 @@ impl Patch {
     /// Makes the changes in a map that is at hand. For backends that hold records in memory, and
     /// inside a transaction; a database that can merge by itself does it in SQL.
     pub fn apply(&self, data: &mut Data) {
-        if self.clear {
+        if self.clears() {
             *data = Data::new();
         }
         for (key, value) in self.changes() {
@@ -113,7 +114,7 @@ impl Patch {
 
     /// Adds a later patch to this one: the later one wins.
     pub fn extend(&mut self, later: Self) {
-        if later.clear || self.is_empty() {
+        if later.clears() || self.is_empty() {
             *self = later;
             return;
         }
@@ -148,23 +149,24 @@ impl Patch {
             (Some(now), Some(saved)) => Arc::ptr_eq(now, saved),
             (now, saved) => now.is_none() && saved.is_none(),
         };
-        if self.clear && !saved.clear {
+        if self.cleared != saved.cleared {
+            // Cleared since: it takes away what was saved, too.
             return;
         }
-        // Set when it was saved, and taken away since.
-        let gone: Vec<String> = if self.clear && !is_the_same {
-            let gone = saved.sets().filter(|(key, _)| !self.changes().contains_key(*key));
-            gone.map(|(key, _)| key.to_owned()).collect()
+        // Set when it was saved, and removed since: behind a clear that says nothing of the key.
+        let removed: Vec<String> = if self.clears() && !is_the_same {
+            let removed = saved.sets().filter(|(key, _)| !self.changes().contains_key(*key));
+            removed.map(|(key, _)| key.to_owned()).collect()
         } else {
             Vec::new()
         };
-        self.clear = false;
+        self.cleared = 0;
         if is_the_same {
             self.changes = None;
         } else if self.changes.is_some() {
             self.write().retain(|key, value| saved.changes().get(key) != Some(value));
         }
-        for key in gone {
+        for key in removed {
             self.write().insert(key, None);
         }
     }
@@ -172,7 +174,7 @@ impl Patch {
 
 impl PartialEq for Patch {
     fn eq(&self, other: &Self) -> bool {
-        self.clear == other.clear && self.changes() == other.changes()
+        self.clears() == other.clears() && self.changes() == other.changes()
     }
 }
 
@@ -180,7 +182,7 @@ impl fmt::Debug for Patch {
     /// Keys only: what an application stores may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Patch")
-            .field("clear", &self.clear)
+            .field("clear", &self.clears())
             .field("keys", &self.changes().keys())
             .finish_non_exhaustive()
     }

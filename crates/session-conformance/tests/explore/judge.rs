@@ -7,15 +7,15 @@ use session_core::ErrorKind;
 
 use crate::op::Op;
 use crate::outcome::Outcome;
-use crate::place::Start;
+use crate::place::{Buffered, Start};
 use crate::play::{Mishap, Play, Step};
 
 /// Two operations from one start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     pub(crate) start: Start,
-    /// Whether the request has written something that is not saved yet.
-    pub(crate) buffered: bool,
+    /// What the request has written that is not saved yet.
+    pub(crate) buffered: Buffered,
     pub(crate) ops: [Op; 2],
 }
 

@@ -24,7 +24,7 @@ mod recorder;
 
 use judge::Explored;
 use op::Op;
-use place::Start;
+use place::{Buffered, Start};
 
 /// Explores every pair from one start.
 fn explore(start: Start) {
@@ -47,7 +47,12 @@ fn explore(start: Start) {
                     // Nothing waits; and no request ends in two ways.
                     continue;
                 }
-                for buffered in [false, true] {
+                for buffered in [Buffered::Nothing, Buffered::Value, Buffered::Cleared] {
+                    let writes = first.only_writes() || second.only_writes();
+                    if buffered == Buffered::Cleared && !writes {
+                        // Tells nothing new of the others.
+                        continue;
+                    }
                     let case = judge::Case { start, buffered, ops: [*first, *second] };
                     explored += case.judge().await;
                 }

@@ -23,6 +23,15 @@ pub(crate) enum Start {
     Ambiguous,
 }
 
+/// What the request has written when the two begin, and not saved yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Buffered {
+    Nothing,
+    Value,
+    /// Everything was taken away before.
+    Cleared,
+}
+
 /// One request whose session is loaded. From here on every call to the backend stops at two gates.
 pub(crate) struct Place {
     pub(crate) recorder: Arc<Recorder>,
@@ -39,7 +48,7 @@ pub(crate) struct Place {
 const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
 impl Place {
-    pub(crate) async fn at(start: Start, buffered: bool) -> Self {
+    pub(crate) async fn at(start: Start, buffered: Buffered) -> Self {
         let recorder = Arc::new(Recorder::default());
         let backend = Watched::shared(recorder.clone());
         let clock = Arc::new(ManualClock::new(START));
@@ -75,7 +84,10 @@ impl Place {
 
         let brought: Vec<&SessionToken> = presented.iter().collect();
         let (visit, session) = request(&store, &brought).await;
-        if buffered {
+        if buffered == Buffered::Cleared {
+            session.clear().unwrap();
+        }
+        if buffered != Buffered::Nothing {
             session.set("b", 1).unwrap();
         }
         let mut known = Vec::new();

@@ -10,7 +10,7 @@ use session_core::{BackendErrorKind, Conclusion};
 
 use crate::op::Op;
 use crate::outcome::Outcome;
-use crate::place::{Place, Start};
+use crate::place::{Buffered, Place, Start};
 
 /// The default of `backend_timeout_ms`, and a little more.
 const LIMIT: Duration = Duration::from_millis(5001);
@@ -75,7 +75,12 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    pub(crate) async fn new(start: Start, buffered: bool, ops: [Op; 2], mishap: Mishap) -> Self {
+    pub(crate) async fn new(
+        start: Start,
+        buffered: Buffered,
+        ops: [Op; 2],
+        mishap: Mishap,
+    ) -> Self {
         let place = Place::at(start, buffered).await;
         let own = place.own_id();
         let states = ops.map(|op| {
@@ -261,7 +266,7 @@ impl Play {
     /// Some of the operations one after the other, in this order.
     pub(crate) async fn one_after_the_other(
         start: Start,
-        buffered: bool,
+        buffered: Buffered,
         ops: [Op; 2],
         order: &[usize],
     ) -> Outcome {
@@ -276,7 +281,7 @@ impl Play {
     /// The same for a request that is gone: nobody hears its response.
     pub(crate) async fn without_response(
         start: Start,
-        buffered: bool,
+        buffered: Buffered,
         ops: [Op; 2],
         order: &[usize],
     ) -> Outcome {
@@ -293,7 +298,7 @@ impl Play {
     /// came to its end before.
     pub(crate) async fn with_one_dropped(
         start: Start,
-        buffered: bool,
+        buffered: Buffered,
         ops: [Op; 2],
         order: &[usize],
         dropped: usize,
