@@ -26,10 +26,17 @@ pub(super) struct Line {
     is_taken: bool,
     /// Whether the response waits, before which nobody else begins.
     response_waits: bool,
-    /// Those who wait, the first to come first.
+    /// Made when somebody has to wait, which is rare: most requests would carry room for nothing.
+    queue: Option<Box<Queue>>,
+}
+
+/// Those who wait.
+#[derive(Default)]
+struct Queue {
+    /// By their tickets, the first to come first.
     waiting: Vec<u32>,
     next_ticket: u32,
-    /// How often the turn was given back.
+    /// How often the turn was given back meanwhile.
     releases: u32,
 }
 
@@ -50,7 +57,18 @@ impl Line {
 
     /// Whether one who has just come may go at once: nobody stands in the line, or it is the response.
     pub(super) const fn is_open_for(&self, who: Who) -> bool {
-        self.is_free_for(who) && (matches!(who, Who::Response) || self.waiting.is_empty())
+        self.is_free_for(who) && (matches!(who, Who::Response) || !self.has_waiting())
+    }
+
+    const fn has_waiting(&self) -> bool {
+        match &self.queue {
+            Some(queue) => !queue.waiting.is_empty(),
+            None => false,
+        }
+    }
+
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_default()
     }
 }
 
@@ -112,7 +130,9 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.session.release(|line| {
             line.is_taken = false;
-            line.releases = line.releases.wrapping_add(1);
+            if let Some(queue) = &mut line.queue {
+                queue.releases = queue.releases.wrapping_add(1);
+            }
         });
         for told in self.told.drain(..) {
             self.session.emit(told.kind, told.id, told.user.as_ref());
@@ -159,17 +179,18 @@ impl Session {
         loop {
             let freed = {
                 let mut state = self.unsettled();
-                let line = &state.line;
-                if !line.is_free_for(who) {
+                let is_free = state.line.is_free_for(who);
+                let queue = state.line.queue();
+                if !is_free {
                     // Under the lock, so that a turn which is given back now is not missed.
                     Some(self.inner.freed.listen())
                 } else if who == Who::Response
-                    || line.waiting.first() == Some(&waits.ticket)
-                    || stood_back_at == Some(line.releases)
+                    || queue.waiting.first() == Some(&waits.ticket)
+                    || stood_back_at == Some(queue.releases)
                 {
                     return Ok(Turn::take(self, &mut state, who));
                 } else {
-                    stood_back_at = Some(line.releases);
+                    stood_back_at = Some(queue.releases);
                     None
                 }
             };
@@ -203,7 +224,7 @@ impl Session {
         let waits = {
             let mut state = self.unsettled();
             change(&mut state.line);
-            !state.line.waiting.is_empty() && !state.line.is_taken
+            state.line.has_waiting() && !state.line.is_taken
         };
         if waits {
             self.inner.freed.notify(usize::MAX);
@@ -234,11 +255,11 @@ struct Waits<'s> {
 impl<'s> Waits<'s> {
     fn begin(session: &'s Session, who: Who) -> Self {
         let mut state = session.unsettled();
-        let line = &mut state.line;
-        let ticket = line.next_ticket;
-        line.next_ticket = ticket.wrapping_add(1);
-        line.waiting.push(ticket);
-        line.response_waits |= who == Who::Response;
+        let queue = state.line.queue();
+        let ticket = queue.next_ticket;
+        queue.next_ticket = ticket.wrapping_add(1);
+        queue.waiting.push(ticket);
+        state.line.response_waits |= who == Who::Response;
         Self { session, who, ticket }
     }
 }
@@ -247,7 +268,7 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         let (who, ticket) = (self.who, self.ticket);
         self.session.release(|line| {
-            line.waiting.retain(|waiting| *waiting != ticket);
+            line.queue().waiting.retain(|waiting| *waiting != ticket);
             if who == Who::Response {
                 line.response_waits = false;
             }
