@@ -109,9 +109,11 @@
 mod fault;
 mod gates;
 mod method;
+mod tokens;
 mod watched;
 
 pub use self::fault::Fault;
 pub use self::gates::{Gate, Stop, Waiting};
 pub use self::method::{Calls, Method};
+pub(crate) use self::tokens::Tokens;
 pub use self::watched::Watched;

@@ -36,7 +36,6 @@ mod harness;
 mod lab;
 pub mod laws;
 mod operation;
-mod probe;
 mod run;
 mod secrets;
 mod site;

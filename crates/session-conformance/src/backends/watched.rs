@@ -13,6 +13,7 @@ use session_core::{
 use super::fault::{Fault, Faults, Lost};
 use super::gates::{Gate, Gates, Stop, Waiting, lock};
 use super::method::{Calls, Method};
+use super::tokens::Tokens;
 
 /// A backend that hands every call on to another one, and on the way counts it, stops it, or makes
 /// it fail, as the test says. Cheap to clone; clones are the same.
@@ -30,6 +31,7 @@ pub struct Watched(Arc<Parts>);
 struct Parts {
     backend: Arc<dyn SessionBackend>,
     count: Mutex<Count>,
+    tokens: Tokens,
     faults: Faults,
     gates: Arc<Gates>,
 }
@@ -51,8 +53,8 @@ impl Watched {
     /// The same around a backend that others hold too, or whose type was chosen at run time.
     #[must_use]
     pub fn shared(backend: Arc<dyn SessionBackend>) -> Self {
-        let (count, faults, gates) = Default::default();
-        Self(Arc::new(Parts { backend, count, faults, gates }))
+        let (count, tokens, faults, gates) = Default::default();
+        Self(Arc::new(Parts { backend, count, tokens, faults, gates }))
     }
 
     /// A database that is out of reach: every call is
@@ -82,6 +84,18 @@ impl Watched {
     /// The same, and counting begins again. The [numbers](Waiting::number) of calls go on.
     pub fn take_calls(&self) -> Calls {
         std::mem::take(&mut lock(&self.0.count).calls)
+    }
+
+    /// The hashes of all tokens that calls came with, the first to come first: those that were looked for,
+    /// and those that sessions were to get, also of calls that failed. With
+    /// [`unwatched`](Self::unwatched) a test finds every session that was made.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<TokenHash> {
+        self.0.tokens.all()
+    }
+
+    pub(crate) fn token_log(&self) -> Tokens {
+        self.0.tokens.clone()
     }
 
     /// From now on calls fail: all of them with a [`BackendErrorKind`], or those that a [`Fault`]
@@ -195,10 +209,12 @@ impl fmt::Debug for Watched {
 #[async_trait]
 impl SessionBackend for Watched {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
+        self.0.tokens.note(&new.token);
         self.watch(Method::Create, || self.unwatched().create(new, now)).await
     }
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
+        self.0.tokens.note(token);
         self.watch(Method::Find, || self.unwatched().find(token, now)).await
     }
 
@@ -208,6 +224,9 @@ impl SessionBackend for Watched {
         change: &SessionChange,
         now: Timestamp,
     ) -> Result<Updated, BackendError> {
+        if let Some(rotation) = &change.rotation {
+            self.0.tokens.note(rotation.token());
+        }
         self.watch(Method::Update, || self.unwatched().update(session, change, now)).await
     }
 

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use session_core::{SessionToken, TOKEN_TEXT_LEN, TokenHash};
+use session_core::{SessionToken, TOKEN_TEXT_LEN};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::desk::lock;
+use crate::backends::Tokens;
 
 /// Bytes of a secret in a row that give it away.
 const TELLING: usize = 8;
@@ -20,6 +21,8 @@ pub(crate) struct Secrets {
     /// Each secret in pieces of [`TELLING`] bytes.
     pieces: Mutex<HashSet<[u8; TELLING]>>,
     said: Mutex<Vec<Line>>,
+    /// What backends were given, whether a browser ever got the token or not.
+    tokens: Mutex<Vec<Tokens>>,
 }
 
 /// One thing that was said.
@@ -34,12 +37,13 @@ impl Secrets {
         let text = text.get(..TOKEN_TEXT_LEN).unwrap_or(text);
         if let Some(token) = SessionToken::parse(text.as_bytes()) {
             self.bytes(&bytes_of_hex(text));
-            self.hash(&token.hash());
+            self.bytes(token.hash().as_bytes());
         }
     }
 
-    pub(crate) fn hash(&self, hash: &TokenHash) {
-        self.bytes(hash.as_bytes());
+    /// Every token that a backend is given.
+    pub(crate) fn of_backend(&self, tokens: Tokens) {
+        lock(&self.tokens).push(tokens);
     }
 
     fn bytes(&self, bytes: &[u8]) {
@@ -61,6 +65,9 @@ impl Secrets {
 
     /// Panics where a secret was said.
     pub(crate) fn check(&self) {
+        for hash in lock(&self.tokens).iter().flat_map(Tokens::all) {
+            self.bytes(hash.as_bytes());
+        }
         let pieces = lock(&self.pieces);
         for line in &*lock(&self.said) {
             let shown = spelled(&line.text)

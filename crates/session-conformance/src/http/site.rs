@@ -1,6 +1,7 @@
 //! [`Site`]: one application of the suite's, behind the adapter, with everything that a law moves.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use session_core::{
 use super::desk::{Desk, Gate, lock};
 use super::harness::{App, Harness, Mount};
 use super::lab::Lab;
-use super::probe::{Made, Probe};
 use super::secrets::Secrets;
 use crate::backends::Watched;
 use crate::db::NOW;
@@ -33,7 +33,8 @@ pub(crate) struct Parts {
     pub(crate) desk: Arc<Desk>,
     pub(crate) secrets: Arc<Secrets>,
     events: Arc<Mutex<Vec<EventKind>>>,
-    made: Made,
+    /// How many of the backend's tokens [`Site::take_made`] has looked at.
+    looked_at: AtomicUsize,
     /// Keeps the database for as long as the site is up.
     _harness: Box<dyn Harness>,
 }
@@ -73,18 +74,17 @@ impl Site {
         let secrets = lab.secrets.clone();
         let probe = Watched::shared(harness.backend());
         let clock = Arc::new(ManualClock::new(NOW));
-        let made = Made::default();
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
         let said = secrets.clone();
-        let store =
-            SessionStore::new(Probe::new(probe.clone(), secrets.clone(), made.clone()), config)
-                .expect("a configuration that can be meant")
-                .with_clock(clock.clone())
-                .on_event(move |event| {
-                    said.said(format!("{event:?}"));
-                    lock(&heard).push(event.kind);
-                });
+        secrets.of_backend(probe.token_log());
+        let store = SessionStore::new(probe.clone(), config)
+            .expect("a configuration that can be meant")
+            .with_clock(clock.clone())
+            .on_event(move |event| {
+                said.said(format!("{event:?}"));
+                lock(&heard).push(event.kind);
+            });
         secrets.said(format!("{store:?}"));
         let app = harness.mount(store.clone(), mount).await;
         let desk = Desk::open();
@@ -96,7 +96,7 @@ impl Site {
             desk,
             secrets,
             events,
-            made,
+            looked_at: AtomicUsize::default(),
             _harness: harness,
         }))
     }
@@ -121,9 +121,10 @@ impl Site {
     /// The sessions that were made since this was last asked and are live, by the hash of their current
     /// token. Not counted.
     pub(crate) async fn take_made(&self) -> Vec<(TokenHash, Arc<SessionData>)> {
-        let made = std::mem::take(&mut *lock(&self.made));
+        let tokens = self.probe.tokens();
+        let looked_at = self.looked_at.swap(tokens.len(), Ordering::Relaxed);
         let mut live = Vec::new();
-        for token in made {
+        for token in tokens.into_iter().skip(looked_at) {
             let found = self.probe.unwatched().find(&token, self.now()).await;
             if let Some(Found::Live(session)) = found.unwrap_or_else(|e| panic!("find failed: {e}"))
             {

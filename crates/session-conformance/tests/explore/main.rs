@@ -20,7 +20,6 @@ mod op;
 mod outcome;
 mod place;
 mod play;
-mod recorder;
 
 use judge::Explored;
 use op::Op;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use session_core::{Conclusion, ErrorKind, Found, SessionData, SessionToken};
 
-use crate::place::{Place, cookie_of};
+use crate::place::{Place, cookie_of, live};
 
 /// Everything that the two operations and their request left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Outcome {
                 Some(Response { error, cookie })
             }
         };
-        let live = place.recorder.live(now).await;
+        let live = live(&place.backend, now).await;
         let mut lines: Vec<String> = live.iter().map(|(_, s)| session(place, s)).collect();
         lines.sort();
         for token in &place.presented {

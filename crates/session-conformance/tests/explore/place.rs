@@ -6,11 +6,9 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header};
 use session_conformance::backends::{Gate, Watched};
 use session_core::{
-    Conclusion, ManualClock, Peer, Session, SessionConfig, SessionId, SessionStore, SessionToken,
-    Timestamp, Visit,
+    Conclusion, Found, ManualClock, MemoryBackend, Peer, Session, SessionConfig, SessionData,
+    SessionId, SessionStore, SessionToken, Timestamp, TokenHash, Visit,
 };
-
-use crate::recorder::Recorder;
 
 /// What the request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +32,6 @@ pub(crate) enum Buffered {
 
 /// One request whose session is loaded. From here on every call to the backend stops at two gates.
 pub(crate) struct Place {
-    pub(crate) recorder: Arc<Recorder>,
     pub(crate) backend: Watched,
     pub(crate) store: SessionStore,
     pub(crate) visit: Visit,
@@ -49,8 +46,7 @@ const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
 impl Place {
     pub(crate) async fn at(start: Start, buffered: Buffered) -> Self {
-        let recorder = Arc::new(Recorder::default());
-        let backend = Watched::shared(recorder.clone());
+        let backend = Watched::new(MemoryBackend::new());
         let clock = Arc::new(ManualClock::new(START));
         let store = SessionStore::new(backend.clone(), SessionConfig::default())
             .unwrap()
@@ -91,19 +87,30 @@ impl Place {
             session.set("b", 1).unwrap();
         }
         let mut known = Vec::new();
-        for (_, session) in recorder.live(store.now()).await {
+        for (_, session) in live(&backend, store.now()).await {
             known.push(session.id);
         }
         drop(other);
         backend.stop_every(Gate::Before);
         backend.stop_every(Gate::After);
-        Self { recorder, backend, store, visit, session, presented, known }
+        Self { backend, store, visit, session, presented, known }
     }
 
     /// The id of the request's own session, or one that nobody has.
     pub(crate) fn own_id(&self) -> SessionId {
         self.session.id().unwrap_or_else(|| SessionId::generate(START).unwrap())
     }
+}
+
+/// Every session that is live, by its current token.
+pub(crate) async fn live(backend: &Watched, now: Timestamp) -> Vec<(TokenHash, Arc<SessionData>)> {
+    let mut live = Vec::new();
+    for token in backend.tokens() {
+        if let Some(Found::Live(session)) = backend.unwatched().find(&token, now).await.unwrap() {
+            live.push((token, session));
+        }
+    }
+    live
 }
 
 async fn request(store: &SessionStore, tokens: &[&SessionToken]) -> (Visit, Session) {

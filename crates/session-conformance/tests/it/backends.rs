@@ -2,12 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use session_conformance::backends::{Calls, Fault, Gate, Method, Waiting, Watched};
 use session_core::{
-    BackendError, BackendErrorKind, Data, DeviceType, EndedBy, MemoryBackend, NewSession,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp,
-    UserId,
+    BackendError, BackendErrorKind, EndedBy, MemoryBackend, NewSession, Rotation, SessionBackend,
+    SessionChange, SessionData, SessionId, SessionRef, SessionToken, Timestamp, UserId,
 };
 
 use session_core::BackendErrorKind::{Conflict, Corrupt, Other, Unavailable};
@@ -15,24 +15,11 @@ use session_core::BackendErrorKind::{Conflict, Corrupt, Other, Unavailable};
 const NOW: Timestamp = Timestamp::from_micros(1_795_348_800_000_000);
 
 fn session() -> NewSession {
+    let id = SessionId::generate(NOW).unwrap();
     let record = SessionData {
-        id: SessionId::generate(NOW).unwrap(),
         user_id: Some(ann()),
-        ip_address: None,
-        last_ip_address: None,
-        user_agent: None,
-        device_name: "Unknown device".to_owned(),
-        device_type: DeviceType::Unknown,
-        fingerprint: None,
-        data: Data::new(),
-        version: 0,
-        idle_ttl_secs: None,
-        cookie_persistent: None,
-        created_at: NOW,
         authenticated_at: Some(NOW),
-        last_active_at: NOW,
-        expires_at: NOW.plus(std::time::Duration::from_secs(3600)),
-        absolute_expires_at: None,
+        ..SessionData::new(id, NOW, Duration::from_secs(3600))
     };
     NewSession::new(record, SessionToken::generate().unwrap().hash())
 }
@@ -130,6 +117,26 @@ fn calls_are_counted_by_method() {
     backend.fail(Unavailable);
     assert!(said("failing", &mut call(&backend, Method::Ping)).is_err());
     assert_eq!(backend.calls(), Calls { ping: 1, ..Calls::NONE }, "one that failed is counted");
+}
+
+#[tokio::test]
+async fn tokens_are_remembered_in_their_order() {
+    let backend = watched();
+    let new = session();
+    let made = new.token;
+    let [looked_for, rotated_to, refused] =
+        std::array::from_fn(|_| SessionToken::generate().unwrap().hash());
+    let named = SessionRef::by_id(new.record.id);
+    backend.find(&looked_for, NOW).await.unwrap();
+    backend.create(new, NOW).await.unwrap();
+    backend.find(&made, NOW).await.unwrap();
+    let change = SessionChange::rotation(Rotation::Immediate { token: rotated_to });
+    backend.update(&named, &change, NOW).await.unwrap();
+    backend.fail(Unavailable);
+    let mut never_made = session();
+    never_made.token = refused;
+    backend.create(never_made, NOW).await.unwrap_err();
+    assert_eq!(backend.tokens(), [looked_for, made, rotated_to, refused]);
 }
 
 #[test]
