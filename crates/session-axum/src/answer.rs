@@ -32,9 +32,6 @@ use crate::not_loaded::NotLoaded;
 #[derive(Debug, Clone)]
 pub struct SessionError(Error);
 
-/// How many causes of an error are looked at.
-const MAX_CAUSES: usize = 64;
-
 impl SessionError {
     /// The error itself.
     #[must_use]
@@ -74,26 +71,17 @@ impl SessionError {
     /// ```
     #[must_use]
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        // A chain that is longer than this goes round.
-        let mut next = Some(error);
-        for _ in 0..MAX_CAUSES {
-            let error = next?;
-            if let Some(ours) = error.downcast_ref::<Self>() {
-                return Some(ours.clone());
-            }
-            if let Some(not_loaded) = error.downcast_ref::<NotLoaded>() {
-                return Some((*not_loaded).into());
-            }
-            if let Some(ours) = Error::recognise(error) {
-                return Some(Self(ours));
-            }
-            // The first does not say that it holds another one.
-            next = match error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
-                Some(inner) => Some(inner),
-                None => error.source(),
-            };
+        answer::causes(error).find_map(Self::recognise)
+    }
+
+    fn recognise(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(ours) = error.downcast_ref::<Self>() {
+            return Some(ours.clone());
         }
-        None
+        if let Some(not_loaded) = error.downcast_ref::<NotLoaded>() {
+            return Some((*not_loaded).into());
+        }
+        Error::recognise(error).map(Self)
     }
 }
 

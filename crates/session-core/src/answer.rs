@@ -10,6 +10,8 @@
 //!    [`retain_beside_error`].
 //! 5. [`complete`] adds what every such answer has.
 
+use std::error::Error as StdError;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -17,6 +19,9 @@ use crate::error::Error;
 
 /// Seconds after which a client may try again what the backend could not do.
 const RETRY_AFTER_SECS: u16 = 5;
+
+/// How many causes of an error are looked at: a chain that is longer goes round.
+const MAX_CAUSES: usize = 64;
 
 impl Error {
     /// What anybody may be told: the message, but of a 500 only "internal error", because what it is
@@ -131,6 +136,21 @@ pub fn complete(status: StatusCode, headers: &mut HeaderMap) {
         headers.entry(header::RETRY_AFTER).or_insert_with(retry_after);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// An error and what caused it, for an adapter that looks for one of ours in an application's error:
+/// see [`Error::recognise`].
+pub fn causes<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        // An I/O error does not say that it holds another one: its source is that one's.
+        match error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+            Some(held) => Some(held),
+            None => error.source(),
+        }
+    })
+    .take(MAX_CAUSES)
 }
 
 /// Tells the operator of an error that is answered with a 5xx.

@@ -50,9 +50,6 @@ use crate::response::Before;
 #[derive(Debug, Clone)]
 pub struct SessionError(Error);
 
-/// How many causes of an error are looked at.
-const MAX_CAUSES: usize = 64;
-
 impl SessionError {
     /// The error itself.
     #[must_use]
@@ -67,10 +64,7 @@ impl SessionError {
     /// causes.
     #[must_use]
     pub fn find(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        // A chain that is longer than this goes round.
-        let mut next = Some(error);
-        for _ in 0..MAX_CAUSES {
-            let error = next?;
+        for error in answer::causes(error) {
             if let Some(ours) = error.downcast_ref::<Self>() {
                 return Some(ours.clone());
             }
@@ -80,19 +74,12 @@ impl SessionError {
             if let Some(ours) = Error::recognise(error) {
                 return Some(Self(ours));
             }
-            // Which does not say that it holds another one.
-            if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref())
-            {
-                next = Some(inner);
-                continue;
-            }
             if let Some(status) = error.downcast_ref::<StatusError>() {
                 return Self::find_in_status(status);
             }
             if let Some(salvos) = error.downcast_ref::<salvo_core::Error>() {
                 return Self::find_in_salvos(salvos);
             }
-            next = error.source();
         }
         None
     }

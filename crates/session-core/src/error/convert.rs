@@ -7,8 +7,8 @@ use crate::id::{InvalidId, InvalidUserId};
 
 impl Error {
     /// This error as one of ours, if it is one that a handler may meet: an [`Error`], a
-    /// [`BackendError`], an [`InvalidUserId`] or an [`InvalidId`]. For adapters that look for it in
-    /// an error of the application's; they follow its [sources](StdError::source) themselves.
+    /// [`BackendError`], an [`InvalidUserId`] or an [`InvalidId`]. For adapters that look for it among
+    /// an application's error and its [causes](crate::answer::causes).
     #[must_use]
     pub fn recognise(error: &(dyn StdError + 'static)) -> Option<Self> {
         if let Some(ours) = error.downcast_ref::<Self>() {
