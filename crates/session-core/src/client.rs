@@ -1,6 +1,7 @@
 //! What a request says about who sent it, and what of that is believed.
 
 pub(crate) mod device;
+pub(crate) mod device_type;
 pub(crate) mod fingerprint;
 pub(crate) mod forwarded;
 pub(crate) mod ip;
@@ -8,7 +9,7 @@ pub(crate) mod meta;
 pub(crate) mod proxies;
 pub(crate) mod scheme;
 
-pub use self::device::{DeviceType, InvalidDeviceType};
+pub use self::device_type::{DeviceType, InvalidDeviceType};
 pub use self::fingerprint::{Fingerprint, FingerprintMode, MismatchAction};
 pub use self::forwarded::ForwardedHeader;
 pub use self::meta::SessionMeta;

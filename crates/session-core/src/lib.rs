@@ -57,6 +57,7 @@ mod expiry;
 mod head;
 mod id;
 mod invalid_config;
+mod key;
 mod lifecycle;
 mod memory;
 mod pace;
@@ -84,13 +85,14 @@ pub use config::{OnBackendError, SessionConfig};
 pub use cookie::{
     Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
 };
-pub use data::{Data, Key, KeyFor, KeyName, MAX_DEPTH, parse_json};
+pub use data::{Data, MAX_DEPTH, parse_json};
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
 pub use eviction::sessions_to_evict;
 pub use head::{RequestHead, local_path};
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
 pub use invalid_config::InvalidConfig;
+pub use key::{Key, KeyFor, KeyName};
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;

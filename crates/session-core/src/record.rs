@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::device::{self, DeviceType};
 use crate::client::fingerprint::Fingerprint;
+use crate::client::{DeviceType, device};
 use crate::clock::Timestamp;
 use crate::data::Data;
 use crate::id::{SessionId, UserId};

@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use event_listener::Event;
+use serde_json::Value;
 
 pub use self::finish::Conclusion;
 use self::load::Request;
@@ -37,10 +38,11 @@ use self::visit::Phase;
 pub use self::visit::Visit;
 use crate::backend::SessionRef;
 use crate::client::meta::SessionMeta;
-use crate::data::{Data, KeyName, Size};
+use crate::data::{Data, Size};
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
+use crate::key::KeyName;
 use crate::lifecycle::{Absence, Refusal};
 use crate::patch::Patch;
 use crate::record::SessionData;
@@ -140,6 +142,25 @@ struct Live {
 }
 
 impl Live {
+    /// As the backend found it.
+    fn found(session: Arc<SessionData>, token: Token, hash: TokenHash, current: bool) -> Self {
+        let version = session.version;
+        let saved = Patch::new();
+        Self { session, saved, version, token, hash, current, newer_agent: false, is_exact: true }
+    }
+
+    /// With a token that this request issued.
+    fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
+        let hash = token.hash();
+        Self::found(session, Token::Issued(token), hash, true)
+    }
+
+    /// The same token's session, as the backend holds it now.
+    fn read_anew(&self, session: Arc<SessionData>, current: bool) -> Self {
+        let newer_agent = self.newer_agent;
+        Self { newer_agent, ..Self::found(session, self.token.clone(), self.hash, current) }
+    }
+
     fn reference(&self) -> SessionRef {
         SessionRef {
             id: self.session.id,
@@ -239,9 +260,9 @@ impl Session {
     /// Whether there is a value under `key`, `null` included.
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
-        let (data, buffer) = self.view();
+        // Named outside the lock: a `KeyName` may be the application's code.
         let key = key.key_name();
-        buffer.get(key).map_or_else(|| data.get(key).is_some(), |buffered| buffered.is_some())
+        self.state().value(key).is_some()
     }
 
     /// The keys there are, in order.
@@ -367,6 +388,15 @@ impl State {
         match &self.loaded {
             Loaded::With(live) => live.session.data.clone(),
             Loaded::Without(_) => Data::new(),
+        }
+    }
+
+    /// What is under a key, as this request sees it.
+    fn value(&self, key: &str) -> Option<&Value> {
+        match (self.buffer.get(key), &self.loaded) {
+            (Some(buffered), _) => buffered,
+            (None, Loaded::With(live)) => live.session.data.get(key),
+            (None, Loaded::Without(_)) => None,
         }
     }
 

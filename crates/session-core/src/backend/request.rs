@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use crate::client::device::DeviceType;
+use crate::client::DeviceType;
 use crate::clock::Timestamp;
-use crate::data::KeyName;
 use crate::id::{SessionId, UserId};
+use crate::key::KeyName;
 use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::TokenHash;

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::backend::Agent;
-use crate::client::device::{self, Device, DeviceType};
+use crate::client::device::{self, Device};
+use crate::client::device_type::DeviceType;
 use crate::client::fingerprint::{self, Fingerprint, FingerprintMode};
 use crate::client::ip::client_ip;
 use crate::client::proxies::Peer;

@@ -9,7 +9,7 @@ use super::turn::{Told, Turn, Who};
 use super::{Cookie, Loaded, Session, State, Token, Visit};
 use crate::clock::Timestamp;
 use crate::cookie::CookieRules;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
 use crate::lifecycle::{self, Plan};
@@ -83,7 +83,12 @@ impl Visit {
             Decision::With(write) => {
                 let changed = session.carry_out(write).await;
                 let saved = changed.and_then(|changed| changed.or_ended(session));
-                if write.only_touches() { session.touched(&mut turn, saved) } else { saved }
+                if write.only_touches() {
+                    touched(&mut turn, saved);
+                    Ok(())
+                } else {
+                    saved
+                }
             }
         };
         session.conclusion(done.err())
@@ -196,23 +201,6 @@ impl Session {
         Conclusion { cookie, error, ..Conclusion::of_use(&self.inner.store) }
     }
 
-    /// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
-    /// found the session ended says nothing either: the request was answered in good faith.
-    #[expect(clippy::unused_self, reason = "reads as the others do")]
-    fn touched(&self, turn: &mut Turn<'_>, touch: Result<(), Error>) -> Result<(), Error> {
-        if let Err(error) = touch
-            && error.kind() != crate::ErrorKind::SessionEnded
-        {
-            turn.tell_of_no_session(EventKind::TouchFailed);
-            tracing::debug!(
-                target: "session",
-                error = &error as &dyn std::error::Error,
-                "touching the session failed"
-            );
-        }
-        Ok(())
-    }
-
     /// The one cookie of the response. Where something failed, only what this request had committed
     /// before is told (law `outage_clears_nothing`).
     fn cookie(&self, failed: bool) -> Option<HeaderValue> {
@@ -258,6 +246,21 @@ impl Session {
             }
             Loaded::Without(_) => None,
         }
+    }
+}
+
+/// A touch that fails is an event, not an error: nothing that anybody asked for is lost. One that
+/// found the session ended says nothing either: the request was answered in good faith.
+fn touched(turn: &mut Turn<'_>, touch: Result<(), Error>) {
+    if let Err(error) = touch
+        && error.kind() != ErrorKind::SessionEnded
+    {
+        turn.tell_of_no_session(EventKind::TouchFailed);
+        tracing::debug!(
+            target: "session",
+            error = &error as &dyn std::error::Error,
+            "touching the session failed"
+        );
     }
 }
 

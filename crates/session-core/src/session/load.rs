@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
 use crate::lifecycle::{Absence, Refusal};
-use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::SessionToken;
 
@@ -161,16 +160,7 @@ impl Session {
                 Some(other) if other.current || !current => {}
                 _ => {
                     let token = Token::Presented { token, is_up_to_date };
-                    live = Some(Live {
-                        version: session.version,
-                        session,
-                        saved: Patch::new(),
-                        token,
-                        hash,
-                        current,
-                        newer_agent: false,
-                        is_exact: true,
-                    });
+                    live = Some(Live::found(session, token, hash, current));
                 }
             }
         }

@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Session, reason};
-use crate::data::KeyFor;
 use crate::error::{Error, ErrorKind};
+use crate::key::KeyFor;
 
 impl Session {
     /// The value under `key`, as this request sees it; `None` where there is none.
@@ -57,8 +57,7 @@ impl Session {
     /// Takes `value` away, unless somebody has written another one meanwhile.
     fn discard(&self, key: &str, value: &Value) {
         let Ok(mut state) = self.writable() else { return };
-        let data = state.stored();
-        if state.buffer.get(key).unwrap_or_else(|| data.get(key)) == Some(value) {
+        if state.value(key) == Some(value) {
             state.remove(key);
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backend::Carry;
-use crate::data::{KeyFor, check_key, check_value, invalid};
+use crate::data::{check_key, check_value, invalid};
 use crate::error::Error;
 use crate::id::{InvalidUserId, UserId};
+use crate::key::KeyFor;
 use crate::patch::Patch;
 
 /// A sign-in with its options.

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::turn::{Told, Turn};
-use super::{Live, Loaded, Session, Token};
+use super::{Live, Loaded, Session};
 use crate::backend::{EndedBy, Found};
 use crate::clock::Timestamp;
 use crate::error::{BackendError, BackendErrorKind, Error, ErrorKind};
@@ -87,88 +87,128 @@ impl Session {
         };
         match (unanswered, live) {
             (Some(Unanswered::New { token, buffered, signs_in }), live) => {
-                match self.stands_for(&token.hash()).await? {
-                    Some(Now::Goes { session, .. }) => {
-                        let session = Arc::unwrap_or_clone(session);
-                        let another = live.is_some_and(|live| {
-                            live.session.is_authenticated()
-                                && live.session.user_id != session.user_id
-                        });
-                        if another && self.drop_writes_since(turn, &buffered) {
-                            // What was written since was written for the user before.
-                            self.made(turn, session, token, &buffered, signs_in).await?;
-                            return Err(Error::from_kind(ErrorKind::Unavailable).with_context(
-                                "what was written after a sign-in whose answer was lost is not stored",
-                            ));
-                        }
-                        let made = self.made(turn, session, token, &buffered, signs_in).await;
-                        // Ended again, because the response is decided: not the next one's error.
-                        made.or_else(|error| match error.kind() {
-                            ErrorKind::LateWrite => Ok(()),
-                            _ => Err(error),
-                        })
-                    }
-                    Some(Now::Ended { .. }) => {
-                        self.ended_meanwhile();
-                        Ok(())
-                    }
-                    None => self.nothing_happened(),
-                }
+                self.reconcile_new(turn, live, token, &buffered, signs_in).await
             }
             (Some(Unanswered::Token { token, kind }), Some(live)) => {
-                match self.stands_for(&token.hash()).await? {
-                    Some(Now::Goes { session, .. }) => {
-                        turn.tell(kind, session.id, session.user_id.as_ref());
-                        self.rotated(&live, session, token);
-                    }
-                    Some(Now::Ended { .. }) => drop(self.ended_meanwhile()),
-                    None => self.nothing_happened()?,
-                }
-                Ok(())
+                self.reconcile_token(turn, &live, token, kind).await
             }
             (Some(Unanswered::Change { patch, buffered, touches, at }), Some(live)) => {
-                match self.stands_for(&live.hash).await? {
-                    Some(Now::Goes { session, is_current }) => {
-                        // A write moves the version, whatever it writes.
-                        let is_in = session.version != live.version
-                            && patch.changes_nothing_in(&session.data);
-                        let mut state = self.unsettled();
-                        if is_in {
-                            state.saved(&buffered);
-                        }
-                        state.slid |= touches && session.last_active_at == at;
-                        state.replace(live.read_anew(session, is_current));
-                    }
-                    Some(Now::Ended { .. }) | None => drop(self.ended_meanwhile()),
-                }
+                let touched_at = touches.then_some(at);
+                self.reconcile_change(&live, &patch, &buffered, touched_at).await
+            }
+            (Some(Unanswered::End { everywhere, buffered, at }), Some(live)) => {
+                self.reconcile_end(turn, &live, everywhere, &buffered, at).await
+            }
+            (_, None) | (None, _) => {
+                self.nothing_happened();
                 Ok(())
             }
-            (Some(Unanswered::End { everywhere, buffered, at: asked }), Some(live)) => {
-                match self.stands_for(&live.hash).await? {
-                    Some(Now::Goes { .. }) => self.nothing_happened(),
-                    Some(Now::Ended { how: EndedBy::Rotated, .. }) => {
-                        // Says nothing of the session: its grace may be over. A sign-out may be asked
-                        // for twice.
-                        self.end_again(turn, &live, everywhere, &buffered).await
-                    }
-                    Some(Now::Ended { how, at }) => {
-                        // To the microsecond: another request's sign-out may have been followed by a
-                        // cookie that this one must not clear.
-                        let is_ours = how == EndedBy::SignedOut && at == asked;
-                        if is_ours {
-                            turn.told().push(Told::of(EventKind::SignedOut, &live.session));
-                        }
-                        self.gone(is_ours, &buffered);
-                        Ok(())
-                    }
-                    None => {
-                        self.gone(false, &buffered);
-                        Ok(())
-                    }
-                }
-            }
-            (_, None) | (None, _) => self.nothing_happened(),
         }
+    }
+
+    async fn reconcile_new(
+        &self,
+        turn: &mut Turn<'_>,
+        live: Option<Live>,
+        token: SessionToken,
+        buffered: &Patch,
+        signs_in: bool,
+    ) -> Result<(), Error> {
+        let session = match self.stands_for(&token.hash()).await? {
+            Some(Now::Goes { session, .. }) => Arc::unwrap_or_clone(session),
+            Some(Now::Ended { .. }) => {
+                self.ended_meanwhile();
+                return Ok(());
+            }
+            None => {
+                self.nothing_happened();
+                return Ok(());
+            }
+        };
+        let is_another_user = live.is_some_and(|live| {
+            live.session.is_authenticated() && live.session.user_id != session.user_id
+        });
+        // What was written since was written for the user before.
+        let drops = is_another_user && self.drop_writes_since(turn, buffered);
+        let made = self.made(turn, session, token, buffered, signs_in).await;
+        match made {
+            Ok(()) if drops => Err(Error::from_kind(ErrorKind::Unavailable).with_context(
+                "what was written after a sign-in whose answer was lost is not stored",
+            )),
+            // Ended again, because the response is decided: not the next one's error.
+            Err(error) if !drops && error.kind() == ErrorKind::LateWrite => Ok(()),
+            made => made,
+        }
+    }
+
+    async fn reconcile_token(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        token: SessionToken,
+        kind: EventKind,
+    ) -> Result<(), Error> {
+        match self.stands_for(&token.hash()).await? {
+            Some(Now::Goes { session, .. }) => {
+                turn.tell(kind, session.id, session.user_id.as_ref());
+                self.rotated(live, session, token);
+            }
+            Some(Now::Ended { .. }) => drop(self.ended_meanwhile()),
+            None => self.nothing_happened(),
+        }
+        Ok(())
+    }
+
+    async fn reconcile_change(
+        &self,
+        live: &Live,
+        patch: &Patch,
+        buffered: &Patch,
+        touched_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        match self.stands_for(&live.hash).await? {
+            Some(Now::Goes { session, is_current }) => {
+                // A write moves the version, whatever it writes.
+                let is_in =
+                    session.version != live.version && patch.changes_nothing_in(&session.data);
+                let mut state = self.unsettled();
+                if is_in {
+                    state.saved(buffered);
+                }
+                state.slid |= touched_at == Some(session.last_active_at);
+                state.replace(live.read_anew(session, is_current));
+            }
+            Some(Now::Ended { .. }) | None => drop(self.ended_meanwhile()),
+        }
+        Ok(())
+    }
+
+    async fn reconcile_end(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        everywhere: bool,
+        buffered: &Patch,
+        asked: Timestamp,
+    ) -> Result<(), Error> {
+        match self.stands_for(&live.hash).await? {
+            Some(Now::Goes { .. }) => self.nothing_happened(),
+            // Says nothing of the session: its grace may be over. A sign-out may be asked for twice.
+            Some(Now::Ended { how: EndedBy::Rotated, .. }) => {
+                return self.end_again(turn, live, everywhere, buffered).await;
+            }
+            Some(Now::Ended { how, at }) => {
+                // To the microsecond: another request's sign-out may have been followed by a cookie
+                // that this one must not clear.
+                let is_ours = how == EndedBy::SignedOut && at == asked;
+                if is_ours {
+                    turn.told().push(Told::of(EventKind::SignedOut, &live.session));
+                }
+                self.gone(is_ours, buffered);
+            }
+            None => self.gone(false, buffered),
+        }
+        Ok(())
     }
 
     async fn end_again(
@@ -215,10 +255,8 @@ impl Session {
         true
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "reads as the others do")]
-    fn nothing_happened(&self) -> Result<(), Error> {
+    fn nothing_happened(&self) {
         self.unsettled().unanswered = None;
-        Ok(())
     }
 
     /// What a token stands for now.
@@ -241,28 +279,6 @@ impl From<Found> for Now {
             Found::Live(session) => Self::Goes { session, is_current: true },
             Found::Grace { session, .. } => Self::Goes { session, is_current: false },
             Found::Ended { how, at, .. } => Self::Ended { how, at },
-        }
-    }
-}
-
-impl Live {
-    /// The same token's session, as the backend holds it now.
-    pub(super) fn read_anew(&self, session: Arc<SessionData>, current: bool) -> Self {
-        let version = session.version;
-        Self { session, saved: Patch::new(), version, current, is_exact: true, ..self.clone() }
-    }
-
-    /// A session that has this token from now on.
-    pub(super) fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
-        Self {
-            version: session.version,
-            session,
-            saved: Patch::new(),
-            hash: token.hash(),
-            token: Token::Issued(token),
-            current: true,
-            newer_agent: false,
-            is_exact: true,
         }
     }
 }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::read::read;
 use super::save::Changed;
 use super::unanswered::Now;
-use super::{Live, Loaded, Session, State};
-use crate::data::{KeyFor, check_key, check_value, invalid};
+use super::{Live, Loaded, Session};
+use crate::data::{check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
+use crate::key::KeyFor;
 use crate::lifecycle::Absence;
 use crate::patch::Patch;
 
@@ -198,17 +199,4 @@ enum Put {
     Done,
     /// Another value is there than the one that was seen.
     Stale,
-}
-
-impl State {
-    /// What is under a key, as this request sees it.
-    pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        match self.buffer.get(key) {
-            Some(buffered) => buffered,
-            None => match &self.loaded {
-                Loaded::With(live) => live.session.data.get(key),
-                Loaded::Without(_) => None,
-            },
-        }
-    }
 }

@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::read::read;
 use super::{Loaded, Session, State};
-use crate::data::{KeyFor, KeyName, Size, check_key, check_value, invalid};
+use crate::data::{Size, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
+use crate::key::{KeyFor, KeyName};
 
 impl Session {
     /// Puts a value under `key`. Buffered; the last one for a key counts.
