@@ -3,6 +3,7 @@
 //! Each rule is a function with a name, and is tested with an example that breaks it. A line is
 //! excused by `tidy-allow: <reason>` on it or above it; a file by a line in `xtask/tidy-allow.txt`.
 
+mod circles;
 mod directions;
 mod law_names;
 mod manifests;
@@ -62,6 +63,7 @@ const CRATE_RULES: &[(&str, CrateRule)] = &[
 /// Rules about one crate and its files.
 const CRATE_FILE_RULES: &[(&str, CrateFileRule)] = &[
     ("backend-files", shape::backend_files),
+    ("file-circle", circles::file_circle),
     ("include-escapes", shape::include_escapes),
     ("readme-named", manifests::readme_named),
 ];
