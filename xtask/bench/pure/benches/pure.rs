@@ -21,6 +21,9 @@ mod device;
 mod fingerprint;
 
 /// Where these files look for each other.
+mod device_type {
+    pub(crate) use session_core::DeviceType;
+}
 mod client {
     pub(crate) use super::device;
 }
