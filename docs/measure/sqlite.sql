@@ -16,10 +16,10 @@ CREATE TEMP TABLE numbers AS WITH RECURSIVE count(n) AS (
     VALUES (1) UNION ALL SELECT n + 1 FROM count WHERE n < 100000
 ) SELECT n FROM count;
 INSERT INTO web_sessions (
-    id, token_hash, user_id, ip_address, last_ip_address, user_agent, device_name, device_type,
-    fingerprint, data, version, created_at, authenticated_at, last_active_at, expires_at, purge_after
+    id, token_hash, token_seen, user_id, ip_address, last_ip_address, user_agent, device_name,
+    device_type, fingerprint, data, version, created_at, authenticated_at, last_active_at, expires_at, purge_after
 )
-SELECT printf('01KA%022d', n), randomblob(32), 'user-' || n / 3, '203.0.113.7', '203.0.113.7',
+SELECT printf('01KA%022d', n), randomblob(32), TRUE, 'user-' || n / 3, '203.0.113.7', '203.0.113.7',
     'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36',
     'Chrome on Windows', 'desktop', randomblob(32), '{}', 0, 1800000000000000, 1800000000000000,
     1800000000000000, 1802592000000000, 1802592000000000 + n
@@ -35,21 +35,30 @@ CREATE TEMP TABLE measured (what TEXT, runs INTEGER, at REAL);
 .mode list
 .once target/measure-touches.sql
 SELECT printf('UPDATE web_sessions SET last_active_at = max(last_active_at, 1800000600000000), '
-    || 'expires_at = max(expires_at, 1802592600000000), last_ip_address = ''203.0.113.8'' '
-    || 'WHERE id = ''01KA%022d'' AND expires_at > 1800000600000000 AND last_active_at <= 1800000300000000;', n * 7)
-FROM numbers WHERE n <= 10000;
+    || 'expires_at = min(max(expires_at, 1802592600000000), ifnull(absolute_expires_at, 1<<62), '
+    || 'ifnull(not_after, 1<<62)), last_ip_address = ''203.0.113.8'' '
+    || 'WHERE id = %Q AND expires_at > 1800000600000000 AND last_active_at <= 1800000300000000 '
+    || 'AND (token_hash = %s OR EXISTS (SELECT 1 FROM web_session_tombstones AS t '
+    || 'WHERE t.token_hash = %s AND t.session_id = %Q AND t.grace_until > 1800000600000000)) '
+    || 'AND (NOT TRUE OR token_seen OR token_hash IS NOT %s);',
+    id, quote(token_hash), quote(token_hash), id, quote(token_hash))
+FROM web_sessions WHERE rowid % 7 = 0 AND rowid <= 70000;
 INSERT INTO measured VALUES ('began', 0, julianday('now'));
 .read target/measure-touches.sql
 INSERT INTO measured VALUES ('a touch, committed', 10000, julianday('now'));
 
--- As the purge does it: what was renewed is filed anew, the rest of the first thousand due rows goes.
+-- As the purge does it: of the first thousand due rows the expired go, and the rest, which was renewed,
+-- is filed anew.
 .once target/measure-purge.sql
 SELECT 'BEGIN IMMEDIATE;
-UPDATE web_sessions SET purge_after = expires_at WHERE rowid IN (SELECT rowid FROM web_sessions
-    WHERE purge_after <= 1802592300000000 ORDER BY purge_after, rowid LIMIT 1000) AND expires_at > 1802592300000000;
 DELETE FROM web_sessions WHERE rowid IN (SELECT rowid FROM web_sessions
-    WHERE purge_after <= 1802592300000000 ORDER BY purge_after, rowid LIMIT 1000 - changes())
+    WHERE purge_after <= 1802592300000000 ORDER BY purge_after, rowid LIMIT 1000)
     AND expires_at <= 1802592300000000;
+UPDATE web_sessions SET purge_after = expires_at WHERE rowid IN (SELECT rowid FROM web_sessions
+    WHERE purge_after <= 1802592300000000 ORDER BY purge_after, rowid LIMIT 1000 - changes())
+    AND expires_at > 1802592300000000;
+DELETE FROM web_session_tombstones WHERE rowid IN (SELECT rowid FROM web_session_tombstones
+    WHERE expires_at <= 1802592300000000 ORDER BY expires_at LIMIT 1000);
 COMMIT;' FROM numbers WHERE n <= 50;
 INSERT INTO measured VALUES ('began', 0, julianday('now'));
 .read target/measure-purge.sql
@@ -59,3 +68,13 @@ FROM measured AS m JOIN measured AS b ON b.rowid = m.rowid - 1 WHERE m.runs > 0;
 SELECT 'left of 100000 after 50 batches of 1000: ' || count(*) FROM web_sessions;
 SELECT 'pages that wait to be used again: ' || freelist_count || ' of ' || page_count
 FROM pragma_freelist_count, pragma_page_count;
+
+-- What the tokens of ten thousand sign-outs take until they are forgotten.
+CREATE TEMP TABLE used AS
+SELECT page_count - freelist_count AS pages FROM pragma_page_count, pragma_freelist_count;
+INSERT INTO web_session_tombstones (token_hash, session_id, how, at, expires_at)
+SELECT token_hash, id, 'signed_out', 1800000600000000 + rowid, 1800000900000000 + rowid
+FROM web_sessions WHERE rowid > 90000;
+SELECT 'bytes per tombstone, with its indexes: '
+    || ((page_count - freelist_count - pages) * page_size / 10000)
+FROM used, pragma_page_count, pragma_freelist_count, pragma_page_size;

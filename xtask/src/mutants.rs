@@ -58,8 +58,8 @@ const MUTANTS: &[Mutant] = &[
             ),
             (
                 "update.rs",
-                "        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n        let mut patch",
-                "        let mut patch",
+                "        let (loaded, buffer, decided) = self.snapshot();\n        let is_as_seen = self.state().value(key) == seen;\n        let mut changed",
+                "        let mut changed",
             ),
         ],
     },
@@ -77,8 +77,8 @@ const MUTANTS: &[Mutant] = &[
         caught_by: "from_a_signed_in_session",
         edits: &[(
             "renew.rs",
-            "        let mut turn = self.turn().await?;\n        let live = self.live()?;\n",
-            "        let live = self.live()?;\n        let mut turn = self.turn().await?;\n",
+            "        let mut turn = self.turn().await?;\n        let live = match self.live() {\n",
+            "        let live = self.live();\n        let mut turn = self.turn().await?;\n        let live = match live {\n",
         )],
     },
     Mutant {
@@ -88,13 +88,18 @@ const MUTANTS: &[Mutant] = &[
             ("authenticate.rs", TURN, ""),
             (
                 "authenticate.rs",
-                "        if self.is_unknown() {\n            Box::pin(self.look_up_again(turn.told())).await;\n        }\n",
+                "            let _ = Box::pin(self.look_up_again(turn.told())).await;\n",
                 "",
             ),
             (
                 "authenticate.rs",
-                "        let created = self.create(",
-                "        let mut turn = self.turn().await?;\n        let created = self.create(",
+                "            Box::pin(self.end_presented(&mut turn, &presented, EndedBy::Replaced, false)).await?;\n",
+                "",
+            ),
+            (
+                "authenticate.rs",
+                "        let record = self.new_record(Some(user",
+                "        let mut turn = self.turn().await?;\n        let record = self.new_record(Some(user",
             ),
         ],
     },
@@ -122,7 +127,16 @@ const MUTANTS: &[Mutant] = &[
         edits: &[(
             "../session.rs",
             "        self.buffer.subtract(saved);\n",
-            "        self.buffer = Patch::new();\n",
+            "        self.buffer = Buffer::default();\n",
+        )],
+    },
+    Mutant {
+        name: "a lifetime that is chosen while a session is made is taken for stored",
+        caught_by: "from_a_visitor",
+        edits: &[(
+            "buffer.rs",
+            "        if self.lifetime == saved.lifetime {\n",
+            "        if self.lifetime.is_some() {\n",
         )],
     },
     Mutant {

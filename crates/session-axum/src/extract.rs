@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Method, Uri};
 use session_core::{Error, ErrorKind, Peer, Scheme, SecurePolicy, UserId, Visit};
 
 use crate::answer::SessionError;
@@ -57,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
         if let Some(session) = visit.loaded() {
             return Ok(Self(session.clone()));
         }
-        attach(visit, &parts.headers, &parts.extensions, &parts.uri);
+        attach(visit, &parts.method, &parts.uri, &parts.headers, &parts.extensions);
         Ok(Self(visit.load().await?))
     }
 }
@@ -108,11 +108,17 @@ pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>
 }
 
 /// Tells the visit of its request.
-pub(crate) fn attach(visit: &Visit, headers: &HeaderMap, extensions: &Extensions, uri: &Uri) {
+pub(crate) fn attach(
+    visit: &Visit,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) {
     // Read for nothing else, and most applications never ask.
     let asks_scheme = visit.store().config().cookie.secure == SecurePolicy::Auto;
     let scheme = if asks_scheme { scheme(extensions, uri) } else { None };
-    visit.attach(headers, peer(extensions), scheme);
+    visit.attach(method, uri, headers, peer(extensions), scheme);
 }
 
 /// How the request came: a [`Scheme`] that some layer put in, or what the request's own URI says, as

@@ -18,8 +18,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pin_project! {
     /// The future of a response that goes through the layer.
     ///
-    /// 1. It waits for the inner service. A panic in there passes through, and what was buffered is
-    ///    dropped with the request.
+    /// 1. It waits for the inner service. A panic that nobody in there catches passes through: what was
+    ///    buffered is dropped with the request, and the cookie of a sign-in that had committed is lost.
     /// 2. A session that nobody asked for costs nothing more.
     /// 3. Otherwise the session is concluded: saved, and its headers put onto the response, which
     ///    becomes an error where saving failed.

@@ -19,7 +19,11 @@ pub fn layer(store: SessionStore) -> SessionLayer {
 /// Gives every request behind it a session. Made by [`layer`].
 ///
 /// Mount it once around a route: two of them around one route are an error 500, and so is an
-/// extractor behind none. Put a layer that catches panics outside of it.
+/// extractor behind none.
+///
+/// What catches panics and what sets a time limit goes behind it, that is inside: else a sign-in that had
+/// committed loses its cookie. CORS and caches go outside. See
+/// [where other layers go](crate#where-other-layers-go).
 #[derive(Clone)]
 pub struct SessionLayer {
     store: SessionStore,
@@ -31,6 +35,8 @@ impl SessionLayer {
     /// Loads the session of every request before its handler runs, so that inner layers can look at
     /// it: one read for each request that brings a token. Where the backend fails, the handler does
     /// not run. Without this, the first extractor loads.
+    ///
+    /// It also slides the expiry of every request's session; else only requests that ask for theirs do.
     #[must_use]
     pub fn eager(mut self) -> Self {
         self.eager = true;

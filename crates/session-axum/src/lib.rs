@@ -33,6 +33,53 @@
 //! 4. When the handler has answered, the layer saves what was written, in one statement, and sets the
 //!    cookie. Where that fails, the answer becomes an error: 409 or 503.
 //!
+//! # Where other layers go
+//!
+//! The layer saves, and sets the cookie, when it sees an answer come back. `Router::layer` puts each layer
+//! around those before it, so what goes behind the session's comes before it in the list:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use axum::{Router, http::StatusCode, routing::get};
+//! # use session_core::{MemoryBackend, SessionConfig, SessionStore};
+//! # use tower_http::catch_panic::CatchPanicLayer;
+//! # use tower_http::cors::CorsLayer;
+//! # use tower_http::timeout::TimeoutLayer;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+//! let limit = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30));
+//! let app: Router = Router::new()
+//!     .route("/", get(|| async { "hello" }))
+//!     .layer(limit)
+//!     .layer(CatchPanicLayer::new())
+//!     .layer(session_axum::layer(store))
+//!     .layer(CorsLayer::new());
+//! # Ok(()) }
+//! ```
+//!
+//! - **Panics and time-outs are caught behind it.** Caught outside, a sign-in that had committed loses its
+//!   cookie: its user is not signed in, and the visitor's data is gone.
+//! - **CORS goes outside**, so that a page on another origin can read our errors.
+//! - **Caches go outside**, and only such as keep to `Cache-Control` and `Vary`: behind it, two visitors get
+//!   one page, CSRF token included.
+//!
+//! Compression, conditional requests, traces and static files too: [docs/layers.md][layers], each line of
+//! which is tested.
+//!
+//! # What to know
+//!
+//! - Only a request that asks for its session slides its expiry. For the others there is
+//!   [`SessionLayer::eager`].
+//! - In a request, [`logout_all`](session_core::Session::logout_all) ends all of a user's sessions and
+//!   clears the cookie; [`SessionStore::revoke_all`](session_core::SessionStore::revoke_all) is an
+//!   administrator's, and does not tell this answer's cookie.
+//! - A server that renders pages and forwards the cookie forwards the User-Agent as well, or its requests are
+//!   refused: see [`MismatchAction`](session_core::MismatchAction).
+//! - `SameSite=Strict` signs people out: see [docs/layers.md][sites], also for returns by POST and for pages
+//!   that other sites embed.
+//!
+//! # Where a request comes from
+//!
 //! The client's address is axum's [`ConnectInfo<SocketAddr>`][ci] where the application serves with
 //! it (feature `connect-info`, on by default), or a [`Peer`] that some layer put into the request's
 //! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
@@ -43,6 +90,8 @@
 //! which HTTP/2 sends and HTTP/1 does not. Where nobody says, the cookie is `Secure`; so an application
 //! that is served by plain HTTP/1 says so: `.layer(Extension(Scheme::Http))` around the session's layer.
 //!
+//! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#axum-and-tower
+//! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;

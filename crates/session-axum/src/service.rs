@@ -72,13 +72,14 @@ where
             return SessionFuture::calling(self.inner.call(request), visit, shape);
         }
 
-        attach(&visit, request.headers(), request.extensions(), request.uri());
+        let (method, uri) = (request.method(), request.uri());
+        attach(&visit, method, uri, request.headers(), request.extensions());
         // The service that was asked whether it is ready is the one to call; the clone waits its
         // turn.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         SessionFuture::boxed(Box::pin(async move {
-            if let Err(error) = visit.load().await {
+            if let Err(error) = visit.load_unasked().await {
                 return Ok(answered(&error, shape.as_ref()));
             }
             let called = inner.call(request).await;

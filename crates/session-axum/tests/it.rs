@@ -3,10 +3,14 @@
 
 #[path = "it/answers.rs"]
 mod answers;
+#[path = "it/forms.rs"]
+mod forms;
 #[path = "it/http_laws.rs"]
 mod http_laws;
 #[path = "it/inner_error.rs"]
 mod inner_error;
+#[path = "it/layers.rs"]
+mod layers;
 #[path = "it/look.rs"]
 mod look;
 #[path = "it/question_mark.rs"]

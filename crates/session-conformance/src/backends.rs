@@ -75,7 +75,7 @@
 //! let store = SessionStore::new(backend.clone(), SessionConfig::default())?;
 //! let ann = UserId::new("ann")?;
 //! # let visit = store.begin();
-//! # visit.attach(&http::HeaderMap::new(), session_core::Peer::Unknown, None);
+//! # visit.attach(&http::Method::GET, &http::Uri::default(), &http::HeaderMap::new(), session_core::Peer::Unknown, None);
 //! # visit.load().await?.authenticate("ann").await?;
 //!
 //! let stop = backend.stop(Method::List, Gate::After);

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 use session_core::{
     Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, NewSession, Patch, Purged,
-    Replace, SessionBackend, SessionChange, SessionData, SessionId, SessionRef, SessionToken,
-    Timestamp, TokenHash, Touch, Updated, UserId,
+    Reauthentication, Replace, Rotation, SessionBackend, SessionChange, SessionData, SessionId,
+    SessionRef, SessionToken, Timestamp, TokenHash, Touch, Updated, UserId,
 };
 
 use crate::subject::{Fresh, TestBackend};
@@ -119,6 +119,47 @@ pub(crate) fn touching(now: Timestamp, expires_at: Timestamp) -> SessionChange {
     SessionChange::touch(touch(now, expires_at))
 }
 
+/// A plain rotation to this token; the one before works until then.
+pub(crate) fn rotating(token: TokenHash, grace_until: Timestamp) -> SessionChange {
+    SessionChange::rotation(Rotation::Graceful { token, grace_until })
+}
+
+/// A re-authentication: under this token, and for that long.
+pub(crate) fn reauthenticating(token: TokenHash, expires_at: Timestamp) -> SessionChange {
+    let mut change = SessionChange::rotation(Rotation::Immediate { token });
+    change.reauthentication = Some(Reauthentication {
+        expires_at,
+        absolute_expires_at: None,
+        ip_address: None,
+        end_others: false,
+    });
+    change
+}
+
+/// The same, and every other session of the user ends.
+pub(crate) fn ending_others(token: TokenHash, expires_at: Timestamp) -> SessionChange {
+    let mut change = reauthenticating(token, expires_at);
+    if let Some(again) = &mut change.reauthentication {
+        again.end_others = true;
+    }
+    change
+}
+
+/// The change as a request makes it whose browser sent the token.
+pub(crate) fn presented(mut change: SessionChange) -> SessionChange {
+    change.presented = true;
+    change
+}
+
+/// A touch that is never due, by a browser that sent the token.
+pub(crate) fn showing() -> SessionChange {
+    let mut change = presented(touching(NOW, NOW));
+    if let Some(touch) = &mut change.touch {
+        touch.due_before = Timestamp::MIN;
+    }
+    change
+}
+
 /// One fresh database with two clients. Calls made through it take turns between the two, because
 /// every promise holds whichever of them asks.
 pub(crate) struct Db {
@@ -166,7 +207,7 @@ impl Db {
 
     /// Whether this is the current token of a live session.
     pub(crate) async fn is_live(&self, session: &SessionRef, now: Timestamp) -> bool {
-        matches!(self.find(&hash(session), now).await, Some(Found::Live(_)))
+        matches!(self.find(&hash(session), now).await, Some(Found::Live { .. }))
     }
 
     pub(crate) async fn update(
@@ -176,6 +217,22 @@ impl Db {
         now: Timestamp,
     ) -> Updated {
         self.next().update(session, change, now).await.or_panic("update")
+    }
+
+    /// Whether the current token of a live session was seen.
+    pub(crate) async fn token_seen(&self, token: &TokenHash, now: Timestamp) -> bool {
+        match self.find(token, now).await {
+            Some(Found::Live { token_seen, .. }) => token_seen,
+            other => panic!("expected a live session, found {}", describe(other.as_ref())),
+        }
+    }
+
+    /// Whether a token that was made from this one, which has to be over, was seen.
+    pub(crate) async fn successor_seen(&self, token: &TokenHash, now: Timestamp) -> bool {
+        match self.find(token, now).await {
+            Some(Found::Ended { successor_seen, .. }) => successor_seen,
+            other => panic!("expected a token that ended, found {}", describe(other.as_ref())),
+        }
     }
 
     /// A change that has to apply.
@@ -195,7 +252,7 @@ impl Db {
         how: EndedBy,
         now: Timestamp,
     ) -> bool {
-        self.next().remove(session, owner, how, now).await.or_panic("remove")
+        self.next().remove(session, owner, None, how, now).await.or_panic("remove")
     }
 
     pub(crate) async fn remove_user(
@@ -205,7 +262,7 @@ impl Db {
         how: EndedBy,
         now: Timestamp,
     ) -> Vec<SessionId> {
-        self.next().remove_user(user, except, how, now).await.or_panic("remove_user")
+        self.next().remove_user(user, None, except, how, now).await.or_panic("remove_user")
     }
 
     pub(crate) async fn list(&self, user: &UserId, now: Timestamp) -> Vec<SessionData> {
@@ -238,7 +295,7 @@ impl Db {
 /// The session found, which has to be live.
 pub(crate) fn live(found: Option<Found>) -> Arc<SessionData> {
     match found {
-        Some(Found::Live(session)) => session,
+        Some(Found::Live { session, .. }) => session,
         other => panic!("expected a live session, found {}", describe(other.as_ref())),
     }
 }
@@ -254,7 +311,7 @@ pub(crate) fn in_grace(found: Option<Found>) -> (Arc<SessionData>, Timestamp) {
 /// How and when the token found ended, which has to be over.
 pub(crate) fn ended(found: Option<Found>) -> (SessionId, EndedBy, Timestamp) {
     match found {
-        Some(Found::Ended { id, how, at }) => (id, how, at),
+        Some(Found::Ended { id, how, at, .. }) => (id, how, at),
         other => panic!("expected a token that ended, found {}", describe(other.as_ref())),
     }
 }
@@ -263,11 +320,11 @@ pub(crate) fn ended(found: Option<Found>) -> (SessionId, EndedBy, Timestamp) {
 pub(crate) fn describe(found: Option<&Found>) -> String {
     match found {
         None => "nothing".to_owned(),
-        Some(Found::Live(session)) => format!("the live session {}", session.id),
+        Some(Found::Live { session, .. }) => format!("the live session {}", session.id),
         Some(Found::Grace { session, until }) => {
             format!("the session {} in grace until {until}", session.id)
         }
-        Some(Found::Ended { id, how, at }) => format!("the session {id} {how} at {at}"),
+        Some(Found::Ended { id, how, at, .. }) => format!("the session {id} {how} at {at}"),
     }
 }
 

@@ -6,6 +6,10 @@
 //! The adapter's author says how they are mounted, in a [`Harness`]:
 //!
 //! - paths that begin with [`UNTOUCHED`] go to [`untouched`], and their handler asks for no session;
+//! - paths that begin with [`LOOKS`] go to [`untouched`] too, when their handler has looked who is signed in
+//!   without loading the session;
+//! - paths that begin with [`CONTAINED`] are like any other, with [`contain`] between the session's layer
+//!   and the handler, as a layer that catches panics or limits time;
 //! - every other path asks for the session twice, as two extractors of one handler would, and goes to
 //!   [`handle`], whose error is answered as the adapter answers a handler's error.
 //!
@@ -30,6 +34,7 @@
 
 mod application;
 mod browser;
+mod choice;
 mod desk;
 mod exchange;
 mod harness;
@@ -40,8 +45,10 @@ mod run;
 mod secrets;
 mod site;
 
-pub use application::{handle, untouched};
-pub use harness::{App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie};
+pub use application::{contain, handle, untouched};
+pub use harness::{
+    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+};
 pub use lab::Lab;
 #[doc(hidden)]
 pub use run::hold;

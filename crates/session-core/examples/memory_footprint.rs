@@ -18,7 +18,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut made = 0;
     let refused = loop {
         let visit = store.begin();
-        visit.attach(&headers, Peer::Ip([203, 0, 113, 7].into()), None);
+        visit.attach(
+            &http::Method::GET,
+            &http::Uri::default(),
+            &headers,
+            Peer::Ip([203, 0, 113, 7].into()),
+            None,
+        );
         let session = visit.load().await?;
         if let Err(error) = session.authenticate(&format!("user-{}", made / 3)).await {
             break error;

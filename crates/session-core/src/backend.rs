@@ -16,7 +16,8 @@ use async_trait::async_trait;
 
 pub use self::answer::{Applied, Created, EndedBy, Found, Purged, TokenState, UnknownEnd, Updated};
 pub use self::request::{
-    Agent, Carry, NewSession, Reauthentication, Replace, Rotation, SessionChange, SessionRef, Touch,
+    Agent, Carry, NewLifetime, NewSession, Reauthentication, Replace, Rotation, SessionChange,
+    SessionRef, Touch,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -39,6 +40,20 @@ use crate::token::TokenHash;
 /// Every end of a token leaves a *tombstone* in the same step: hash, session id, how, when, and
 /// until when it still works. It is kept until [`tombstone_expiry`] and is then absent too (law
 /// `ended_token_is_known`).
+/// - When a session ends, those of its earlier tokens end with it: their tombstones take on the end's
+///   kind and moment, without grace, and are kept as long as its own. A sign-out is
+///   [`EndedBy::SignedOut`] for the token that asked for it, and [`EndedBy::Revoked`] for every other
+///   token that it ended.
+/// - A tombstone names the *successor*: the session that a sign-in made from the token. A rotated
+///   token's is its session itself. When the successor's token is marked as seen (see
+///   [`SessionChange::presented`]), so are, in the same step, all tombstones that name it, and they stay
+///   so: [`Found::Ended`] says it.
+///
+/// A [`SessionRef`] with a token is good only while that token is the session's current one or in grace
+/// (law `ended_session_has_no_power`): a request that goes on under a token that ended neither reads nor
+/// changes anything. An *acting* session is one by whose right a call is made: if it is not live, or its
+/// token is no longer good, the call is the error
+/// [`ActingEnded`](crate::BackendErrorKind::ActingEnded), in the step that would have done it.
 ///
 /// # Errors
 ///
@@ -49,7 +64,7 @@ use crate::token::TokenHash;
 /// - [`Corrupt`](crate::BackendErrorKind::Corrupt) where what is stored cannot be read.
 /// - [`Other`](crate::BackendErrorKind::Other) for the rest.
 ///
-/// `Conflict` and `TooLarge` come only from the methods that say so.
+/// `Conflict`, `TooLarge` and `ActingEnded` come only from the methods that say so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session backend",
     label = "sessions cannot be stored in this",
@@ -64,10 +79,19 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// record under its token hash, evict above the cap.
     /// - What was created is found, every field equal (law `create_then_find`).
     /// - The old session's data is read in this very step, so writes acknowledged before are
-    ///   carried; one that is not live is no error and carries nothing (law
-    ///   `sign_in_carries_every_write`). Its token ends as [`EndedBy::Replaced`], without grace, and
-    ///   those of it that were in grace are over too. Never are both live (law
-    ///   `create_replaces_atomically`).
+    ///   carried (law `sign_in_carries_every_write`). Its tokens end as [`EndedBy::Replaced`], without
+    ///   grace. Never are both live (law `create_replaces_atomically`).
+    /// - If it was nobody's, or the same user's, a tombstone of it keeps, for [`CARRY_LIFETIME`] at least,
+    ///   the data as it was then and the user of the new session. One to replace that was itself replaced
+    ///   less than [`CARRY_LIFETIME`] ago, by a sign-in of the same user, is carried from there: a form
+    ///   sent twice loses nothing. What was another user's is never carried so: whoever finds the session
+    ///   ended does not know whose it was.
+    /// - One to replace that is not live, or whose token is no longer good, is left alone and carries
+    ///   nothing otherwise. If it was [loaded](Replace::session) as a session of the very user who
+    ///   signs in, and is not known to have expired or ended as `Replaced`, the sign-in is refused: a slow
+    ///   request must not renew itself after its session was ended (law `ended_never_returns`).
+    /// - Every token of the session that was replaced, and each in [`NewSession::presented`] that has a
+    ///   tombstone, names the new session as its successor.
     /// - With a cap, as many of the user's live sessions as are above it are ended as
     ///   [`EndedBy::Evicted`]: the least recently active, ties the smallest id, never the new one
     ///   (laws `cap_is_exact`, `evicts_least_recently_active`). Expired ones do not count and may be
@@ -79,6 +103,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// `create_never_overwrites`).
     /// [`TooLarge`](crate::BackendErrorKind::TooLarge) where the data would pass
     /// [`NewSession::max_bytes`]; nothing is changed (law `size_is_bounded`).
+    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) as said; nothing is changed.
     ///
     /// # Cancellation
     /// A dropped call may have made the session. Nobody has its token, so it is idle until it
@@ -90,7 +115,8 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// - A rotated token is [`Found::Grace`] while its grace lasts (`grace_until > now`) and its
     ///   session is live.
     /// - Any other token with a tombstone is [`Found::Ended`] (law `ended_token_is_known`).
-    /// - A token never issued is `None` (law `expired_is_absent` for one whose session expired).
+    /// - A token never issued is `None`, and so is one in grace whose session has expired (law
+    ///   `expired_is_absent`).
     ///
     /// # Cancellation
     /// It only reads.
@@ -98,13 +124,15 @@ pub trait SessionBackend: Send + Sync + 'static {
 
     /// Changes a live session: data, touch, rotation, re-authentication, in one step.
     ///
-    /// The session is found by [`SessionRef::id`]; the hash that was presented decides only what
-    /// the answer's [`token`](Applied::token) says and whether a rotation applies. Conditions are
-    /// looked at in this order, and where one fails nothing at all is changed:
-    /// - No live session: [`Updated::Missing`] (laws `update_never_creates`, `expired_is_absent`).
+    /// The session is found by [`SessionRef::id`]. Conditions are looked at in this order, and where
+    /// one fails nothing at all is changed:
+    /// - No live session, or a token that is neither its current one nor in grace:
+    ///   [`Updated::Missing`] (laws `update_never_creates`, `expired_is_absent`,
+    ///   `ended_session_has_no_power`).
     /// - [`if_version`](SessionChange::if_version) names another version: [`Updated::Conflict`]
     ///   (law `compare_and_set`).
     /// - The rotation does not apply: [`Updated::Superseded`] (law `rotation_has_one_winner`).
+    /// - The new token's hash is in use: the error `Conflict`.
     /// - The data would pass [`max_bytes`](SessionChange::max_bytes): the error `TooLarge` (law
     ///   `size_is_bounded`).
     ///
@@ -112,9 +140,13 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// - The patch is merged with what is stored at that moment, never with what was read before
     ///   (laws `patches_commute`, `patch_is_exact`), and the version moves by one; without a patch
     ///   it stays.
-    /// - The touch applies where it is due: see [`Touch`] (law `touch_is_monotonic`). One that is
-    ///   not due is skipped and no reason to skip the rest.
-    /// - Rotation and re-authentication: see [`Rotation`] and [`Reauthentication`].
+    /// - The lifetime is put in: see [`NewLifetime`].
+    /// - The touch applies where it is due, or the token is seen for the first time: see [`Touch`] and
+    ///   [`SessionChange::presented`] (law `touch_is_monotonic`). One that is not due is skipped and no
+    ///   reason to skip the rest.
+    /// - Rotation and re-authentication: see [`Rotation`] and [`Reauthentication`]. The new token has
+    ///   not been seen. Of a session's tokens that are in grace the [`MAX_GRACES`] newest stay so, and
+    ///   the grace of older ones ends now.
     ///
     /// # Errors
     /// [`TooLarge`](crate::BackendErrorKind::TooLarge) as said;
@@ -133,7 +165,13 @@ pub trait SessionBackend: Send + Sync + 'static {
     ) -> Result<Updated, BackendError>;
 
     /// Ends one live session; `true` where there was one. With an `owner`, only where the session is
-    /// that user's, decided in the same step (law `remove_is_scoped`). A missing one is no error.
+    /// that user's, decided in the same step (law `remove_is_scoped`). A missing one is no error. The
+    /// token in `session` says which one asked for a sign-out, and need not be good: whoever signs out
+    /// must not stay signed in.
+    ///
+    /// # Errors
+    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) where an `acting` session is given and has
+    /// no power any more; nothing is changed.
     ///
     /// # Cancellation
     /// A dropped call may have ended the session, which is what was asked for.
@@ -141,21 +179,29 @@ pub trait SessionBackend: Send + Sync + 'static {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError>;
 
     /// Ends every session of a user, but `except` where one is named; returns the ids of those that
-    /// were live.
+    /// were live, in their order.
     /// - When it returns, every session of that user whose `create` had returned before the call is
     ///   gone; a racing `create` falls wholly before or wholly after (law
     ///   `remove_user_is_complete`).
+    /// - Of two sessions that act on each other at once exactly one succeeds. Locks are taken in the
+    ///   order user, then ids. For a sign-out the `acting` session's token is the one that asked.
+    ///
+    /// # Errors
+    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) where an `acting` session is given and has
+    /// no power any more; nothing is changed.
     ///
     /// # Cancellation
     /// A dropped call may have ended all of them or none.
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
@@ -187,6 +233,13 @@ pub trait SessionBackend: Send + Sync + 'static {
 /// How long a tombstone is kept at least. Longer than any request that began with the token should
 /// take; the law asks for 60 seconds.
 pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// How long the data of a session that a sign-in replaced can be carried by the same user's next sign-in
+/// from it: `at + CARRY_LIFETIME > now`.
+pub const CARRY_LIFETIME: Duration = Duration::from_secs(10);
+
+/// How many tokens of a session may be in grace at the same moment.
+pub const MAX_GRACES: usize = 8;
 
 /// When the tombstone of a token that ended at `now` may be forgotten: [`TOMBSTONE_LIFETIME`] after
 /// its end, and no sooner than that after its grace.

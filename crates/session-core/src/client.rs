@@ -8,6 +8,7 @@ pub(crate) mod ip;
 pub(crate) mod meta;
 pub(crate) mod proxies;
 pub(crate) mod scheme;
+pub(crate) mod site;
 
 pub use self::device_type::{DeviceType, InvalidDeviceType};
 pub use self::fingerprint::{Fingerprint, FingerprintMode, MismatchAction};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::fingerprint::{FingerprintMode, MismatchAction};
 use crate::client::forwarded::ForwardedHeader;
 use crate::client::proxies::TrustedProxies;
-use crate::cookie::{CookieConfig, CookieRules, CookieSecret, Signing, secrets_list};
+use crate::cookie::{CookieConfig, CookieRules, CookieSecret, SameSite, Signing, secrets_list};
 use crate::invalid_config::InvalidConfig;
 
 /// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
@@ -57,7 +57,7 @@ pub struct SessionConfig {
     pub validate_fingerprint: bool,
     /// What is compared: see [`FingerprintMode`]. Default `stable`.
     pub fingerprint_mode: FingerprintMode,
-    /// What happens where it differs: see [`MismatchAction`]. Default `revoke`.
+    /// What happens where it differs: see [`MismatchAction`]. Default `reject`.
     pub on_fingerprint_mismatch: MismatchAction,
     /// Seconds that a token still works after a plain rotation, for the requests under way. Default
     /// 30; at most 3,600; 0 is none.
@@ -79,6 +79,14 @@ pub struct SessionConfig {
     /// Whether every visitor gets a session at once, and every request refreshes it. Default false:
     /// each request then costs a read and a write, and each robot leaves a row.
     pub save_unchanged: bool,
+    /// Whether an answer to somebody who is signed in, that says nothing of caching itself, gets
+    /// `Cache-Control: no-store`, so that the browser's Back shows no private page after a sign-out.
+    /// Default true. Else it gets `private`, as an answer to a visitor with a session does.
+    pub no_store_when_signed_in: bool,
+    /// Whether a request from another site may make a session: see [`CrossSiteSessions`]. Default
+    /// `refuse`. Nothing is refused with `cookie.same_site: none`, because that cookie is never held
+    /// back.
+    pub cross_site_sessions: CrossSiteSessions,
     /// The cookie's name. Default `_session`. Better, where the site is served by https from one
     /// host: `__Host-session`, which no sister domain can set (RFC 6265bis, section 4.1.3.2).
     pub cookie_name: String,
@@ -170,6 +178,8 @@ impl Default for SessionConfig {
             backend_timeout_ms: 5000,
             on_backend_error: OnBackendError::default(),
             save_unchanged: false,
+            no_store_when_signed_in: true,
+            cross_site_sessions: CrossSiteSessions::default(),
             cookie_name: "_session".to_owned(),
             cookie: CookieConfig::default(),
             secrets: Vec::new(),
@@ -190,8 +200,21 @@ pub enum OnBackendError {
     Anonymous,
 }
 
+/// What becomes of a request from another site that brings no live session and wants to store something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrossSiteSessions {
+    /// Storing is 409 `cross_site`: the browser may have held the cookie back because of its
+    /// `SameSite`, and the cookie of a new session would replace it and sign its user out.
+    #[default]
+    Refuse,
+    /// It makes a session like any other.
+    Allow,
+}
+
 /// 400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
 const MAX_TTL_SECS: u64 = 400 * 24 * 3600;
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(MAX_TTL_SECS);
 const MAX_GRACE_SECS: u64 = 3600;
 /// The touch interval where nothing is said, unless a tenth of the lifetime is shorter.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(300);
@@ -249,6 +272,12 @@ impl Settings {
         let cookie = CookieRules::new(&config.cookie_name, &config.cookie)?
             .signed(&config.secrets, config.signing)?;
         Ok(Self { config, cookie, trusted, cap })
+    }
+
+    /// Whether a cookie that was held back is taken care of.
+    pub(crate) fn refuses_cross_site(&self) -> bool {
+        self.config.cross_site_sessions == CrossSiteSessions::Refuse
+            && self.config.cookie.same_site != SameSite::None
     }
 
     /// How long a session lives after its last activity.

@@ -14,9 +14,9 @@ use std::time::Duration;
 use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 
-pub(crate) use self::candidates::Candidate;
 pub use self::candidates::Candidates;
 use self::candidates::Signatures;
+pub(crate) use self::candidates::{Candidate, Presented};
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
 use self::signing::KeyRing;
 use self::signing::MIN_SECRET_BYTES;
@@ -328,6 +328,15 @@ impl CookieRules {
             }
         }
         found
+    }
+
+    /// All that is sent under our name, in the values of all `Cookie` headers.
+    pub(crate) fn presented_in<'h>(
+        &self,
+        lines: impl Iterator<Item = &'h HeaderValue>,
+    ) -> Presented<'h> {
+        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+        Presented::of(pairs.filter_map(|pair| self.value_in(pair)), &self.signatures)
     }
 
     /// Whether a `Set-Cookie` value sets or removes the cookie of our name, whoever wrote it.

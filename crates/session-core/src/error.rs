@@ -20,6 +20,9 @@ pub enum BackendErrorKind {
     Conflict,
     /// The data would pass the ceiling in bytes; nothing was changed.
     TooLarge,
+    /// The session that acts has ended, or its token is neither its current one nor in grace; nothing
+    /// was changed.
+    ActingEnded,
     /// The database cannot be reached, is too slow, or is too busy: try later. The operation may
     /// or may not have happened.
     Unavailable,
@@ -30,10 +33,16 @@ pub enum BackendErrorKind {
 }
 
 impl BackendErrorKind {
+    /// Whether the call has not happened, for sure.
+    pub(crate) const fn says_that_nothing_happened(self) -> bool {
+        matches!(self, Self::Conflict | Self::TooLarge | Self::ActingEnded)
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::Conflict => "the session's id or token is already in use",
             Self::TooLarge => "the session's data would be too large",
+            Self::ActingEnded => "the session that acts has ended",
             Self::Unavailable => "the session backend is unavailable",
             Self::Corrupt => "the stored session cannot be read",
             Self::Other => "the session backend failed",
@@ -101,9 +110,10 @@ pub enum ErrorKind {
     Unauthenticated,
     /// There is no session to rotate or re-authenticate. 401.
     NoSession,
-    /// The session ended while the request ran, or its token had ended or was refused before:
-    /// nothing was stored. 409.
+    /// The session ended while the request ran, or its token was refused: nothing was stored. 409.
     SessionEnded,
+    /// The request comes from another site and may not make a session: nothing was stored. 409.
+    CrossSite,
     /// The data would be larger than the configuration allows. 413.
     TooLarge,
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
@@ -130,6 +140,7 @@ impl ErrorKind {
             Self::Unauthenticated => "nobody is signed in",
             Self::NoSession => "there is no session",
             Self::SessionEnded => "the session has ended",
+            Self::CrossSite => "a request from another site makes no session",
             Self::TooLarge => "the session's data would be too large",
             Self::InvalidData => "this cannot be stored in a session",
             Self::WrongType => "the stored value is not of the type asked for",
@@ -148,6 +159,7 @@ impl ErrorKind {
     /// | --- | --- | --- |
     /// | `unauthenticated` | 401 | nobody is signed in, or there is no session |
     /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
+    /// | `cross_site` | 409 | the request comes from another site, and nothing was stored |
     /// | `data_too_large` | 413 | the session's data would be too large |
     /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
     /// | `unavailable` | 503 | the backend failed: try again later |
@@ -159,6 +171,7 @@ impl ErrorKind {
         match self {
             Self::Unauthenticated | Self::NoSession => "unauthenticated",
             Self::SessionEnded => "session_ended",
+            Self::CrossSite => "cross_site",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
@@ -171,7 +184,7 @@ impl ErrorKind {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
-            Self::SessionEnded => StatusCode::CONFLICT,
+            Self::SessionEnded | Self::CrossSite => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -237,6 +250,7 @@ impl Error {
     const fn kind_of(kind: BackendErrorKind) -> ErrorKind {
         match kind {
             BackendErrorKind::TooLarge => ErrorKind::TooLarge,
+            BackendErrorKind::ActingEnded => ErrorKind::SessionEnded,
             BackendErrorKind::Unavailable => ErrorKind::Unavailable,
             BackendErrorKind::Conflict | BackendErrorKind::Corrupt | BackendErrorKind::Other => {
                 ErrorKind::BackendFailed
@@ -279,7 +293,8 @@ mod tests {
             let next = match kinds[kinds.len() - 1] {
                 ErrorKind::Unauthenticated => ErrorKind::NoSession,
                 ErrorKind::NoSession => ErrorKind::SessionEnded,
-                ErrorKind::SessionEnded => ErrorKind::TooLarge,
+                ErrorKind::SessionEnded => ErrorKind::CrossSite,
+                ErrorKind::CrossSite => ErrorKind::TooLarge,
                 ErrorKind::TooLarge => ErrorKind::InvalidData,
                 ErrorKind::InvalidData => ErrorKind::WrongType,
                 ErrorKind::WrongType => ErrorKind::LateWrite,

@@ -36,8 +36,16 @@ pub enum EventKind {
     AmbiguousToken,
     /// Buffered data was dropped because the request switched to another user.
     DataDroppedOnUserSwitch,
-    /// Buffered data was dropped because the handler answered with a server error.
+    /// Buffered data was dropped because the handler answered with a server error or a time-out.
     DataDroppedOnServerError,
+    /// What was buffered for a session that ended meanwhile was dropped, because the request started over.
+    DataDroppedOnStartOver,
+    /// The browser did not get a token that was issued: the client went away, or a panic or a time-out
+    /// passed through the session's layer. Its user has to sign in again.
+    TokenLost,
+    /// A token ended more than two seconds in the future, by the clock of the server that ended it: the
+    /// servers' clocks do not agree.
+    ClockSkew,
     /// A touch failed; the response went out all the same.
     TouchFailed,
     /// Expired sessions were deleted: how many.
@@ -59,6 +67,9 @@ impl EventKind {
             Self::AmbiguousToken => "ambiguous token",
             Self::DataDroppedOnUserSwitch => "data dropped: another user signed in",
             Self::DataDroppedOnServerError => "data dropped: the handler failed",
+            Self::DataDroppedOnStartOver => "data dropped: the request started over",
+            Self::TokenLost => "token lost: the browser did not get it",
+            Self::ClockSkew => "the servers' clocks do not agree",
             Self::TouchFailed => "touch failed",
             Self::Purged(_) => "purged",
         }
@@ -121,6 +132,9 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>) {
         | EventKind::AmbiguousToken
         | EventKind::DataDroppedOnServerError
         | EventKind::DataDroppedOnUserSwitch
+        | EventKind::DataDroppedOnStartOver
+        | EventKind::TokenLost
+        | EventKind::ClockSkew
         | EventKind::TouchFailed => {
             tracing::warn!(target: "session", session, user, ip, "{}", event.kind);
         }

@@ -50,6 +50,8 @@ mod clock;
 mod config;
 mod cookie;
 mod data;
+mod dead_token;
+mod device_view;
 mod error;
 mod event;
 mod eviction;
@@ -59,6 +61,7 @@ mod id;
 mod invalid_config;
 mod key;
 mod lifecycle;
+mod lifetime;
 mod memory;
 mod pace;
 mod patch;
@@ -70,9 +73,9 @@ mod testing;
 mod token;
 
 pub use backend::{
-    Agent, Applied, Carry, Created, EndedBy, Found, NewSession, Purged, Reauthentication, Replace,
-    Rotation, SessionBackend, SessionChange, SessionRef, TOMBSTONE_LIFETIME, TokenState, Touch,
-    UnknownEnd, Updated, tombstone_expiry,
+    Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBy, Found, MAX_GRACES, NewLifetime,
+    NewSession, Purged, Reauthentication, Replace, Rotation, SessionBackend, SessionChange,
+    SessionRef, TOMBSTONE_LIFETIME, TokenState, Touch, UnknownEnd, Updated, tombstone_expiry,
 };
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};
@@ -81,11 +84,13 @@ pub use client::{
     Peer, Scheme, SessionMeta,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use config::{OnBackendError, SessionConfig};
+pub use config::{CrossSiteSessions, OnBackendError, SessionConfig};
 pub use cookie::{
     Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
 };
 pub use data::{Data, MAX_DEPTH, parse_json};
+pub use dead_token::Ended;
+pub use device_view::DeviceView;
 pub use error::{BackendError, BackendErrorKind, Error, ErrorKind};
 pub use event::{EventKind, SessionEvent};
 pub use eviction::sessions_to_evict;
@@ -93,6 +98,7 @@ pub use head::{RequestHead, local_path};
 pub use id::{InvalidId, InvalidUserId, SessionId, UserId};
 pub use invalid_config::InvalidConfig;
 pub use key::{Key, KeyFor, KeyName};
+pub use lifetime::Lifetime;
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;

@@ -1,7 +1,10 @@
 //! A backend in this process's memory: for tests, and for applications of one process that may
 //! lose their sessions with it.
 
+mod ends;
+mod replace;
 mod state;
+mod tombstone;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -100,20 +103,22 @@ impl SessionBackend for MemoryBackend {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        Ok(self.write().remove(&session.id, owner, how, now))
+        self.write().remove(session, owner, acting, how, now)
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        Ok(self.write().remove_user(user, except, how, now))
+        self.write().remove_user(user, acting, except, how, now)
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {

@@ -133,6 +133,23 @@ impl Patch {
         changed == *data
     }
 
+    /// Takes out what changes nothing in this data: values that are there already, and removals of keys
+    /// that are not; whether there were any.
+    pub(crate) fn leave_out_unchanged(&mut self, data: &Data) -> bool {
+        let is_same = |key: &String, value: &Option<Value>| data.get(key) == value.as_ref();
+        let leaves_out = if self.clears() {
+            self.changes_nothing_in(data)
+        } else {
+            self.changes().iter().any(|(key, value)| is_same(key, value))
+        };
+        if leaves_out && self.clears() {
+            *self = Self::new();
+        } else if leaves_out {
+            self.write().retain(|key, value| !is_same(key, value));
+        }
+        leaves_out
+    }
+
     /// Leaves only what concerns the keys that are carried.
     pub(crate) fn carry(&mut self, carry: &Carry) {
         match carry {

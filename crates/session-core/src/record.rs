@@ -3,17 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::client::fingerprint::Fingerprint;
 use crate::client::{DeviceType, device};
 use crate::clock::Timestamp;
 use crate::data::Data;
 use crate::id::{SessionId, UserId};
+use crate::lifetime::Lifetime;
 
-/// Everything that is known of one session, except its secret: neither the token nor its hash is
-/// in here, so a record may be shown to its owner. Serialises without loss.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Everything that is known of one session, except its secret: neither the token nor its hash is in
+/// here. It holds what the application stored, and goes through serde only field by field: what its
+/// user may be shown is a [`DeviceView`](crate::DeviceView).
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionData {
     /// The session's public name. It stays when the token rotates.
     pub id: SessionId,
@@ -51,6 +51,9 @@ pub struct SessionData {
     pub expires_at: Timestamp,
     /// Where no activity can move `expires_at` beyond.
     pub absolute_expires_at: Option<Timestamp>,
+    /// Where neither activity nor a re-authentication can move `expires_at` beyond: the session's own
+    /// choice, such as the end of what an identity provider vouches for.
+    pub not_after: Option<Timestamp>,
 }
 
 impl SessionData {
@@ -95,7 +98,23 @@ impl SessionData {
             last_active_at: now,
             expires_at: now.plus(lifetime),
             absolute_expires_at: None,
+            not_after: None,
         }
+    }
+
+    /// What the session chose for itself.
+    #[must_use]
+    pub const fn lifetime(&self) -> Lifetime {
+        Lifetime {
+            idle_ttl_secs: self.idle_ttl_secs,
+            cookie_persistent: self.cookie_persistent,
+            not_after: self.not_after,
+        }
+    }
+
+    /// This end, or what bounds it.
+    pub(crate) fn bounded(&self, end: Timestamp) -> Timestamp {
+        [self.absolute_expires_at, self.not_after].into_iter().flatten().fold(end, Timestamp::min)
     }
 
     /// Whether somebody is signed in.

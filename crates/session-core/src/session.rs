@@ -7,29 +7,38 @@
 //! looked up by whoever comes next.
 
 mod authenticate;
+mod browser;
+mod buffer;
 mod end;
 mod finish;
+mod headers;
+mod lifetime;
+mod live;
 mod load;
 mod make;
+mod presented;
 mod read;
 mod reason;
 mod renew;
 mod save;
 mod sign_in;
+mod start_over;
 mod turn;
 mod unanswered;
 mod update;
+mod view;
 mod visit;
 mod write;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use event_listener::Event;
 use serde_json::Value;
 
-pub use self::finish::Conclusion;
+use self::buffer::Buffer;
+pub use self::headers::Conclusion;
+use self::live::{FoundAs, Live, Token};
 use self::load::Request;
 pub use self::sign_in::SignIn;
 use self::turn::Line;
@@ -37,17 +46,14 @@ use self::unanswered::Unanswered;
 use self::visit::Phase;
 pub use self::visit::Visit;
 use crate::backend::SessionRef;
-use crate::client::meta::SessionMeta;
 use crate::data::{Data, Size};
+use crate::dead_token::Ended;
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
-use crate::key::KeyName;
 use crate::lifecycle::{Absence, Refusal};
-use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::store::SessionStore;
-use crate::token::{SessionToken, TokenHash};
 
 /// One request's session: signed in, anonymous, or none yet.
 ///
@@ -58,8 +64,12 @@ use crate::token::{SessionToken, TokenHash};
 /// [`clear`](Self::clear)) is buffered and reaches the backend when the response is decided, in one
 /// statement that also says that the session was used. Requests that run in parallel merge key by
 /// key. Where the buffer cannot be saved, the response becomes an error: 409 `session_ended` where
-/// the session ended meanwhile, 503 where the backend failed. A response with a 5xx status drops the
-/// buffer. Before an effect that cannot be taken back, call [`save`](Self::save).
+/// the session ended meanwhile, 503 where the backend failed. A response with a 5xx status, or
+/// 408, drops the buffer. Before an effect that cannot be taken back, call [`save`](Self::save).
+///
+/// **A request that may not make a session** (its token was refused, or it comes from another site: see
+/// [`may_store`](Self::may_store)) is told so by whatever would store, at once, so that it can go on
+/// without, redirect, or [`start_over`](Self::start_over).
 ///
 /// **Everything else** ([`authenticate`](Self::authenticate), [`logout`](Self::logout), …) awaits the
 /// database and has happened when it returns.
@@ -90,16 +100,24 @@ struct Inner {
 #[derive(Default)]
 struct State {
     loaded: Loaded,
+    /// What is known of a session that the request has not, or not any more. Rare.
+    past: Option<Box<Past>>,
     /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
     /// of the pointer; a write meanwhile makes a copy of its own.
-    buffer: Patch,
+    buffer: Buffer,
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
     /// Whether a touch by this request moved the session's end.
     slid: bool,
+    /// Whether this request gave the session another lifetime, which its cookie must tell.
+    relived: bool,
+    /// Whether somebody was signed in to a session that the request has not any more.
+    had_user: bool,
     /// Whether the response is decided.
     decided: bool,
+    /// Whether there is a response that tells of the cookie as it is.
+    is_told: bool,
     /// Whether a sign-out was asked for and failed, and nobody has signed in since.
     stays_out: bool,
     line: Line,
@@ -116,71 +134,21 @@ enum Loaded {
     With(Live),
 }
 
+/// What a request knows of a session that ended.
+#[derive(Clone, Default)]
+struct Past {
+    /// How and when, if the request's token was found dead.
+    ended: Option<Ended>,
+    /// The session: with its user if the request had loaded it, so that a sign-in cannot renew what was
+    /// ended meanwhile; without if a sign-in had taken its place before, so that another one of the same
+    /// form carries what it held.
+    session: Option<SessionRef>,
+}
+
 impl Default for Loaded {
     fn default() -> Self {
         Self::Without(Absence::Visitor)
     }
-}
-
-/// A session that is there, as this request knows it.
-#[derive(Clone)]
-struct Live {
-    session: Arc<SessionData>,
-    /// What this request has saved and `session` does not show yet: see [`State::settle`].
-    saved: Patch,
-    /// The data's version, as this request last heard of it.
-    version: u64,
-    token: Token,
-    hash: TokenHash,
-    /// Whether the token is the current one, as far as is known; else it is in grace.
-    current: bool,
-    /// Whether the request's agent is a newer one of the kind that is stored.
-    newer_agent: bool,
-    /// Whether the data is what the backend held at this version. Not so if another request has
-    /// written since it was read: this one's own writes are then on top of something older.
-    is_exact: bool,
-}
-
-impl Live {
-    /// As the backend found it.
-    fn found(session: Arc<SessionData>, token: Token, hash: TokenHash, current: bool) -> Self {
-        let version = session.version;
-        let saved = Patch::new();
-        Self { session, saved, version, token, hash, current, newer_agent: false, is_exact: true }
-    }
-
-    /// With a token that this request issued.
-    fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
-        let hash = token.hash();
-        Self::found(session, Token::Issued(token), hash, true)
-    }
-
-    /// The same token's session, as the backend holds it now.
-    fn read_anew(&self, session: Arc<SessionData>, current: bool) -> Self {
-        let newer_agent = self.newer_agent;
-        Self { newer_agent, ..Self::found(session, self.token.clone(), self.hash, current) }
-    }
-
-    fn reference(&self) -> SessionRef {
-        SessionRef {
-            id: self.session.id,
-            token: Some(self.hash),
-            user: self.session.user_id.clone(),
-        }
-    }
-}
-
-/// The token that stands for a session.
-#[derive(Clone)]
-enum Token {
-    /// One that the request presented.
-    Presented {
-        token: SessionToken,
-        /// Whether its cookie is spelt as it would be set today: see [`crate::cookie::Candidate`].
-        is_up_to_date: bool,
-    },
-    /// One that this request issued.
-    Issued(SessionToken),
 }
 
 /// What this request did that its response's cookie must tell.
@@ -194,89 +162,28 @@ enum Cookie {
     Remove,
 }
 
+impl Drop for Inner {
+    /// A token that was issued and that no response told of is lost: the client went away, or a panic passed
+    /// through the layer.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.cookie == Cookie::Issue
+            && !state.is_told
+            && let Loaded::With(live) = &state.loaded
+        {
+            let (id, user) = (live.session.id, live.session.user_id.as_ref());
+            let meta = self.request.get().map(Request::meta);
+            let event = SessionEvent::new(EventKind::TokenLost).caused_by(meta).session(id, user);
+            self.store.emit(&event);
+        }
+    }
+}
+
 impl Session {
     /// The store that it belongs to.
     #[must_use]
     pub fn store(&self) -> &SessionStore {
         &self.inner.store
-    }
-
-    /// The session's public name; `None` where there is no session.
-    #[must_use]
-    pub fn id(&self) -> Option<SessionId> {
-        self.with_current(|session| session.id)
-    }
-
-    /// Who is signed in.
-    #[must_use]
-    pub fn user_id(&self) -> Option<UserId> {
-        self.with_current(|session| session.user_id.clone()).flatten()
-    }
-
-    /// Who is signed in, where somebody has to be.
-    ///
-    /// # Errors
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated) where nobody is;
-    /// [`Unavailable`](ErrorKind::Unavailable) where the backend failed and the configuration says to
-    /// go on as a visitor: an outage must not read as "not signed in".
-    pub fn require_user(&self) -> Result<UserId, Error> {
-        self.with_user(|_, user| user.clone())
-    }
-
-    /// Whether somebody is signed in.
-    #[must_use]
-    pub fn is_authenticated(&self) -> bool {
-        self.with_current(SessionData::is_authenticated).unwrap_or(false)
-    }
-
-    /// The session's record as it was loaded, or as this request last saved it. What is buffered is
-    /// not in it: see [`data`](Self::data).
-    #[must_use]
-    pub fn current(&self) -> Option<Arc<SessionData>> {
-        match &self.state().loaded {
-            Loaded::With(live) => Some(live.session.clone()),
-            Loaded::Without(_) => None,
-        }
-    }
-
-    /// What this request says about its client.
-    ///
-    /// Empty where no adapter attached a request.
-    #[must_use]
-    pub fn meta(&self) -> &SessionMeta {
-        static NOTHING: OnceLock<SessionMeta> = OnceLock::new();
-        let attached = self.request().map(Request::meta);
-        attached.unwrap_or_else(|| NOTHING.get_or_init(SessionMeta::default))
-    }
-
-    /// Whether its user signed in, or proved again who he is, within the last `duration`. `false`
-    /// for an anonymous session.
-    #[must_use]
-    pub fn authenticated_within(&self, duration: Duration) -> bool {
-        let now = self.inner.store.now();
-        self.with_current(|session| session.authenticated_within(duration, now)).unwrap_or(false)
-    }
-
-    /// Whether there is a value under `key`, `null` included.
-    #[must_use]
-    pub fn contains(&self, key: impl KeyName) -> bool {
-        // Named outside the lock: a `KeyName` may be the application's code.
-        let key = key.key_name();
-        self.state().value(key).is_some()
-    }
-
-    /// The keys there are, in order.
-    #[must_use]
-    pub fn keys(&self) -> Vec<String> {
-        self.data().iter().map(|(key, _)| key.to_owned()).collect()
-    }
-
-    /// The whole map, as this request sees it. Cheap where nothing is buffered.
-    #[must_use]
-    pub fn data(&self) -> Data {
-        let (mut data, buffer) = self.view();
-        buffer.apply(&mut data);
-        data
     }
 
     fn request(&self) -> Option<&Request> {
@@ -297,7 +204,7 @@ impl Session {
     }
 
     /// Data and buffer, by pointer.
-    fn view(&self) -> (Data, Patch) {
+    fn view(&self) -> (Data, Buffer) {
         let state = self.state();
         (state.stored(), state.buffer.clone())
     }
@@ -360,14 +267,60 @@ impl Session {
         if self.unsettled().decided { Err(Error::from_kind(ErrorKind::LateWrite)) } else { Ok(()) }
     }
 
-    /// The session turned out to have ended: the request is now one whose token was refused. The
-    /// buffer stays, so that the response reports what could not be stored.
+    /// The session turned out to have ended: the request may not make one by itself. The buffer stays,
+    /// so that the response reports what could not be stored.
     fn ended_meanwhile(&self) -> Error {
         let mut state = self.unsettled();
-        state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
-        state.size = None;
+        state.leave(Absence::Refused(Refusal::Ended));
         state.unanswered = None;
         Error::from_kind(ErrorKind::SessionEnded)
+    }
+
+    /// An error of the backend's: one that says that the session which acts has ended is taken in.
+    fn or_ended(&self, error: impl Into<Error>) -> Error {
+        let error = error.into();
+        if error.kind() == ErrorKind::SessionEnded { self.ended_meanwhile() } else { error }
+    }
+
+    /// Whether the request may store something: at once where it has a session, and else with a new one.
+    /// `false` if [`set`](Self::set) would be an error: the request's token was refused, it comes from
+    /// another site, its session ended meanwhile, or the response is decided.
+    ///
+    /// For what stores on the way, such as a middleware that keeps a CSRF token: a request that may not
+    /// goes on without. What it stores takes a dead cookie's place, so it also passes on how the session
+    /// [`ended`](Self::ended):
+    ///
+    /// ```
+    /// # use session_core::{EndedBy, Error, Key, Session};
+    /// const CSRF: Key<String> = Key::new("csrf");
+    /// const FLASH: Key<String> = Key::new("flash");
+    ///
+    /// fn keep_token(session: &Session, unguessable: String) -> Result<(), Error> {
+    ///     if session.may_store() && !session.contains(CSRF) {
+    ///         if session.ended().is_some_and(|end| end.how == EndedBy::Revoked) {
+    ///             session.set(FLASH, "you were signed out on another device".to_owned())?;
+    ///         }
+    ///         session.set(CSRF, unguessable)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn may_store(&self) -> bool {
+        let state = self.unsettled();
+        !state.decided && state.refusal().is_none()
+    }
+
+    /// How and when the session ended whose token this request presented: "you were signed out on another
+    /// device" where it was [`Revoked`](crate::EndedBy::Revoked). `None` if its token is good, if nobody knows
+    /// it (it ended five minutes ago or longer, or expired), or if there is none.
+    ///
+    /// It is known until somebody stores something for this browser, whose new cookie replaces the dead
+    /// one: a later request, such as the one for the sign-in page, is told `None`. Whoever stores first
+    /// says it, or puts it into the session: see [`may_store`](Self::may_store).
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.unsettled().past.as_ref()?.ended
     }
 }
 
@@ -404,20 +357,44 @@ impl State {
         matches!(&self.loaded, Loaded::With(live) if live.session.is_authenticated())
     }
 
+    /// Why nothing may be stored.
+    fn refusal(&self) -> Option<Refusal> {
+        match self.loaded {
+            Loaded::Without(Absence::Refused(refusal)) => Some(refusal),
+            Loaded::Without(_) | Loaded::With(_) => None,
+        }
+    }
+
+    /// There is no session any more.
+    fn leave(&mut self, absence: Absence) {
+        if let Loaded::With(live) = &self.loaded {
+            self.had_user |= live.session.is_authenticated();
+            if matches!(absence, Absence::Refused(Refusal::Ended)) {
+                self.past = Some(Box::new(Past { ended: None, session: Some(live.reference()) }));
+            }
+        }
+        self.loaded = Loaded::Without(absence);
+        self.size = None;
+    }
+
     fn forget_buffer(&mut self) {
-        self.buffer = Patch::new();
+        self.buffer = Buffer::default();
         self.size = None;
     }
 
     /// Takes out of the buffer what was saved; what was written meanwhile stays.
-    fn saved(&mut self, saved: &Patch) {
+    fn saved(&mut self, saved: &Buffer) {
         self.buffer.subtract(saved);
         self.size = None;
     }
 
     /// Takes in what the backend answered.
     fn replace(&mut self, live: Live) {
+        if let Loaded::With(before) = &self.loaded {
+            self.had_user |= before.session.is_authenticated();
+        }
         self.loaded = Loaded::With(live);
+        self.past = None;
         self.size = None;
         self.unanswered = None;
     }

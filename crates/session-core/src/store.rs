@@ -110,8 +110,9 @@ impl SessionStore {
     /// error.
     pub async fn revoke(&self, id: &SessionId) -> Result<bool, Error> {
         let target = SessionRef::by_id(*id);
-        let ended =
-            self.call(self.backend().remove(&target, None, EndedBy::Revoked, self.now())).await?;
+        let ended = self
+            .call(self.backend().remove(&target, None, None, EndedBy::Revoked, self.now()))
+            .await?;
         if ended {
             self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, None));
         }
@@ -121,11 +122,18 @@ impl SessionStore {
     /// Ends every session of a user, as when an account is locked or its password was reset; returns
     /// the ids of those that were live.
     ///
+    /// It is an administrator's and does not know whose request calls it: a user's own is for
+    /// [`Session::logout_all`](crate::Session::logout_all), which clears the cookie as well. If the request
+    /// that resets a password may be that user's own, ask [`Session::user_id`](crate::Session::user_id)
+    /// which of the two it is: after this call the request's own session has ended behind its back, and
+    /// whatever it wants to store is 409.
+    ///
     /// # Errors
     /// Only where the backend fails; all may then have ended, or none.
     pub async fn revoke_all(&self, user: &UserId) -> Result<Vec<SessionId>, Error> {
-        let ended =
-            self.call(self.backend().remove_user(user, None, EndedBy::Revoked, self.now())).await?;
+        let ended = self
+            .call(self.backend().remove_user(user, None, None, EndedBy::Revoked, self.now()))
+            .await?;
         for id in &ended {
             self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, Some(user)));
         }

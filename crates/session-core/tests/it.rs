@@ -18,6 +18,9 @@ mod memory;
 #[path = "it/signing.rs"]
 mod signing;
 #[cfg(feature = "tokio")]
+#[path = "it/stranger.rs"]
+mod stranger;
+#[cfg(feature = "tokio")]
 #[path = "it/support.rs"]
 mod support;
 #[cfg(feature = "tokio")]

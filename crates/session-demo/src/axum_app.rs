@@ -6,8 +6,8 @@
 //! - nearly all routes are behind one that loads on first use;
 //! - the route whose user is found out by a tower layer behind an eager one.
 //!
-//! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
-//! layer, which drops what was buffered.
+//! Behind each lies a catcher of panics: the session layer sees the 500 that a panic becomes, drops what
+//! was buffered, and the cookie of a sign-in that was committed before still reaches the browser.
 
 mod extract;
 mod layers;
@@ -21,7 +21,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::serve::ListenerExt;
-use session_axum::{Session, layer};
+use session_axum::{Session, SessionLayer, layer};
 use session_core::SessionStore;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -51,20 +51,30 @@ pub(crate) async fn serve(
 fn app(store: SessionStore) -> Router {
     let sessions = layer(store.clone()).on_error(pages::session_error);
     Router::new()
-        .merge(scripts().merge(people()).layer(sessions.clone()))
-        .merge(looked_at().layer(sessions.eager()))
-        .route("/healthz", get(async |State(store)| api::service::health(&store).await))
-        .route("/style.css", get(async || pages::stylesheet()))
-        .route("/favicon.svg", get(async || pages::icon()))
+        .merge(behind(sessions.clone(), scripts().merge(people())))
+        .merge(behind(sessions.eager(), looked_at()))
+        .merge(without_session())
         .fallback(async |request: Request| elsewhere(&request, Code::NotFound))
         .method_not_allowed_fallback(async |request: Request| {
             elsewhere(&request, Code::MethodNotAllowed)
         })
         .layer(axum::middleware::from_fn(layers::own_forms_only))
-        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(axum::middleware::map_response(layers::protected))
         .layer(TraceLayer::new_for_http())
         .with_state(store)
+}
+
+/// These routes behind the sessions, and between them what catches panics.
+pub(crate) fn behind(sessions: SessionLayer, routes: Router<SessionStore>) -> Router<SessionStore> {
+    routes.layer(CatchPanicLayer::custom(layers::panicked)).layer(sessions)
+}
+
+fn without_session() -> Router<SessionStore> {
+    Router::new()
+        .route("/healthz", get(async |State(store)| api::service::health(&store).await))
+        .route("/style.css", get(async || pages::stylesheet()))
+        .route("/favicon.svg", get(async || pages::icon()))
+        .layer(CatchPanicLayer::custom(layers::panicked))
 }
 
 fn scripts() -> Router<SessionStore> {
@@ -88,6 +98,12 @@ fn scripts() -> Router<SessionStore> {
             "/api/goodbye",
             post(async |session: Session, JsonBody(body): JsonBody| {
                 api::sign_in::goodbye(&session, &body).await
+            }),
+        )
+        .route(
+            "/api/start-over",
+            post(async |session: Session, JsonBody(body): JsonBody| {
+                api::sign_in::start_over(&session, &body).await
             }),
         )
         .route(

@@ -13,6 +13,8 @@ mod api;
 mod axum_app;
 mod backend;
 mod cli;
+#[cfg(test)]
+mod committed;
 mod config;
 mod pages;
 mod problem;

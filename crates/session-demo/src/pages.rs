@@ -65,8 +65,8 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
     let title = match problem.code() {
         Code::NotFound | Code::NoSuchSession | Code::InvalidId => "Not found",
         Code::MethodNotAllowed => "Not like this",
-        Code::CrossSite => "Refused",
-        Code::SessionEnded => "You are signed out",
+        Code::ForeignForm | Code::CrossSite => "Refused",
+        Code::SessionEnded => "This session has ended",
         Code::DataTooLarge => "Too much",
         Code::Unavailable => "Not just now",
         code if code.status().is_server_error() => "Something went wrong",
@@ -76,12 +76,11 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
     page_with(problem.status(), &page).about(problem)
 }
 
-/// A page. It shows what is a visitor's own, so nothing on the way keeps a copy, and the back button
-/// does not show it after the sign-out.
+/// A page. One that shows what is somebody's own is kept by no cache and not shown by the back button
+/// after the sign-out: the sessions' layer says so, wherever one is in use.
 fn page_with(status: StatusCode, template: &impl Template) -> Answer {
     match template.render() {
-        Ok(html) => Answer::new(status, "text/html; charset=utf-8", html.into_bytes())
-            .with(CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        Ok(html) => Answer::new(status, "text/html; charset=utf-8", html.into_bytes()),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a page cannot be rendered");
             Answer::problem(&Code::Internal.into())

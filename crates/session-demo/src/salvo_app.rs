@@ -6,8 +6,8 @@
 //! - nearly all routes are behind one that loads on first use;
 //! - the route whose user is found out by a hoop behind an eager one.
 //!
-//! Around all of them lies the catcher of panics: outside, so that a panic passes through the session
-//! handler, which drops what was buffered.
+//! Behind each lies a catcher of panics: the session handler sees the 500 that a panic becomes, drops
+//! what was buffered, and the cookie of a sign-in that was committed before still reaches the browser.
 
 mod extract;
 mod hoops;
@@ -55,18 +55,26 @@ fn app(store: &SessionStore) -> Router {
     Router::new()
         .hoop(hoops::traced)
         .hoop(hoops::protected)
-        .hoop(hoops::panicked)
         .hoop(hoops::own_forms_only)
         .hoop(hoops::Given(store.clone()))
-        .push(scripts().hoop(sessions.clone()))
-        .push(people().hoop(sessions.clone()))
+        .push(behind(sessions.clone(), scripts()))
+        .push(behind(sessions.clone(), people()))
         .push(looked_at(sessions.eager()))
-        .push(all([
-            Route::at("/healthz").get(health),
-            Route::at("/style.css").get(stylesheet),
-            Route::at("/favicon.svg").get(icon),
-        ]))
+        .push(without_session().hoop(hoops::panicked))
         .push(everywhere().goal(routes::not_found))
+}
+
+/// These routes behind the sessions, and between them what catches panics.
+pub(crate) fn behind(sessions: SessionHandler, routes: Router) -> Router {
+    routes.hoop(sessions).hoop(hoops::panicked)
+}
+
+fn without_session() -> Router {
+    all([
+        Route::at("/healthz").get(health),
+        Route::at("/style.css").get(stylesheet),
+        Route::at("/favicon.svg").get(icon),
+    ])
 }
 
 fn scripts() -> Router {
@@ -79,6 +87,7 @@ fn scripts() -> Router {
         Route::at("/api/rotate").post(scripts::rotate),
         Route::at("/api/logout").post(scripts::logout),
         Route::at("/api/goodbye").post(scripts::goodbye),
+        Route::at("/api/start-over").post(scripts::start_over),
         Route::at("/api/logout-others").post(scripts::logout_others),
         Route::at("/api/logout-all").post(scripts::logout_all),
         Route::at("/api/sessions").get(scripts::list),
@@ -97,7 +106,7 @@ fn scripts() -> Router {
 
 /// What only looks at the session that an eager handler loads, for this goal alone.
 fn looked_at(eager: SessionHandler) -> Router {
-    let goal = scripts::layer_user.hoop(eager).hoop(hoops::find_user);
+    let goal = scripts::layer_user.hoop(eager).hoop(hoops::panicked).hoop(hoops::find_user);
     all([Route::at("/api/layer-user").get(goal)])
 }
 

@@ -58,6 +58,8 @@ macro_rules! on_every_framework {
 mod bad_input;
 #[path = "it/browser.rs"]
 mod browser;
+#[path = "it/caches.rs"]
+mod caches;
 #[path = "it/chromium.rs"]
 mod chromium;
 #[path = "it/configuration.rs"]
@@ -66,8 +68,14 @@ mod configuration;
 mod demo;
 #[path = "it/devices.rs"]
 mod devices;
+#[path = "it/ended.rs"]
+mod ended;
 #[path = "it/identity.rs"]
 mod identity;
+#[path = "it/lost.rs"]
+mod lost;
+#[path = "it/measure.rs"]
+mod measure;
 #[path = "it/operating.rs"]
 mod operating;
 #[path = "it/outage.rs"]
@@ -82,3 +90,5 @@ mod process;
 mod races;
 #[path = "it/rows.rs"]
 mod rows;
+#[path = "it/sites.rs"]
+mod sites;

@@ -1,12 +1,13 @@
 -- One row per session. To look at them:
 --   SELECT id, user_id, device_name, last_active_at, expires_at FROM web_sessions;
 --
--- A request moves last_active_at and expires_at, and no index names them: with some room left on each
+-- A request moves last_active_at, expires_at and token_seen, and no index names them: with some room left on each
 -- page such an update stays on its page and touches no index (a "HOT" update). That is also why the
 -- purge goes by purge_after and not by expires_at.
 CREATE TABLE web_sessions (
     id                  text COLLATE "C" PRIMARY KEY,  -- a ULID, in its text form to be readable
     token_hash          bytea       NOT NULL,          -- SHA-256 of the token, never the token
+    token_seen          boolean     NOT NULL,          -- whether a browser has presented that token
     user_id             text COLLATE "C",              -- NULL: an anonymous session
     ip_address          inet,
     last_ip_address     inet,
@@ -23,6 +24,7 @@ CREATE TABLE web_sessions (
     last_active_at      timestamptz NOT NULL,
     expires_at          timestamptz NOT NULL,
     absolute_expires_at timestamptz,
+    not_after           timestamptz,                   -- NULL: no fixed end of its own
     purge_after         timestamptz NOT NULL           -- when the purge looks at the row
 ) WITH (fillfactor = 85);
 
@@ -30,19 +32,26 @@ CREATE UNIQUE INDEX web_sessions_token_hash ON web_sessions (token_hash);
 CREATE INDEX web_sessions_user_id ON web_sessions (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX web_sessions_purge_after ON web_sessions (purge_after);
 
--- One row per token that ended lately.
+-- One row per token that ended lately. A session's end is the end of all of them.
 CREATE TABLE web_session_tombstones (
-    token_hash  bytea       PRIMARY KEY,
-    session_id  text COLLATE "C" NOT NULL,
-    how         text        NOT NULL,  -- rotated, replaced, signed_out, revoked, evicted
-    at          timestamptz NOT NULL,
-    grace_until timestamptz,           -- NULL: no grace
-    expires_at  timestamptz NOT NULL   -- when it may be forgotten
+    token_hash     bytea       PRIMARY KEY,
+    session_id     text COLLATE "C" NOT NULL,       -- whose token it was
+    ordinal        bigint      NOT NULL DEFAULT 0,  -- of a session's rotations, in their order
+    how            text        NOT NULL,            -- rotated, replaced, signed_out, revoked, evicted
+    at             timestamptz NOT NULL,
+    grace_until    timestamptz,                     -- NULL: no grace
+    expires_at     timestamptz NOT NULL,            -- when it may be forgotten
+    successor_id   text COLLATE "C",                -- the session that a sign-in made from it
+    successor_seen boolean     NOT NULL DEFAULT false,  -- whether a token made from it was presented
+    -- In one tombstone of a session that was nobody's, or the same user's, when it was replaced: what
+    -- it held, and the user whom that went to.
+    data           jsonb,
+    user_id        text COLLATE "C"
 );
 
--- For a re-authentication, which ends every grace of its session.
-CREATE INDEX web_session_tombstones_grace ON web_session_tombstones (session_id)
-    WHERE grace_until IS NOT NULL;
+CREATE INDEX web_session_tombstones_session_id ON web_session_tombstones (session_id);
+CREATE INDEX web_session_tombstones_successor_id ON web_session_tombstones (successor_id)
+    WHERE successor_id IS NOT NULL;
 CREATE INDEX web_session_tombstones_expires_at ON web_session_tombstones (expires_at);
 
 -- What takes several statements is a function, so that it is one statement for the client: whoever
@@ -50,6 +59,13 @@ CREATE INDEX web_session_tombstones_expires_at ON web_session_tombstones (expire
 -- statement in them sees what others committed before it: a lock that was waited for is worth nothing
 -- to a snapshot that is older. A name's number says what it takes and does; a later release that
 -- needs something else adds a function, so that servers of both run side by side.
+--
+-- Nobody waits in a circle, because everybody takes locks in one order: the user's, at most one; then
+-- sessions' rows, all at once in the order of their ids; then tombstones, all at once in the order of
+-- their hashes. Conditions are looked at after the locks that they need, never with them.
+--
+-- Orders say "id || ''" where a condition has its own index: in the order of the primary key a plan that was
+-- made for an empty table would walk along all of it, and be kept until the table's statistics are renewed.
 
 -- Waits until nobody else makes or ends sessions for this user in numbers, to the transaction's end.
 CREATE FUNCTION web_session_lock_user_v1(p_user text) RETURNS void LANGUAGE plpgsql AS $$
@@ -58,25 +74,99 @@ BEGIN
         RAISE EXCEPTION 'sessions need the isolation level "read committed"'
             USING ERRCODE = 'WS001';
     END IF;
-    -- The number keeps these locks apart from the application's own on the same texts.
-    PERFORM pg_advisory_xact_lock(hashtextextended(p_user, 7305812046158267781));
+    -- The number keeps these locks apart from the application's own on the same texts, the table from
+    -- those of sessions in other schemas.
+    PERFORM pg_advisory_xact_lock(
+        hashtextextended(p_user, 7305812046158267781 + 'web_sessions'::regclass::oid::bigint)
+    );
 END
 $$;
 
--- Makes a session: replaces another, evicts above the cap. outcome: created, in_use, too_large.
+-- Whether a token has the right to act for a session: that is live, and this its current one or in
+-- grace.
+CREATE FUNCTION web_session_is_good_v1(p_id text, p_token bytea, p_now timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM web_sessions AS s WHERE s.id = p_id AND s.expires_at > p_now AND (
+            s.token_hash = p_token OR EXISTS (
+                SELECT 1 FROM web_session_tombstones AS t WHERE t.token_hash = p_token
+                AND t.session_id = p_id AND t.grace_until > p_now
+            )
+        )
+    );
+END
+$$;
+
+-- Takes the locks on tombstones: of these sessions, those that name this successor, and of these
+-- tokens. Once in a transaction. Returns whose tombstones there were.
+CREATE FUNCTION web_session_lock_tombstones_v1(
+    p_sessions text[], p_successor text DEFAULT NULL, p_tokens bytea[] DEFAULT NULL
+) RETURNS bytea[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT token_hash FROM web_session_tombstones
+        WHERE session_id = ANY (p_sessions) OR successor_id = p_successor
+            OR token_hash = ANY (p_tokens)
+        ORDER BY token_hash || '' FOR UPDATE
+    );
+END
+$$;
+
+-- Ends sessions and all their tokens; their rows are locked, and their tombstones. p_by: the token
+-- that asked for it, the only one that a sign-out is one of. p_successor: the session in their place,
+-- of p_user, for whom what they held is kept unless they were another user's.
+CREATE FUNCTION web_session_end_v1(
+    p_ids text[], p_how text, p_by bytea, p_now timestamptz, p_forget_at timestamptz,
+    p_successor text DEFAULT NULL, p_user text DEFAULT NULL
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    others text := CASE WHEN p_how = 'signed_out' THEN 'revoked' ELSE p_how END;
+BEGIN
+    UPDATE web_session_tombstones SET
+        how = CASE WHEN token_hash = p_by THEN p_how ELSE others END,
+        at = p_now, grace_until = NULL, expires_at = greatest(expires_at, p_forget_at),
+        successor_id = coalesce(p_successor, successor_id)
+    WHERE session_id = ANY (p_ids) AND expires_at > p_now;
+    WITH gone AS (
+        DELETE FROM web_sessions WHERE id = ANY (p_ids) RETURNING id, token_hash, data,
+            CASE WHEN coalesce(user_id, p_user) = p_user THEN p_user END AS heir
+    )
+    INSERT INTO web_session_tombstones
+        (token_hash, session_id, how, at, expires_at, successor_id, data, user_id)
+    SELECT token_hash, id, CASE WHEN token_hash = p_by THEN p_how ELSE others END, p_now,
+        p_forget_at, p_successor, CASE WHEN heir IS NOT NULL THEN data END, heir
+    FROM gone
+    -- One that may be forgotten, and was not yet.
+    ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id, ordinal = 0,
+        how = excluded.how, at = excluded.at, grace_until = NULL,
+        expires_at = excluded.expires_at, successor_id = excluded.successor_id,
+        successor_seen = false, data = excluded.data, user_id = excluded.user_id;
+END
+$$;
+
+-- Makes a session: replaces another, evicts above the cap. outcome: created, in_use, too_large,
+-- acting_ended; but for created nothing is changed.
 CREATE FUNCTION web_session_create_v1(
     p_id text, p_token bytea, p_user text, p_ip inet, p_last_ip inet, p_user_agent text,
     p_device_name text, p_device_type text, p_fingerprint bytea, p_version bigint,
     p_idle_ttl_secs bigint, p_cookie_persistent boolean, p_created_at timestamptz,
     p_authenticated_at timestamptz, p_last_active_at timestamptz, p_expires_at timestamptz,
-    p_absolute_expires_at timestamptz, p_now timestamptz, p_forget_at timestamptz,
+    p_absolute_expires_at timestamptz, p_not_after timestamptz,
+    p_now timestamptz, p_forget_at timestamptz,
     p_clear boolean, p_removed text[], p_set jsonb, p_max_bytes bigint, p_cap bigint,
-    p_replaces text,
-    p_carried text[],  -- NULL: all keys of the session that is replaced
+    -- What is replaced: the session, the token for it, and the user that it was loaded with.
+    p_replaces text, p_replaces_token bytea, p_replaces_user text,
+    p_carried text[],           -- NULL: all keys of the session that is replaced
+    p_carry_after timestamptz,  -- one that was replaced later than this is carried still
+    p_presented bytea[],        -- the tokens that get the new session as their successor
     OUT outcome text, OUT stored jsonb, OUT evicted text[], OUT replaced boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
     carried jsonb;
+    ended text;
+    going text[];
+    buried bytea[];
 BEGIN
     evicted := '{}';
     replaced := false;
@@ -84,18 +174,33 @@ BEGIN
         PERFORM web_session_lock_user_v1(p_user);
     END IF;
     IF p_user IS NOT NULL OR p_replaces IS NOT NULL THEN
-        -- Everything that may go, always in the order of ids, so that no two wait for each other.
-        PERFORM 1 FROM web_sessions WHERE user_id = p_user OR id = p_replaces ORDER BY id FOR UPDATE;
+        -- Everything that may go.
+        PERFORM 1 FROM web_sessions WHERE user_id = p_user OR id = p_replaces
+        ORDER BY id || '' FOR UPDATE;
     END IF;
     IF p_replaces IS NOT NULL THEN
-        SELECT data INTO carried FROM web_sessions WHERE id = p_replaces AND expires_at > p_now;
-        replaced := FOUND;
-        IF replaced AND jsonb_typeof(carried) <> 'object' THEN
+        replaced := web_session_is_good_v1(p_replaces, p_replaces_token, p_now);
+        IF replaced THEN
+            SELECT data INTO carried FROM web_sessions WHERE id = p_replaces;
+        ELSE
+            SELECT how INTO ended FROM web_session_tombstones
+            WHERE token_hash = p_replaces_token AND session_id = p_replaces;
+            IF ended = 'replaced' THEN
+                SELECT data INTO carried FROM web_session_tombstones
+                WHERE session_id = p_replaces AND user_id = p_user AND at > p_carry_after;
+            ELSIF p_replaces_user = p_user AND NOT EXISTS (
+                SELECT 1 FROM web_sessions WHERE id = p_replaces AND expires_at <= p_now
+            ) THEN
+                outcome := 'acting_ended';
+                RETURN;
+            END IF;
+        END IF;
+        IF jsonb_typeof(carried) <> 'object' THEN
             RAISE EXCEPTION 'the data of session % is no object', p_replaces
                 USING ERRCODE = 'data_corrupted';
         END IF;
     END IF;
-    IF NOT replaced THEN
+    IF carried IS NULL THEN
         carried := '{}';
     ELSIF p_carried IS NOT NULL THEN
         SELECT coalesce(jsonb_object_agg(key, value), '{}') INTO carried
@@ -109,13 +214,14 @@ BEGIN
 
     -- Before the old one goes, so that its id and its token count as in use.
     INSERT INTO web_sessions (
-        id, token_hash, user_id, ip_address, last_ip_address, user_agent, device_name, device_type,
-        fingerprint, data, version, idle_ttl_secs, cookie_persistent, created_at, authenticated_at,
-        last_active_at, expires_at, absolute_expires_at, purge_after
+        id, token_hash, token_seen, user_id, ip_address, last_ip_address, user_agent, device_name,
+        device_type, fingerprint, data, version, idle_ttl_secs, cookie_persistent, created_at,
+        authenticated_at, last_active_at, expires_at, absolute_expires_at, not_after, purge_after
     ) VALUES (
-        p_id, p_token, p_user, p_ip, p_last_ip, p_user_agent, p_device_name, p_device_type,
+        p_id, p_token, false, p_user, p_ip, p_last_ip, p_user_agent, p_device_name, p_device_type,
         p_fingerprint, stored, p_version, p_idle_ttl_secs, p_cookie_persistent, p_created_at,
-        p_authenticated_at, p_last_active_at, p_expires_at, p_absolute_expires_at, p_expires_at
+        p_authenticated_at, p_last_active_at, p_expires_at, p_absolute_expires_at, p_not_after,
+        p_expires_at
     ) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         outcome := 'in_use';
@@ -128,60 +234,96 @@ BEGIN
         RAISE EXCEPTION 'the token ended lately' USING ERRCODE = 'unique_violation';
     END IF;
 
+    going := CASE WHEN replaced THEN ARRAY[p_replaces] ELSE '{}' END;
+    IF p_user IS NOT NULL AND p_cap IS NOT NULL THEN
+        evicted := ARRAY(
+            SELECT id FROM (
+                SELECT id FROM web_sessions
+                WHERE user_id = p_user AND expires_at > p_now AND id <> p_id AND id <> ALL (going)
+                ORDER BY last_active_at DESC, id DESC OFFSET p_cap - 1
+            ) AS above ORDER BY id
+        );
+    END IF;
+    IF cardinality(going || evicted) > 0 OR cardinality(p_presented) > 0 THEN
+        buried := web_session_lock_tombstones_v1(going || evicted, NULL, p_presented);
+    END IF;
     IF replaced THEN
-        WITH gone AS (DELETE FROM web_sessions WHERE id = p_replaces RETURNING id, token_hash)
-        INSERT INTO web_session_tombstones (token_hash, session_id, how, at, expires_at)
-        SELECT token_hash, id, 'replaced', p_now, p_forget_at FROM gone
-        ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id,
-            how = excluded.how, at = excluded.at, grace_until = NULL,
-            expires_at = excluded.expires_at;
+        PERFORM web_session_end_v1(
+            going, 'replaced', p_replaces_token, p_now, p_forget_at, p_id, p_user
+        );
+    END IF;
+    IF cardinality(p_presented) > 0 THEN
+        -- Those that are locked. A token that ended since then ended after this.
+        UPDATE web_session_tombstones SET successor_id = p_id
+        WHERE token_hash = ANY (p_presented) AND token_hash = ANY (buried) AND expires_at > p_now;
     END IF;
     IF p_user IS NOT NULL THEN
-        DELETE FROM web_sessions WHERE user_id = p_user AND expires_at <= p_now AND id <> p_id;
+        -- Not at once: a sign-in that is on its way has to see that the session it had loaded expired,
+        -- and was not ended.
+        DELETE FROM web_sessions WHERE user_id = p_user AND id <> p_id
+            AND expires_at <= p_now - (p_forget_at - p_now);
     END IF;
-    IF p_user IS NOT NULL AND p_cap IS NOT NULL THEN
-        WITH gone AS (
-            DELETE FROM web_sessions WHERE id = ANY (ARRAY(
-                SELECT id FROM web_sessions
-                WHERE user_id = p_user AND expires_at > p_now AND id <> p_id
-                ORDER BY last_active_at DESC, id DESC OFFSET p_cap - 1
-            )) RETURNING id, token_hash
-        ), buried AS (
-            INSERT INTO web_session_tombstones (token_hash, session_id, how, at, expires_at)
-            SELECT token_hash, id, 'evicted', p_now, p_forget_at FROM gone
-            ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id,
-                how = excluded.how, at = excluded.at, grace_until = NULL,
-                expires_at = excluded.expires_at
-        )
-        SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO evicted FROM gone;
+    IF cardinality(evicted) > 0 THEN
+        PERFORM web_session_end_v1(evicted, 'evicted', NULL, p_now, p_forget_at);
     END IF;
     outcome := 'created';
 END
 $$;
 
--- Changes a live session. p_set NULL: no patch. p_due_before NULL: no touch. p_new_token NULL: no
--- rotation; p_grace_until NULL: one without grace. p_again_expires_at NULL: no re-authentication.
+-- Changes a live session. p_token NULL: an administrator's call. p_set NULL: no patch. p_due_before
+-- NULL: no touch. p_lifetime_expires_at NULL: no lifetime. p_new_token NULL: no rotation;
+-- p_grace_until NULL: one without grace; p_graces: how many earlier tokens may stay in grace.
+-- p_again_expires_at NULL: no re-authentication.
 -- outcome: applied, missing, conflict, superseded, in_use, too_large; but for applied nothing is changed.
 CREATE FUNCTION web_session_update_v1(
     p_id text, p_token bytea, p_now timestamptz, p_if_version bigint,
     p_clear boolean, p_removed text[], p_set jsonb, p_max_bytes bigint,
     p_due_before timestamptz, p_expires_at timestamptz, p_ip inet, p_user_agent text,
-    p_device_name text, p_device_type text,
+    p_device_name text, p_device_type text, p_presented boolean,
+    p_lifetime_expires_at timestamptz DEFAULT NULL, p_idle_ttl_secs bigint DEFAULT NULL,
+    p_cookie_persistent boolean DEFAULT NULL, p_not_after timestamptz DEFAULT NULL,
     p_new_token bytea DEFAULT NULL, p_grace_until timestamptz DEFAULT NULL,
-    p_forget_at timestamptz DEFAULT NULL, p_again_expires_at timestamptz DEFAULT NULL,
+    p_graces bigint DEFAULT 0, p_forget_at timestamptz DEFAULT NULL,
+    p_again_expires_at timestamptz DEFAULT NULL,
     p_again_absolute_expires_at timestamptz DEFAULT NULL, p_again_ip inet DEFAULT NULL,
-    OUT outcome text, OUT new_version bigint, OUT is_current boolean, OUT touched boolean
+    p_end_others boolean DEFAULT false,
+    OUT outcome text, OUT new_version bigint, OUT is_current boolean, OUT touched boolean,
+    OUT new_expires_at timestamptz, OUT new_idle_ttl_secs bigint,
+    OUT new_cookie_persistent boolean, OUT new_not_after timestamptz, OUT ended text[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     old record;
     merged jsonb;
+    lives boolean := p_lifetime_expires_at IS NOT NULL;
     again boolean := p_again_expires_at IS NOT NULL;
+    rotates boolean := p_new_token IS NOT NULL;
+    owner text;
+    first_seen boolean;
+    absolute timestamptz;
 BEGIN
+    ended := '{}';
+    IF p_end_others THEN
+        -- A session never changes its user, so it may be read before the locks.
+        SELECT user_id INTO owner FROM web_sessions WHERE id = p_id;
+        IF owner IS NOT NULL THEN
+            PERFORM web_session_lock_user_v1(owner);
+            PERFORM 1 FROM web_sessions WHERE user_id = owner ORDER BY id || '' FOR UPDATE;
+        END IF;
+    END IF;
     -- The data is not read where nothing is merged with it: it may be long.
-    SELECT version, token_hash, last_active_at,
+    SELECT version, token_hash, token_seen, last_active_at, expires_at, absolute_expires_at,
+        idle_ttl_secs, cookie_persistent, not_after,
         CASE WHEN p_set IS NOT NULL AND NOT p_clear THEN data END AS data
     INTO old FROM web_sessions WHERE id = p_id AND expires_at > p_now FOR UPDATE;
     IF NOT FOUND THEN
+        outcome := 'missing';
+        RETURN;
+    END IF;
+    is_current := coalesce(old.token_hash = p_token, false);
+    IF NOT is_current AND p_token IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM web_session_tombstones
+        WHERE token_hash = p_token AND session_id = p_id AND grace_until > p_now
+    ) THEN
         outcome := 'missing';
         RETURN;
     END IF;
@@ -189,16 +331,15 @@ BEGIN
         outcome := 'conflict';
         RETURN;
     END IF;
-    is_current := coalesce(old.token_hash = p_token, false);
-    IF p_new_token IS NOT NULL THEN
-        IF NOT is_current AND (p_grace_until IS NOT NULL OR NOT EXISTS (
-            SELECT 1 FROM web_session_tombstones WHERE token_hash = p_token
-            AND session_id = p_id AND grace_until > p_now AND expires_at > p_now
-        )) THEN
+    IF rotates THEN
+        IF p_token IS NULL OR (NOT is_current AND p_grace_until IS NOT NULL) THEN
             outcome := 'superseded';
             RETURN;
         END IF;
-        IF p_new_token = old.token_hash THEN
+        IF EXISTS (SELECT 1 FROM web_sessions WHERE token_hash = p_new_token) OR EXISTS (
+            SELECT 1 FROM web_session_tombstones
+            WHERE token_hash = p_new_token AND expires_at > p_now
+        ) THEN
             outcome := 'in_use';
             RETURN;
         END IF;
@@ -216,25 +357,48 @@ BEGIN
         END IF;
         new_version := new_version + 1;
     END IF;
-    touched := coalesce(old.last_active_at <= p_due_before, false);
 
     outcome := 'applied';
-    IF p_set IS NULL AND NOT touched AND NOT again AND p_new_token IS NULL THEN
+    first_seen := p_presented AND is_current AND NOT old.token_seen;
+    touched := coalesce(first_seen OR old.last_active_at <= p_due_before, false)
+        AND p_due_before IS NOT NULL;
+    first_seen := first_seen AND (touched OR rotates OR again);
+    new_expires_at := old.expires_at;
+    new_idle_ttl_secs := old.idle_ttl_secs;
+    new_cookie_persistent := old.cookie_persistent;
+    new_not_after := old.not_after;
+    absolute := old.absolute_expires_at;
+    -- Nothing passes the fixed end and the absolute one, where there are such (least ignores NULL).
+    IF lives THEN
+        new_idle_ttl_secs := p_idle_ttl_secs;
+        new_cookie_persistent := p_cookie_persistent;
+        new_not_after := p_not_after;
+        new_expires_at := least(p_lifetime_expires_at, absolute, new_not_after);
+    END IF;
+    IF touched THEN
+        -- Forward only.
+        new_expires_at := least(greatest(new_expires_at, p_expires_at), absolute, new_not_after);
+    END IF;
+    IF again THEN
+        absolute := p_again_absolute_expires_at;
+        new_expires_at := least(p_again_expires_at, absolute, new_not_after);
+    END IF;
+    IF p_set IS NULL AND NOT touched AND NOT lives AND NOT again AND NOT rotates THEN
         RETURN;
     END IF;
     UPDATE web_sessions SET
         token_hash = coalesce(p_new_token, token_hash),
+        token_seen = (token_seen OR first_seen) AND NOT rotates,
         data = coalesce(merged, data),
         version = new_version,
+        idle_ttl_secs = new_idle_ttl_secs,
+        cookie_persistent = new_cookie_persistent,
+        not_after = new_not_after,
         authenticated_at = CASE WHEN again THEN p_now ELSE authenticated_at END,
         last_active_at = CASE WHEN touched OR again THEN greatest(last_active_at, p_now)
             ELSE last_active_at END,
-        -- A touch moves forward only, and never beyond the absolute end.
-        expires_at = CASE WHEN again THEN p_again_expires_at
-            WHEN touched THEN least(greatest(expires_at, p_expires_at), absolute_expires_at)
-            ELSE expires_at END,
-        absolute_expires_at = CASE WHEN again THEN p_again_absolute_expires_at
-            ELSE absolute_expires_at END,
+        expires_at = new_expires_at,
+        absolute_expires_at = absolute,
         last_ip_address = CASE WHEN again THEN p_again_ip WHEN touched THEN p_ip
             ELSE last_ip_address END,
         user_agent = CASE WHEN touched THEN coalesce(p_user_agent, user_agent)
@@ -244,47 +408,112 @@ BEGIN
         device_type = CASE WHEN touched THEN coalesce(p_device_type, device_type)
             ELSE device_type END
     WHERE id = p_id;
-    IF p_new_token IS NULL THEN
-        RETURN;
-    END IF;
 
-    is_current := true;
-    IF EXISTS (
+    -- Once more, after it: a rotation that had this token until a moment ago has buried it by now.
+    IF rotates AND EXISTS (
         SELECT 1 FROM web_session_tombstones WHERE token_hash = p_new_token AND expires_at > p_now
     ) THEN
         RAISE EXCEPTION 'the token ended lately' USING ERRCODE = 'unique_violation';
     END IF;
-    IF p_grace_until IS NULL THEN
-        UPDATE web_session_tombstones SET grace_until = NULL
-        WHERE session_id = p_id AND grace_until IS NOT NULL;
+    IF again AND owner IS NOT NULL THEN
+        DELETE FROM web_sessions WHERE user_id = owner AND id <> p_id AND expires_at <= p_now;
+        ended := ARRAY(
+            SELECT id FROM web_sessions WHERE user_id = owner AND id <> p_id ORDER BY id || ''
+        );
     END IF;
-    INSERT INTO web_session_tombstones (token_hash, session_id, how, at, grace_until, expires_at)
-    VALUES (old.token_hash, p_id, 'rotated', p_now, p_grace_until, p_forget_at)
-    ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id, how = excluded.how,
-        at = excluded.at, grace_until = excluded.grace_until, expires_at = excluded.expires_at;
+    IF rotates OR first_seen OR cardinality(ended) > 0 THEN
+        PERFORM web_session_lock_tombstones_v1(
+            CASE WHEN rotates OR first_seen THEN ended || p_id ELSE ended END,
+            CASE WHEN first_seen THEN p_id END
+        );
+    END IF;
+    IF first_seen THEN
+        -- The browser has the current token, and so whatever came before it is followed.
+        UPDATE web_session_tombstones SET successor_seen = true
+        WHERE (session_id = p_id OR successor_id = p_id) AND NOT successor_seen;
+    END IF;
+    IF cardinality(ended) > 0 THEN
+        PERFORM web_session_end_v1(ended, 'revoked', NULL, p_now, p_forget_at);
+    END IF;
+    IF NOT rotates THEN
+        RETURN;
+    END IF;
+
+    is_current := true;
+    UPDATE web_session_tombstones SET grace_until = NULL, at = p_now
+    WHERE token_hash = ANY (ARRAY(
+        SELECT token_hash FROM web_session_tombstones
+        WHERE session_id = p_id AND grace_until > p_now ORDER BY ordinal DESC OFFSET p_graces
+    ));
+    INSERT INTO web_session_tombstones
+        (token_hash, session_id, ordinal, how, at, grace_until, expires_at)
+    SELECT old.token_hash, p_id, coalesce(max(ordinal), 0) + 1, 'rotated', p_now, p_grace_until,
+        p_forget_at
+    FROM web_session_tombstones WHERE session_id = p_id
+    -- One that may be forgotten, and was not yet.
+    ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id,
+        ordinal = excluded.ordinal, how = excluded.how, at = excluded.at,
+        grace_until = excluded.grace_until, expires_at = excluded.expires_at, successor_id = NULL,
+        successor_seen = false, data = NULL, user_id = NULL;
 END
 $$;
 
--- Ends every session of a user but one; the ids of those that were live.
+-- Ends one live session, of p_owner where one is named, by the right of p_acting where one is named.
+-- outcome: removed, missing, acting_ended.
+CREATE FUNCTION web_session_remove_v1(
+    p_id text, p_token bytea, p_owner text, p_acting text, p_acting_token bytea, p_how text,
+    p_now timestamptz, p_forget_at timestamptz, OUT outcome text
+) LANGUAGE plpgsql AS $$
+DECLARE
+    actor text;
+BEGIN
+    IF p_acting IS NOT NULL THEN
+        SELECT user_id INTO actor FROM web_sessions WHERE id = p_acting;
+        IF actor IS NOT NULL THEN
+            PERFORM web_session_lock_user_v1(actor);
+        END IF;
+    END IF;
+    PERFORM 1 FROM web_sessions WHERE id IN (p_id, p_acting) ORDER BY id FOR UPDATE;
+    IF p_acting IS NOT NULL AND NOT web_session_is_good_v1(p_acting, p_acting_token, p_now) THEN
+        outcome := 'acting_ended';
+        RETURN;
+    END IF;
+    PERFORM 1 FROM web_sessions
+    WHERE id = p_id AND expires_at > p_now AND (p_owner IS NULL OR user_id = p_owner);
+    IF NOT FOUND THEN
+        outcome := 'missing';
+        RETURN;
+    END IF;
+    PERFORM web_session_lock_tombstones_v1(ARRAY[p_id]);
+    PERFORM web_session_end_v1(ARRAY[p_id], p_how, p_token, p_now, p_forget_at);
+    outcome := 'removed';
+END
+$$;
+
+-- Ends every session of a user but one, by the right of p_acting where one is named; the ids of those
+-- that were live. outcome: removed, acting_ended.
 CREATE FUNCTION web_session_remove_user_v1(
-    p_user text, p_except text, p_how text, p_now timestamptz, p_forget_at timestamptz,
-    OUT removed text[]
+    p_user text, p_acting text, p_acting_token bytea, p_except text, p_how text,
+    p_now timestamptz, p_forget_at timestamptz, OUT outcome text, OUT removed text[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM web_session_lock_user_v1(p_user);
-    PERFORM 1 FROM web_sessions WHERE user_id = p_user AND id IS DISTINCT FROM p_except
-    ORDER BY id FOR UPDATE;
-    WITH gone AS (
-        DELETE FROM web_sessions WHERE user_id = p_user AND id IS DISTINCT FROM p_except
-        RETURNING id, token_hash, expires_at > p_now AS live
-    ), buried AS (
-        INSERT INTO web_session_tombstones (token_hash, session_id, how, at, expires_at)
-        SELECT token_hash, id, p_how, p_now, p_forget_at FROM gone WHERE live
-        ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id,
-            how = excluded.how, at = excluded.at, grace_until = NULL,
-            expires_at = excluded.expires_at
-    )
-    SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE live), '{}') INTO removed FROM gone;
+    PERFORM 1 FROM web_sessions
+    WHERE (user_id = p_user AND id IS DISTINCT FROM p_except) OR id = p_acting
+    ORDER BY id || '' FOR UPDATE;
+    IF p_acting IS NOT NULL AND NOT web_session_is_good_v1(p_acting, p_acting_token, p_now) THEN
+        outcome := 'acting_ended';
+        RETURN;
+    END IF;
+    DELETE FROM web_sessions
+    WHERE user_id = p_user AND id IS DISTINCT FROM p_except AND expires_at <= p_now;
+    removed := ARRAY(
+        SELECT id FROM web_sessions
+        WHERE user_id = p_user AND id IS DISTINCT FROM p_except ORDER BY id || ''
+    );
+    PERFORM web_session_lock_tombstones_v1(removed);
+    PERFORM web_session_end_v1(removed, p_how, p_acting_token, p_now, p_forget_at);
+    outcome := 'removed';
 END
 $$;
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use session_core::{
-    Applied, BackendError, BackendErrorKind, Carry, Created, EndedBy, Found, NewSession, Purged,
-    Rotation, SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp,
-    TokenHash, TokenState, Updated, UserId, tombstone_expiry,
+    Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, Lifetime, NewSession, Purged,
+    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
+    TokenState, Updated, UserId,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, query};
@@ -17,8 +17,7 @@ use crate::call::Server;
 use crate::config::PostgresConfig;
 use crate::error::{corrupt, other};
 use crate::moment::Moment;
-use crate::row::{self, Statement};
-use crate::{connect, migrate, sql};
+use crate::{connect, migrate, row, sql, statement};
 
 /// Sessions in a PostgreSQL database.
 ///
@@ -76,7 +75,8 @@ impl PostgresBackend {
     ///
     /// # Errors
     /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
-    /// database already, the role may not create tables, or the database is not in UTF8;
+    /// database already, its tables are from before the first release, the role may not create tables,
+    /// or the database is not in UTF8;
     /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where the server does not
     /// answer, or another process migrates for over a minute. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
@@ -108,7 +108,7 @@ impl fmt::Debug for PostgresBackend {
 #[async_trait]
 impl SessionBackend for PostgresBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
-        let rows = self.server.write(|| create(&new, now)).await?;
+        let rows = self.server.write(|| statement::create(&new, now)).await?;
         let made = only(&rows)?;
         refuse(row::get(made, 0)?)?;
         let mut session = new.record;
@@ -121,20 +121,24 @@ impl SessionBackend for PostgresBackend {
         let find = |text| query(text).bind(row::bytes(token)).bind(Moment(now));
         let rows = self.server.read(|| find(sql::FIND)).await?;
         if let Some(found) = rows.first() {
-            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
+            let session = Arc::new(row::session(found)?);
+            return Ok(Some(Found::Live { session, token_seen: row::get(found, row::WIDTH)? }));
         }
         let rows = self.server.read(|| find(sql::FIND_ENDED)).await?;
         let Some(found) = rows.first() else { return Ok(None) };
 
         let how: &str = row::get(found, row::WIDTH + 1)?;
         let joined: Option<&str> = row::get(found, 0)?;
-        if joined.is_some() {
-            let until = row::time(found, row::WIDTH + 3)?;
-            return Ok(Some(Found::Grace { session: Arc::new(row::session(found)?), until }));
+        if let Some(until) = row::optional_time(found, row::WIDTH + 3)?.filter(|at| *at > now) {
+            // An end would have taken the grace away: without its session, that has expired.
+            let session = joined.map(|_| row::session(found)).transpose()?;
+            return Ok(session.map(|session| Found::Grace { session: Arc::new(session), until }));
         }
         let id = row::id(found, row::WIDTH)?;
         let how = how.parse().map_err(|_| corrupt(Some(id), "how (web_session_tombstones)"))?;
-        Ok(Some(Found::Ended { id, how, at: row::time(found, row::WIDTH + 2)? }))
+        let at = row::time(found, row::WIDTH + 2)?;
+        let successor_seen = row::get(found, row::WIDTH + 4)?;
+        Ok(Some(Found::Ended { id, how, at, successor_seen }))
     }
 
     async fn update(
@@ -144,22 +148,16 @@ impl SessionBackend for PostgresBackend {
         now: Timestamp,
     ) -> Result<Updated, BackendError> {
         let mut rows = Vec::new();
-        if is_data_alone(change) {
-            rows = self.server.write(|| update_data(session, change, now)).await?;
+        if statement::is_data_alone(change) {
+            let update = || statement::update_data(session, change, now);
+            rows = self.server.write(update).await?;
         }
         if rows.is_empty() {
-            rows = self.server.write(|| update(session, change, now)).await?;
+            rows = self.server.write(|| statement::update(session, change, now)).await?;
         }
         let answer = only(&rows)?;
         match row::get(answer, 0)? {
-            "applied" => Ok(Updated::Applied(Applied {
-                version: row::get::<i64>(answer, 1)?.cast_unsigned(),
-                token: match row::get(answer, 2)? {
-                    true => TokenState::Current,
-                    false => TokenState::Replaced,
-                },
-                touched: row::get(answer, 3)?,
-            })),
+            "applied" => Ok(Updated::Applied(applied(answer)?)),
             "missing" => Ok(Updated::Missing),
             "conflict" => Ok(Updated::Conflict),
             "superseded" => Ok(Updated::Superseded),
@@ -171,36 +169,32 @@ impl SessionBackend for PostgresBackend {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        let remove = || {
-            query(sql::REMOVE)
-                .bind(session.id.to_string())
-                .bind(Moment(now))
-                .bind(owner.map(|owner| owner.as_str().to_owned()))
-                .bind(how.as_str())
-                .bind(Moment(tombstone_expiry(now, None)))
-        };
-        Ok(!self.server.write(remove).await?.is_empty())
+        let remove = || statement::remove(session, owner, acting, how, now);
+        let rows = self.server.write(remove).await?;
+        let outcome: &str = row::get(only(&rows)?, 0)?;
+        if outcome == "missing" {
+            return Ok(false);
+        }
+        refuse(outcome).map(|()| true)
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        let remove = || {
-            query(sql::REMOVE_USER)
-                .bind(user.as_str().to_owned())
-                .bind(except.map(ToString::to_string))
-                .bind(how.as_str())
-                .bind(Moment(now))
-                .bind(Moment(tombstone_expiry(now, None)))
-        };
-        row::ids(only(&self.server.write(remove).await?)?, 0)
+        let remove = || statement::remove_user(user, acting, except, how, now);
+        let rows = self.server.write(remove).await?;
+        let removed = only(&rows)?;
+        refuse(row::get(removed, 0)?)?;
+        row::ids(removed, 1)
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
@@ -233,70 +227,22 @@ fn from_the_first() -> Arc<AtomicI64> {
     Arc::new(AtomicI64::new(Timestamp::MIN.as_micros()))
 }
 
-fn create(new: &NewSession, now: Timestamp) -> Statement {
-    let replaces = new.replaces.as_ref();
-    let carried = replaces.and_then(|replace| match &replace.carry {
-        Carry::All => None,
-        Carry::Keys(keys) => Some(keys.clone()),
-        Carry::Nothing => Some(Vec::new()),
-    });
-    let statement = row::bind_record(query(sql::CREATE), &new.record, &new.token)
-        .bind(Moment(now))
-        .bind(Moment(tombstone_expiry(now, None)));
-    row::bind_patch(statement, Some(&new.patch), new.max_bytes)
-        .bind(new.cap.map(|cap| i64::from(cap.get())))
-        .bind(replaces.map(|replace| replace.session.id.to_string()))
-        .bind(carried)
-}
-
-fn is_data_alone(change: &SessionChange) -> bool {
-    let others = change.rotation.is_none() && change.reauthentication.is_none();
-    others && change.touch.is_none() && !change.patch.is_empty()
-}
-
-fn update_data(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
-    bind_data(query(sql::UPDATE_DATA), session, change, now)
-}
-
-fn bind_data(
-    statement: Statement,
-    session: &SessionRef,
-    change: &SessionChange,
-    now: Timestamp,
-) -> Statement {
-    let statement = statement
-        .bind(session.id.to_string())
-        .bind(session.token.as_ref().map(row::bytes))
-        .bind(Moment(now))
-        .bind(change.if_version.map(u64::cast_signed));
-    let patch = Some(&change.patch).filter(|patch| !patch.is_empty());
-    row::bind_patch(statement, patch, change.max_bytes)
-}
-
-fn update(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
-    let changes_token = change.rotation.is_some() || change.reauthentication.is_some();
-    let text = if changes_token { sql::UPDATE_TOKEN } else { sql::UPDATE };
-    let touch = change.touch.as_ref();
-    let agent = touch.and_then(|touch| touch.agent.as_ref());
-    let statement = bind_data(query(text), session, change, now)
-        .bind(touch.map(|touch| Moment(touch.due_before)))
-        .bind(touch.map(|touch| Moment(touch.expires_at)))
-        .bind(touch.and_then(|touch| touch.ip_address).map(|address| address.to_string()))
-        .bind(agent.map(|agent| agent.user_agent.clone()))
-        .bind(agent.map(|agent| agent.device_name.clone()))
-        .bind(agent.map(|agent| agent.device_type.as_str()));
-    if !changes_token {
-        return statement;
-    }
-    let grace_until = change.rotation.as_ref().and_then(Rotation::grace_until);
-    let again = change.reauthentication.as_ref();
-    statement
-        .bind(change.rotation.as_ref().map(|rotation| row::bytes(rotation.token())))
-        .bind(grace_until.map(Moment))
-        .bind(Moment(tombstone_expiry(now, grace_until)))
-        .bind(again.map(|again| Moment(again.expires_at)))
-        .bind(again.and_then(|again| again.absolute_expires_at).map(Moment))
-        .bind(again.and_then(|again| again.ip_address).map(|address| address.to_string()))
+fn applied(answer: &PgRow) -> Result<Applied, BackendError> {
+    Ok(Applied {
+        version: row::get::<i64>(answer, 1)?.cast_unsigned(),
+        token: match row::get(answer, 2)? {
+            true => TokenState::Current,
+            false => TokenState::Grace,
+        },
+        touched: row::get(answer, 3)?,
+        expires_at: row::time(answer, 4)?,
+        lifetime: Lifetime {
+            idle_ttl_secs: row::get::<Option<i64>>(answer, 5)?.map(i64::cast_unsigned),
+            cookie_persistent: row::get(answer, 6)?,
+            not_after: row::optional_time(answer, 7)?,
+        },
+        ended: row::ids(answer, 8)?,
+    })
 }
 
 /// The errors that are outcomes: the function changed nothing, and the server's log is spared.
@@ -304,7 +250,8 @@ fn refuse(outcome: &str) -> Result<(), BackendError> {
     match outcome {
         "in_use" => Err(BackendError::from_kind(BackendErrorKind::Conflict)),
         "too_large" => Err(BackendError::from_kind(BackendErrorKind::TooLarge)),
-        "created" | "applied" => Ok(()),
+        "acting_ended" => Err(BackendError::from_kind(BackendErrorKind::ActingEnded)),
+        "created" | "applied" | "removed" => Ok(()),
         _ => Err(foreign()),
     }
 }

@@ -40,14 +40,15 @@
 //! - A patch is merged by PostgreSQL, key by key, with what is stored at that moment, so parallel
 //!   requests lose nothing. Numbers are exact; the ceiling counts the bytes of `data::text`.
 //! - A sign-in takes an advisory lock on its user, so that the cap is exact, and then the rows, in
-//!   the order of their ids. Other users do not wait.
+//!   the order of their ids. So does whatever else is about several sessions of a user. Other users
+//!   do not wait.
 //! - A touch writes no index: `expires_at` has none, and each page keeps room for newer versions of
 //!   its rows. The purge goes by `purge_after`, takes what no other server is at, and files the
 //!   renewed anew.
 //! - What PostgreSQL takes back because of others (SQLSTATE 40001, 40P01) is sent again, a few times.
 //! - A read whose connection turns out to be broken, as after a restart of the server, is sent again
 //!   on another. A change is not: it may have happened. So a change asks its connection first where
-//!   the server has said nothing for a tenth of a second, and nobody sees a restart that is over.
+//!   the server has said nothing for a hundredth of a second, and nobody sees a restart that is over.
 //! - A connection whose caller went away in the middle is asked whether it is ready before anybody
 //!   gets it; one that does not answer within a second is closed.
 //!
@@ -75,7 +76,8 @@
 //!
 //! [`PostgresBackend::from_pool`] shares the application's pool. What it must be:
 //! - **At READ COMMITTED**, PostgreSQL's default. Under another level the cap would not be exact, so
-//!   sign-ins and sign-outs everywhere are refused with an error that says so.
+//!   sign-ins, and what a user's session does to others of that user, are refused with an error that
+//!   says so.
 //! - **With a `statement_timeout` and a `lock_timeout`** of less than the core's `backend_timeout_ms`
 //!   (5 seconds by default), for instance
 //!   `options.options([("statement_timeout", "2500"), ("lock_timeout", "2000")])`. A call ends in
@@ -103,6 +105,7 @@ mod migrate;
 mod moment;
 mod row;
 mod sql;
+mod statement;
 
 pub use backend::PostgresBackend;
 pub use config::PostgresConfig;

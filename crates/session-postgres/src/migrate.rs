@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{BackendError, BackendErrorKind};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_scalar};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_as, query_scalar};
 
 use crate::call::Server;
 use crate::connect::check_version;
@@ -71,8 +71,38 @@ async fn migrate(connection: &mut PgConnection, schema: Option<&str>) -> Result<
             "there is no schema to make the session tables in: no schema of the search_path exists",
         ));
     }
-    migrator().run_direct(None, &mut *transaction, false).await.map_err(explain)?;
+    let migrator = migrator();
+    if !is_done(&mut transaction, &migrator).await? {
+        migrator.run_direct(None, &mut *transaction, false).await.map_err(explain)?;
+    }
     transaction.commit().await.map_err(driver)
+}
+
+/// Whether nothing is missing. Looked at first, because the driver begins by making its table if there is
+/// none, which a role that may only serve is refused even where there is one.
+async fn is_done(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, BackendError> {
+    // In the schema that the tables would be made in, and in no other of the search_path.
+    let may_read: Option<bool> = query_scalar(
+        "SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c \
+         WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace",
+    )
+    .bind(BOOKKEEPING)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(driver)?;
+    if may_read != Some(true) {
+        return Ok(false);
+    }
+    let statement = format!("SELECT version, checksum FROM {BOOKKEEPING} WHERE success");
+    let applied: Vec<(i64, Vec<u8>)> =
+        query_as(AssertSqlSafe(statement)).fetch_all(connection).await.map_err(driver)?;
+    let is_applied = |migration: &Migration| {
+        applied.iter().any(|(version, checksum)| {
+            *version == migration.version && **checksum == *migration.checksum
+        })
+    };
+    // What differs, the driver finds and names.
+    Ok(applied.len() == migrator.iter().count() && migrator.iter().all(is_applied))
 }
 
 /// Looks first: a role that may not create schemas may use one that is there.
@@ -119,6 +149,12 @@ fn explain(error: MigrateError) -> BackendError {
             "the database was migrated by a newer release: migration {version} is unknown to this \
              one; upgrade this application"
         )),
+        // Nobody has released another text of it, so it is one from before.
+        MigrateError::VersionMismatch(1) => other(
+            "the session tables were made before the first release and must be made anew: drop the \
+             tables web_sessions, web_session_tombstones and web_sessions_migrations and the functions \
+             web_session_*_v1, or the schema that holds them, then run migrate() again",
+        ),
         MigrateError::VersionMismatch(version) => other(format!(
             "migration {version} of the database is not the one of this release: was it edited?"
         )),

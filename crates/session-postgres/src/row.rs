@@ -50,11 +50,12 @@ pub(crate) fn session(row: &PgRow) -> Result<SessionData, BackendError> {
         last_active_at: time(row, 14)?,
         expires_at: time(row, 15)?,
         absolute_expires_at: optional_time(row, 16)?,
+        not_after: optional_time(row, 17)?,
     })
 }
 
 /// How many columns [`session`] reads.
-pub(crate) const WIDTH: usize = 17;
+pub(crate) const WIDTH: usize = 18;
 
 /// Reads stored data. `None` where it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {
@@ -86,6 +87,7 @@ pub(crate) fn bind_record(
         .bind(Moment(record.last_active_at))
         .bind(Moment(record.expires_at))
         .bind(record.absolute_expires_at.map(Moment))
+        .bind(record.not_after.map(Moment))
 }
 
 /// Binds a patch: whether it clears, the keys it removes, an object of what it sets or NULL where
@@ -137,7 +139,7 @@ pub(crate) fn time(row: &PgRow, index: usize) -> Result<Timestamp, BackendError>
     get::<Moment>(row, index).map(|moment| moment.0)
 }
 
-fn optional_time(row: &PgRow, index: usize) -> Result<Option<Timestamp>, BackendError> {
+pub(crate) fn optional_time(row: &PgRow, index: usize) -> Result<Option<Timestamp>, BackendError> {
     Ok(get::<Option<Moment>>(row, index)?.map(|moment| moment.0))
 }
 

@@ -8,10 +8,14 @@
 mod backend_laws;
 #[path = "it/cancel.rs"]
 mod cancel;
+#[path = "it/circles.rs"]
+mod circles;
 #[path = "it/errors.rs"]
 mod errors;
 #[path = "it/migrate.rs"]
 mod migrate;
+#[path = "it/model.rs"]
+mod model;
 #[path = "it/outage.rs"]
 mod outage;
 #[path = "it/pool.rs"]
@@ -22,6 +26,8 @@ mod proxy;
 mod races;
 #[path = "it/restart.rs"]
 mod restart;
+#[path = "it/stranger.rs"]
+mod stranger;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/tables.rs"]

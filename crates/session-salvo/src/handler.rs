@@ -19,8 +19,8 @@ use crate::response::{Before, drop_from_jar};
 /// 2. The visit goes into the depot, attached to the request: whoever asks for the session later may
 ///    have no more than the depot. Attaching shares a few header values, and decodes none.
 /// 3. An [`eager`](Self::eager) one loads now, and answers itself where that fails.
-/// 4. The handlers behind it run. A panic in there passes through, and what was buffered is dropped
-///    with the request.
+/// 4. The handlers behind it run. A panic that nobody in there catches passes through: what was buffered
+///    is dropped with the request, and the cookie of a sign-in that had committed is lost.
 /// 5. A session that nobody asked for costs nothing more.
 /// 6. Otherwise the session is concluded: saved, and its headers put onto the response, which becomes
 ///    an error where saving failed. So it is also where a handler ceased the flow
@@ -57,6 +57,8 @@ impl SessionHandler {
     /// Loads the session of every request before its handlers run, so that they can look at it: one
     /// read for each request that brings a token. Where the backend fails, they do not run. Without
     /// this, the first who asks loads.
+    ///
+    /// It also slides the expiry of every request's session; else only requests that ask for theirs do.
     #[must_use]
     pub fn eager(mut self) -> Self {
         self.eager = true;
@@ -158,7 +160,7 @@ impl SessionHandler {
         {
             Box::pin(reshaped(&error, shape, request, depot, response)).await;
         }
-        if visit.loaded().is_some() {
+        if visit.is_loaded() {
             drop_from_jar(response, &self.store.config().cookie_name);
         }
         conclusion.apply(&mut response.headers);
@@ -186,10 +188,13 @@ impl Handler for SessionHandler {
         // Read for nothing else, and most applications never ask.
         let asks_scheme = self.store.config().cookie.secure == SecurePolicy::Auto;
         let scheme = if asks_scheme { Scheme::from_uri(request.scheme()) } else { None };
-        visit.attach(request.headers(), peer(request, depot), scheme);
+        let peer = peer(request, depot);
+        visit.attach(request.method(), request.uri(), request.headers(), peer, scheme);
+        // A handler may read the body before it asks for the session.
+        visit.arrives();
         depot.insert_typed(Mounted(visit.clone()));
         if self.eager
-            && let Err(error) = Box::pin(visit.load()).await
+            && let Err(error) = Box::pin(visit.load_unasked()).await
         {
             flow.skip_rest();
             // Closed, so that nobody outside writes what is never saved.

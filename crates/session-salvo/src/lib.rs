@@ -47,8 +47,16 @@
 //! # Where to mount it
 //!
 //! Once around each route: at the router (`Router::hoop`), the service (`Service::hoop`) or one goal
-//! (`goal.hoop(…)`). What catches panics goes outside of it, that is before it. Whatever else may set
-//! cookies goes behind it: salvo writes its cookie jar (`Response::add_cookie`) into the headers only
+//! (`goal.hoop(…)`). It saves, and sets the cookie, when the handlers behind it are done; what is hooped
+//! after it is behind it:
+//!
+//! - **What catches panics and what sets a time limit goes behind it.** Outside, a sign-in that had
+//!   committed loses its cookie: its user is not signed in, and the visitor's data is gone.
+//! - **CORS goes outside**, at the service, so that a page on another origin can read our errors.
+//! - **`Cache` goes outside**: behind it, two visitors get one page, CSRF token included.
+//!
+//! Compression, conditional requests, logging and static files too: [docs/layers.md][layers], each line of
+//! which is tested. Whatever else may set cookies goes behind it: salvo writes its cookie jar (`Response::add_cookie`) into the headers only
 //! when every handler is done, so [`SessionHandler`] takes a cookie of the session's name out of the
 //! jar when it concludes, and cannot see what a handler outside of it adds later.
 //!
@@ -57,11 +65,25 @@
 //! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
 //! believed.
 //!
+//! # What to know
+//!
+//! - Only a request that asks for its session slides its expiry. For the others there is
+//!   [`SessionHandler::eager`].
+//! - In a request, [`logout_all`](session_core::Session::logout_all) ends all of a user's sessions and
+//!   clears the cookie; [`SessionStore::revoke_all`](session_core::SessionStore::revoke_all) is an
+//!   administrator's, and does not tell this answer's cookie.
+//! - A server that renders pages and forwards the cookie forwards the User-Agent as well, or its requests are
+//!   refused: see [`MismatchAction`](session_core::MismatchAction).
+//! - `SameSite=Strict` signs people out: see [docs/layers.md][sites], also for returns by POST and for pages
+//!   that other sites embed.
+//!
 //! # Features
 //!
 //! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
 //!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
 //!
+//! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#salvo
+//! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites
 //! [addr]: salvo_core::http::Request::remote_addr
 
 mod answer;

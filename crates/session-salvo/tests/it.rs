@@ -9,6 +9,8 @@ mod flow;
 mod http_laws;
 #[path = "it/jar.rs"]
 mod jar;
+#[path = "it/layers.rs"]
+mod layers;
 #[path = "it/look.rs"]
 mod look;
 #[path = "it/question_mark.rs"]

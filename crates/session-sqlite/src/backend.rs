@@ -13,6 +13,7 @@ use sqlx::query;
 use crate::config::SqliteConfig;
 use crate::connect::{self, Pools};
 use crate::connections::Connections;
+use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::{create, end, migrate, row, sql, transaction, update};
 
@@ -67,7 +68,8 @@ impl SqliteBackend {
     ///
     /// # Errors
     /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
-    /// database already, or it cannot be written, or the SQLite library is older than 3.50;
+    /// database already, or its tables are from before the first release and must be made anew, or it
+    /// cannot be written, or the SQLite library is older than 3.50;
     /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where it is locked for too
     /// long. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
@@ -91,7 +93,7 @@ impl SqliteBackend {
 #[async_trait]
 impl SessionBackend for SqliteBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
-        if new.replaces.is_none() && new.record.user_id.is_none() {
+        if new.replaces.is_none() && new.record.user_id.is_none() && new.presented.is_empty() {
             return create::anonymous(&self.pools.writer, new, now).await;
         }
         transaction::run(&self.pools.writer, move |connection| {
@@ -104,22 +106,27 @@ impl SessionBackend for SqliteBackend {
         let statement = query(sql::FIND).bind(token.as_bytes().as_slice()).bind(now.as_micros());
         let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         if let Some(found) = found.first() {
-            return Ok(Some(Found::Live(Arc::new(row::session(found)?))));
+            let (session, token_seen) = row::found(found)?;
+            return Ok(Some(Found::Live { session: Arc::new(session), token_seen }));
         }
         let statement =
             query(sql::FIND_ENDED).bind(token.as_bytes().as_slice()).bind(now.as_micros());
         let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         let Some(found) = found.first() else { return Ok(None) };
 
-        let how: &str = row::get(found, row::WIDTH + 1)?;
         let joined: Option<&str> = row::get(found, 0)?;
-        if joined.is_some() {
-            let until = row::time(found, row::WIDTH + 3)?;
-            return Ok(Some(Found::Grace { session: Arc::new(row::session(found)?), until }));
+        let grace_until = row::optional_time(found, row::WIDTH + 3)?;
+        if let Some(until) = grace_until.filter(|until| *until > now) {
+            // An end would have taken the grace away: without its session, that has expired.
+            let session = joined.map(|_| row::session(found)).transpose()?;
+            return Ok(session.map(|session| Found::Grace { session: Arc::new(session), until }));
         }
         let id = row::id(found, row::WIDTH)?;
+        let how: &str = row::get(found, row::WIDTH + 1)?;
         let how = how.parse().map_err(|_| corrupt(Some(id), "how (web_session_tombstones)"))?;
-        Ok(Some(Found::Ended { id, how, at: row::time(found, row::WIDTH + 2)? }))
+        let at = row::time(found, row::WIDTH + 2)?;
+        let successor_seen = row::get(found, row::WIDTH + 4)?;
+        Ok(Some(Found::Ended { id, how, at: grace_until.unwrap_or(at), successor_seen }))
     }
 
     async fn update(
@@ -142,17 +149,20 @@ impl SessionBackend for SqliteBackend {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        let (id, owner) = (session.id.to_string(), owner.cloned());
+        let (id, owner, acting) = (session.id.to_string(), owner.cloned(), acting.cloned());
+        let end = End { how, by: session.token, successor: None, at: now };
         transaction::run(&self.pools.writer, move |connection| {
             Box::pin(async move {
+                end::check_acting(connection, acting.as_ref(), now).await?;
                 let gone = query(sql::REMOVE)
                     .bind(id)
                     .bind(now.as_micros())
                     .bind(owner.as_ref().map(UserId::as_str));
-                Ok(!end::all(connection, gone, how, now).await?.is_empty())
+                Ok(!end::all(connection, gone, end).await?.is_empty())
             })
         })
         .await
@@ -161,16 +171,20 @@ impl SessionBackend for SqliteBackend {
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
         let (user, except) = (user.clone(), except.map(ToString::to_string));
+        let acting = acting.cloned();
         transaction::run(&self.pools.writer, move |connection| {
             Box::pin(async move {
+                end::check_acting(connection, acting.as_ref(), now).await?;
                 let gone =
                     query(sql::REMOVE_USER).bind(user.as_str()).bind(now.as_micros()).bind(except);
-                end::all(connection, gone, how, now).await
+                let by = acting.and_then(|acting| acting.token);
+                end::all(connection, gone, End { how, by, successor: None, at: now }).await
             })
         })
         .await

@@ -2,16 +2,17 @@
 //! ([`in_transaction`]).
 
 use session_core::{
-    BackendError, BackendErrorKind, Created, Data, EndedBy, NewSession, Replace, SessionData,
-    Timestamp,
+    BackendError, BackendErrorKind, CARRY_LIFETIME, Created, Data, EndedBy, NewSession, Replace,
+    SessionData, TOMBSTONE_LIFETIME, Timestamp, UserId,
 };
 use sqlx::{SqliteConnection, query};
 
 use crate::connections::Connections;
-use crate::error::driver;
+use crate::end::{End, Successor};
+use crate::error::{corrupt, driver};
 use crate::{end, row, sql};
 
-/// A session that replaces none and counts towards no cap.
+/// A session that replaces none, counts towards no cap, and succeeds no token.
 pub(crate) async fn anonymous(
     writer: &Connections,
     mut new: NewSession,
@@ -30,28 +31,48 @@ pub(crate) async fn in_transaction(
     now: Timestamp,
 ) -> Result<Created, BackendError> {
     let cap = new.cap;
-    new.record.data = Data::new();
-    let replaced = match new.replaces.take() {
-        None => None,
-        Some(Replace { session, carry }) => {
-            let old = query(sql::LOAD).bind(session.id.to_string()).bind(now.as_micros());
-            let old = old.fetch_all(&mut *connection).await.map_err(driver)?;
-            if let Some(old) = old.first() {
-                new.record.data = row::session(old)?.data;
-                carry.apply(&mut new.record.data);
-            }
-            (!old.is_empty()).then(|| session.id.to_string())
+    let presented = std::mem::take(&mut new.presented);
+    let replaces = new.replaces.take();
+    let old = match &replaces {
+        None => Old::Gone,
+        Some(replace) => to_replace(connection, replace, new.record.user_id.as_ref(), now).await?,
+    };
+    new.record.data = match (&old, &replaces) {
+        (Old::Live { data: text, .. } | Old::Buried(text), Some(replace)) => {
+            let wrong = || corrupt(Some(replace.session.id), "data");
+            let mut data = row::data(text).ok_or_else(wrong)?;
+            replace.carry.apply(&mut data);
+            data
         }
+        _ => Data::new(),
     };
     // Before the old one goes, so that its id and its token count as in use.
     let session = insert(&mut *connection, new, now).await?;
-    if let Some(id) = &replaced {
-        let gone = query(sql::REMOVE).bind(id).bind(now.as_micros()).bind(None::<&str>);
-        end::all(connection, gone, EndedBy::Replaced, now).await?;
+    if let (Old::Live { data, user }, Some(Replace { session: old, .. })) = (&old, &replaces) {
+        let gone =
+            query(sql::REMOVE).bind(old.id.to_string()).bind(now.as_micros()).bind(None::<&str>);
+        // Another user's data is nobody's to carry: who finds the session ended does not know whose it
+        // was.
+        let heir = session
+            .user_id
+            .as_ref()
+            .filter(|heir| user.as_deref().is_none_or(|user| user == heir.as_str()));
+        let successor = Successor { id: session.id, carry: heir.map(|heir| (heir, data.as_str())) };
+        let how = EndedBy::Replaced;
+        let end = End { how, by: old.token, successor: Some(successor), at: now };
+        end::all(connection, gone, end).await?;
+    }
+    for token in &presented {
+        let succeeded =
+            query(sql::SUCCEED).bind(token.as_bytes().as_slice()).bind(session.id.to_string());
+        succeeded.execute(&mut *connection).await.map_err(driver)?;
     }
     let mut evicted = Vec::new();
     if let Some(user) = &session.user_id {
-        let expired = query(sql::REMOVE_EXPIRED).bind(user.as_str()).bind(now.as_micros());
+        // Not at once: a sign-in that is on its way has to see that the session it had loaded expired,
+        // and was not ended.
+        let long_ago = now.minus(TOMBSTONE_LIFETIME);
+        let expired = query(sql::REMOVE_EXPIRED).bind(user.as_str()).bind(long_ago.as_micros());
         expired.execute(&mut *connection).await.map_err(driver)?;
         if let Some(cap) = cap {
             let victims = query(sql::EVICT)
@@ -59,10 +80,65 @@ pub(crate) async fn in_transaction(
                 .bind(now.as_micros())
                 .bind(session.id.to_string())
                 .bind(i64::from(cap.get()) - 1);
-            evicted = end::all(connection, victims, EndedBy::Evicted, now).await?;
+            let end = End { how: EndedBy::Evicted, by: None, successor: None, at: now };
+            evicted = end::all(connection, victims, end).await?;
         }
     }
-    Ok(Created { session, evicted, replaced: replaced.is_some() })
+    Ok(Created { session, evicted, replaced: matches!(old, Old::Live { .. }) })
+}
+
+/// What became of a session that is to be replaced, with its data as it is stored.
+enum Old {
+    Live {
+        data: String,
+        user: Option<String>,
+    },
+    /// Another sign-in of the same user has just replaced it.
+    Buried(String),
+    Gone,
+}
+
+async fn to_replace(
+    connection: &mut SqliteConnection,
+    replace: &Replace,
+    user: Option<&UserId>,
+    now: Timestamp,
+) -> Result<Old, BackendError> {
+    let target = &replace.session;
+    if let Some(token) = target.token.as_ref().map(row::blob) {
+        let live = query(sql::LOAD)
+            .bind(target.id.to_string())
+            .bind(now.as_micros())
+            .bind(&token)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(driver)?;
+        if let Some(live) = live {
+            let (data, user) = (row::get(&live, row::DATA)?, row::get(&live, row::USER)?);
+            return Ok(Old::Live { data, user });
+        }
+        let replaced = query(sql::REPLACED)
+            .bind(target.id.to_string())
+            .bind(token)
+            .bind(user.map(UserId::as_str))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(driver)?;
+        if let Some(replaced) = replaced {
+            let at = row::optional_time(&replaced, 1)?;
+            if at.is_some_and(|at| at.plus(CARRY_LIFETIME) > now) {
+                return row::get(&replaced, 0).map(Old::Buried);
+            }
+            return Ok(Old::Gone);
+        }
+    }
+    if target.user.is_some() && target.user.as_ref() == user {
+        let expired = query(sql::HAS_EXPIRED).bind(target.id.to_string()).bind(now.as_micros());
+        if expired.fetch_optional(connection).await.map_err(driver)?.is_none() {
+            return Err(BackendError::from_kind(BackendErrorKind::ActingEnded));
+        }
+    }
+    Ok(Old::Gone)
 }
 
 /// Applies the patch to the data that the record came with, and stores it.

@@ -1,8 +1,9 @@
-//! How sessions end: with a tombstone for their token ([`all`]), or unseen, once they have expired
-//! ([`purge`]).
+//! How sessions end: with a tombstone for each of their tokens ([`all`]), or unseen, once they have
+//! expired ([`purge`]).
 
 use session_core::{
-    BackendError, EndedBy, Purged, SessionId, Timestamp, TokenHash, tombstone_expiry,
+    BackendError, BackendErrorKind, EndedBy, Purged, SessionId, SessionRef, Timestamp, TokenHash,
+    UserId, tombstone_expiry,
 };
 use sqlx::{SqliteConnection, query};
 
@@ -10,20 +11,57 @@ use crate::error::driver;
 use crate::row::{self, Statement};
 use crate::sql;
 
+/// How sessions end.
+#[derive(Clone, Copy)]
+pub(crate) struct End<'e> {
+    pub(crate) how: EndedBy,
+    /// The token that asked for it.
+    pub(crate) by: Option<TokenHash>,
+    pub(crate) successor: Option<Successor<'e>>,
+    pub(crate) at: Timestamp,
+}
+
+/// The session that takes the place of one that ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Successor<'e> {
+    pub(crate) id: SessionId,
+    /// Its user, and what the one that ends holds, where that user may carry it once more.
+    pub(crate) carry: Option<(&'e UserId, &'e str)>,
+}
+
+impl End<'_> {
+    /// A sign-out is one of the token that asked for it.
+    fn how(&self, token: Option<&TokenHash>) -> EndedBy {
+        match self.how {
+            EndedBy::SignedOut if token.is_none() || token != self.by.as_ref() => EndedBy::Revoked,
+            how => how,
+        }
+    }
+}
+
 /// Runs a statement that deletes sessions and returns `id, token_hash, live`; buries the tokens of
 /// the live ones and returns their ids in order.
 pub(crate) async fn all(
     connection: &mut SqliteConnection,
     deletion: Statement<'_>,
-    how: EndedBy,
-    now: Timestamp,
+    end: End<'_>,
 ) -> Result<Vec<SessionId>, BackendError> {
     let rows = deletion.fetch_all(&mut *connection).await.map_err(driver)?;
     let mut ids = Vec::with_capacity(rows.len());
     for gone in rows {
         if row::get(&gone, 2)? {
             let id = row::id(&gone, 0)?;
-            bury(connection, &row::token(&gone, 1)?, id, how, now, None).await?;
+            let token = row::token(&gone, 1)?;
+            let earlier = query(sql::END_EARLIER)
+                .bind(id.to_string())
+                .bind(end.at.as_micros())
+                .bind(end.how(None).as_str())
+                .bind(end.by.as_ref().map(row::blob))
+                .bind(end.how(end.by.as_ref()).as_str())
+                .bind(tombstone_expiry(end.at, None).as_micros())
+                .bind(end.successor.map(|successor| successor.id.to_string()));
+            earlier.execute(&mut *connection).await.map_err(driver)?;
+            bury(connection, &token, id, End { how: end.how(Some(&token)), ..end }, None).await?;
             ids.push(id);
         }
     }
@@ -36,21 +74,43 @@ pub(crate) async fn bury(
     connection: &mut SqliteConnection,
     token: &TokenHash,
     id: SessionId,
-    how: EndedBy,
-    now: Timestamp,
+    end: End<'_>,
     grace_until: Option<Timestamp>,
 ) -> Result<(), BackendError> {
+    let carry = end.successor.and_then(|successor| successor.carry);
     query(sql::BURY)
         .bind(token.as_bytes().as_slice())
         .bind(id.to_string())
-        .bind(how.as_str())
-        .bind(now.as_micros())
+        .bind(end.how.as_str())
+        .bind(end.at.as_micros())
         .bind(grace_until.map(Timestamp::as_micros))
-        .bind(tombstone_expiry(now, grace_until).as_micros())
+        .bind(tombstone_expiry(end.at, grace_until).as_micros())
+        .bind(end.successor.map(|successor| successor.id.to_string()))
+        .bind(carry.map(|(_, data)| data))
+        .bind(carry.map(|(user, _)| user.as_str()))
         .execute(connection)
         .await
         .map_err(driver)?;
     Ok(())
+}
+
+/// Refuses what is asked for by the right of a session that has none any more.
+pub(crate) async fn check_acting(
+    connection: &mut SqliteConnection,
+    acting: Option<&SessionRef>,
+    now: Timestamp,
+) -> Result<(), BackendError> {
+    let Some(acting) = acting else { return Ok(()) };
+    if let Some(token) = &acting.token {
+        let statement = query(sql::MAY_ACT)
+            .bind(acting.id.to_string())
+            .bind(now.as_micros())
+            .bind(row::blob(token));
+        if statement.fetch_optional(connection).await.map_err(driver)?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(BackendError::from_kind(BackendErrorKind::ActingEnded))
 }
 
 /// Looks at the first `limit` due sessions and tombstones.

@@ -27,7 +27,8 @@
 //! migrations. They may lie in the application's own database; nothing else in it is touched.
 //! - `web_sessions`: a row per session. Data is JSON, ids and addresses are text, times are
 //!   microseconds since 1970.
-//! - `web_session_tombstones`: a row per token that ended within the last minutes.
+//! - `web_session_tombstones`: a row per token that ended within the last minutes. Of a session that a
+//!   sign-in replaced it keeps the data too, until the row is purged.
 //!
 //! Of a token there is its SHA-256 and nothing else. To look at them:
 //!
@@ -45,7 +46,8 @@
 //! - Reading is one prepared statement on a connection for readers. Readers wait neither for
 //!   writers nor for each other.
 //! - A patch, a touch, or both at once are one statement. SQLite merges the data key by key, so
-//!   parallel requests lose nothing.
+//!   parallel requests lose nothing. The first request that sends a new token is a transaction, which
+//!   marks what came before that token.
 //! - A sign-in, a new token and a sign-out are one `BEGIN IMMEDIATE` transaction each, on a task of
 //!   its own: a caller that goes away in the middle changes nothing about it.
 //! - SQLite has one writer at a time. So has this backend: its writes queue for one connection

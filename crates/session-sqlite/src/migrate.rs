@@ -60,7 +60,9 @@ fn explain(error: MigrateError) -> BackendError {
              one; upgrade this application"
         )),
         MigrateError::VersionMismatch(version) => other(format!(
-            "migration {version} of the database is not the one of this release: was it edited?"
+            "migration {version} of the database is not the one of this release: its session tables \
+             were made before the first release, and must be made anew: drop the tables web_sessions, \
+             web_session_tombstones and {BOOKKEEPING}, or delete the file"
         )),
         error => BackendError::new(BackendErrorKind::Other, error)
             .with_context("the session tables could not be migrated"),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use session_core::{
-    BackendError, Data, Fingerprint, SessionData, SessionId, Timestamp, TokenHash, UserId,
+    BackendError, Data, Fingerprint, Lifetime, SessionData, SessionId, Timestamp, TokenHash, UserId,
 };
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -13,8 +13,13 @@ use crate::error::{corrupt, driver};
 
 pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Reads the columns of `sql::columns!`, which begin the row.
+/// Reads the columns of `sql::record!`, which begin the row.
 pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
+    found(row).map(|(session, _)| session)
+}
+
+/// The same, with whether the session's current token was seen.
+pub(crate) fn found(row: &SqliteRow) -> Result<(SessionData, bool), BackendError> {
     let id = id(row, 0)?;
     let wrong = |column| corrupt(Some(id), column);
     let address = |index, column| -> Result<Option<IpAddr>, BackendError> {
@@ -23,7 +28,7 @@ pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
             Some(text) => text.parse().map(Some).map_err(|_| wrong(column)),
         }
     };
-    let user_id = match get::<Option<&str>>(row, 1)? {
+    let user_id = match get::<Option<&str>>(row, USER)? {
         None => None,
         Some(text) => Some(UserId::new(text).map_err(|_| wrong("user_id"))?),
     };
@@ -31,7 +36,11 @@ pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
         None => None,
         Some(bytes) => Some(Fingerprint::from_bytes(bytes).ok_or_else(|| wrong("fingerprint"))?),
     };
-    Ok(SessionData {
+    let rare = match get::<Option<&str>>(row, 14)? {
+        None => Rare::default(),
+        Some(text) => Rare::read(text).ok_or_else(|| wrong("token_seen"))?,
+    };
+    let session = SessionData {
         id,
         user_id,
         ip_address: address(2, "ip_address")?,
@@ -40,20 +49,73 @@ pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
         device_name: get(row, 5)?,
         device_type: get::<&str>(row, 6)?.parse().map_err(|_| wrong("device_type"))?,
         fingerprint,
-        data: data(get(row, 8)?).ok_or_else(|| wrong("data"))?,
+        data: data(get(row, DATA)?).ok_or_else(|| wrong("data"))?,
         version: get::<i64>(row, 9)?.cast_unsigned(),
-        idle_ttl_secs: get::<Option<i64>>(row, 10)?.map(i64::cast_unsigned),
-        cookie_persistent: get(row, 11)?,
-        created_at: time(row, 12)?,
-        authenticated_at: optional_time(row, 13)?,
-        last_active_at: time(row, 14)?,
-        expires_at: time(row, 15)?,
-        absolute_expires_at: optional_time(row, 16)?,
-    })
+        idle_ttl_secs: rare.lifetime.idle_ttl_secs,
+        cookie_persistent: rare.lifetime.cookie_persistent,
+        created_at: time(row, 10)?,
+        authenticated_at: optional_time(row, 11)?,
+        last_active_at: time(row, 12)?,
+        expires_at: time(row, 13)?,
+        absolute_expires_at: rare.absolute_expires_at,
+        not_after: rare.lifetime.not_after,
+    };
+    Ok((session, rare.token_seen))
 }
 
 /// How many columns [`session`] reads.
-pub(crate) const WIDTH: usize = 17;
+pub(crate) const WIDTH: usize = 15;
+
+/// What few sessions have.
+struct Rare {
+    token_seen: bool,
+    absolute_expires_at: Option<Timestamp>,
+    lifetime: Lifetime,
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self { token_seen: true, absolute_expires_at: None, lifetime: Lifetime::new() }
+    }
+}
+
+impl Rare {
+    fn read(text: &str) -> Option<Self> {
+        let [seen, absolute, own @ ..] = numbers::<5>(text)?;
+        Some(Self {
+            token_seen: seen == Some(1),
+            absolute_expires_at: absolute.map(Timestamp::from_micros),
+            lifetime: lifetime(own),
+        })
+    }
+}
+
+/// The numbers and nulls of a JSON array.
+pub(crate) fn numbers<const N: usize>(text: &str) -> Option<[Option<i64>; N]> {
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    let mut numbers = [None; N];
+    let mut parts = inner.split(',');
+    for number in &mut numbers {
+        *number = match parts.next()? {
+            "null" => None,
+            digits => Some(digits.parse().ok()?),
+        };
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Idle lifetime, persistence of the cookie, and fixed end.
+pub(crate) fn lifetime([idle, persistent, not_after]: [Option<i64>; 3]) -> Lifetime {
+    Lifetime {
+        idle_ttl_secs: idle.map(i64::cast_unsigned),
+        cookie_persistent: persistent.map(|persistent| persistent != 0),
+        not_after: not_after.map(Timestamp::from_micros),
+    }
+}
+
+/// Where some of them are.
+pub(crate) const USER: usize = 1;
+pub(crate) const DATA: usize = 8;
 
 /// Reads stored data. `None` where it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {
@@ -85,6 +147,7 @@ pub(crate) fn bind<'q>(
         .bind(record.last_active_at.as_micros())
         .bind(record.expires_at.as_micros())
         .bind(record.absolute_expires_at.map(Timestamp::as_micros))
+        .bind(record.not_after.map(Timestamp::as_micros))
 }
 
 pub(crate) fn get<'r, T>(row: &'r SqliteRow, index: usize) -> Result<T, BackendError>

@@ -2,44 +2,56 @@
 
 use std::sync::OnceLock;
 
-/// The columns of a record, in the order in which `row` reads and binds them.
+/// The columns of a record, in the order in which `row` binds them.
 macro_rules! columns {
-    ($table:literal) => {
+    () => {
+        "id, user_id, ip_address, last_ip_address, user_agent, device_name, device_type, fingerprint, \
+         data, version, idle_ttl_secs, cookie_persistent, created_at, authenticated_at, \
+         last_active_at, expires_at, absolute_expires_at, not_after"
+    };
+}
+
+/// A record as `row` reads it. What few sessions have is one column, NULL in all others: each column
+/// costs the driver as much as a short query costs SQLite, whatever is in it.
+macro_rules! record {
+    () => {
+        "s.id, s.user_id, s.ip_address, s.last_ip_address, s.user_agent, s.device_name, \
+         s.device_type, s.fingerprint, s.data, s.version, s.created_at, s.authenticated_at, \
+         s.last_active_at, s.expires_at, \
+         CASE WHEN s.token_seen AND coalesce(s.absolute_expires_at, s.idle_ttl_secs, \
+         s.cookie_persistent, s.not_after) IS NULL THEN NULL \
+         ELSE json_array(s.token_seen, s.absolute_expires_at, s.idle_ttl_secs, \
+         s.cookie_persistent, s.not_after) END"
+    };
+}
+
+/// Whether a token is good: the current one of the session at hand, or in grace. None is given: an
+/// administrator's call, which needs none. ?1 is the session's id, ?2 now.
+macro_rules! is_good {
+    ($token:literal) => {
         concat!(
-            $table,
-            "id, ",
-            $table,
-            "user_id, ",
-            $table,
-            "ip_address, ",
-            $table,
-            "last_ip_address, ",
-            $table,
-            "user_agent, ",
-            $table,
-            "device_name, ",
-            $table,
-            "device_type, ",
-            $table,
-            "fingerprint, ",
-            $table,
-            "data, ",
-            $table,
-            "version, ",
-            $table,
-            "idle_ttl_secs, ",
-            $table,
-            "cookie_persistent, ",
-            $table,
-            "created_at, ",
-            $table,
-            "authenticated_at, ",
-            $table,
-            "last_active_at, ",
-            $table,
-            "expires_at, ",
-            $table,
-            "absolute_expires_at"
+            "(",
+            $token,
+            " IS NULL OR token_hash = ",
+            $token,
+            " OR EXISTS (SELECT 1 FROM web_session_tombstones AS t WHERE t.token_hash = ",
+            $token,
+            " AND t.session_id = ?1 AND t.grace_until > ?2))"
+        )
+    };
+}
+
+/// What [`update`] and [`LOOK`] answer of a session: its version, and when it ends; where the token is not
+/// its current one, or it has a lifetime of its own, all that in the place of its end.
+macro_rules! state {
+    ($token:literal) => {
+        concat!(
+            "version, CASE WHEN token_hash IS ",
+            $token,
+            " AND coalesce(idle_ttl_secs, cookie_persistent, not_after) IS NULL THEN expires_at \
+             ELSE json_array(expires_at, token_hash IS ",
+            $token,
+            ", idle_ttl_secs, cookie_persistent, not_after) END"
         )
     };
 }
@@ -47,16 +59,16 @@ macro_rules! columns {
 /// ?1 token, ?2 now.
 pub(crate) const FIND: &str = concat!(
     "SELECT ",
-    columns!(""),
-    " FROM web_sessions WHERE token_hash = ?1 AND expires_at > ?2"
+    record!(),
+    " FROM web_sessions AS s WHERE s.token_hash = ?1 AND s.expires_at > ?2"
 );
 
 /// ?1 token, ?2 now. Asked where [`FIND`] found nothing: a token that ends becomes a tombstone, and a
 /// tombstone never a token again, so nothing slips through between the two.
 pub(crate) const FIND_ENDED: &str = concat!(
     "SELECT ",
-    columns!("s."),
-    ", t.session_id, t.how, t.at, t.grace_until \
+    record!(),
+    ", t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
      FROM web_session_tombstones AS t LEFT JOIN web_sessions AS s \
      ON s.id = t.session_id AND t.grace_until > ?2 AND s.expires_at > ?2 \
      WHERE t.token_hash = ?1 AND t.expires_at > ?2"
@@ -65,58 +77,95 @@ pub(crate) const FIND_ENDED: &str = concat!(
 /// ?1 user, ?2 now.
 pub(crate) const LIST: &str = concat!(
     "SELECT ",
-    columns!(""),
-    " FROM web_sessions WHERE user_id = ?1 AND expires_at > ?2 \
+    record!(),
+    " FROM web_sessions AS s WHERE user_id = ?1 AND expires_at > ?2 \
      ORDER BY last_active_at DESC, id DESC"
 );
 
 /// Whether the tables are there and can be read.
 pub(crate) const PING: &str = "SELECT EXISTS (SELECT 1 FROM web_sessions)";
 
-/// The record, then ?18 token, ?19 now. Inserts nothing where the token is one that ended lately.
+/// The record, then ?19 token, ?20 now. Inserts nothing where the token is one that ended lately.
 pub(crate) const INSERT: &str = concat!(
     "INSERT INTO web_sessions (",
-    columns!(""),
-    ", token_hash, purge_after) \
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?16 \
-     WHERE NOT EXISTS (SELECT 1 FROM web_session_tombstones \
-     WHERE token_hash = ?18 AND expires_at > ?19)"
+    columns!(),
+    ", token_hash, token_seen, purge_after) \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+     FALSE, ?16 WHERE NOT EXISTS (SELECT 1 FROM web_session_tombstones \
+     WHERE token_hash = ?19 AND expires_at > ?20)"
 );
 
-/// ?1 id, ?2 now.
+/// ?1 id, ?2 now, ?3 token or NULL.
 pub(crate) const LOAD: &str = concat!(
     "SELECT ",
-    columns!(""),
-    ", token_hash FROM web_sessions WHERE id = ?1 AND expires_at > ?2"
+    record!(),
+    ", s.token_hash FROM web_sessions AS s WHERE id = ?1 AND expires_at > ?2 AND ",
+    is_good!("?3")
 );
 
-/// Everything of a record that may change; bound like `INSERT`, without what follows the record.
+/// ?1 id, ?2 now, ?3 token: whether a session may act.
+pub(crate) const MAY_ACT: &str =
+    concat!("SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at > ?2 AND ", is_good!("?3"));
+
+/// ?1 id, ?2 token, ?3 user: a row where a sign-in replaced the session, with what it held and when
+/// where that was a sign-in of this user. A tombstone that has expired still says it: to refuse is only
+/// for what ended otherwise.
+pub(crate) const REPLACED: &str = "SELECT old.data, old.at FROM web_session_tombstones AS t \
+     LEFT JOIN web_session_tombstones AS old \
+     ON old.session_id = t.session_id AND old.user_id = ?3 AND old.data IS NOT NULL \
+     WHERE t.token_hash = ?2 AND t.session_id = ?1 AND t.how = 'replaced'";
+
+/// ?1 id, ?2 now.
+pub(crate) const HAS_EXPIRED: &str =
+    "SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at <= ?2";
+
+/// Everything of a record that may change; bound like `INSERT`, then ?19 whether the token was seen.
 /// The numbers left out are bound too, and mean nothing.
 pub(crate) const STORE: &str = "UPDATE web_sessions SET last_ip_address = ?4, user_agent = ?5, \
-     device_name = ?6, device_type = ?7, data = ?9, version = ?10, authenticated_at = ?14, \
-     last_active_at = ?15, expires_at = ?16, absolute_expires_at = ?17 \
-     WHERE id = ?1";
+     device_name = ?6, device_type = ?7, data = ?9, version = ?10, idle_ttl_secs = ?11, \
+     cookie_persistent = ?12, authenticated_at = ?14, last_active_at = ?15, expires_at = ?16, \
+     absolute_expires_at = ?17, not_after = ?18, token_seen = ?19 WHERE id = ?1";
 
 /// ?1 id, ?2 token, ?3 now. Changes nothing where the token is one that ended lately.
 pub(crate) const ROTATE: &str = "UPDATE web_sessions SET token_hash = ?2 WHERE id = ?1 \
      AND NOT EXISTS (SELECT 1 FROM web_session_tombstones WHERE token_hash = ?2 AND expires_at > ?3)";
 
-/// ?1 id, ?2 now, ?3 token or NULL: why a change did not apply.
-pub(crate) const LOOK: &str = "SELECT version, last_active_at, token_hash IS ?3 FROM web_sessions \
-     WHERE id = ?1 AND expires_at > ?2";
+/// ?1 id: its token was seen, and so a browser has what was made from these.
+pub(crate) const MARK_SEEN: &str = "UPDATE web_session_tombstones SET successor_seen = TRUE \
+     WHERE session_id = ?1 OR successor_id = ?1";
 
-/// ?1 token, ?2 session, ?3 how, ?4 at, ?5 grace, ?6 expiry. An older tombstone of this token has
-/// expired, or it could not have been issued again.
+/// ?1 id, ?2 now, ?3 token or NULL: why a change did not apply. After the `state!` follow
+/// `last_active_at`, and whether the token is the current one and was not seen.
+pub(crate) const LOOK: &str = concat!(
+    "SELECT ",
+    state!("?3"),
+    ", last_active_at, token_hash IS ?3 AND NOT token_seen FROM web_sessions \
+     WHERE id = ?1 AND expires_at > ?2 AND ",
+    is_good!("?3")
+);
+
+/// ?1 token, ?2 session, ?3 how, ?4 at, ?5 grace, ?6 expiry, ?7 successor, ?8 data, ?9 user. An
+/// older tombstone of this token has expired, or it could not have been issued again.
 pub(crate) const BURY: &str = "INSERT OR REPLACE INTO web_session_tombstones \
-     (token_hash, session_id, how, at, grace_until, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+     (token_hash, session_id, how, at, grace_until, expires_at, successor_id, data, user_id) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
-/// ?1 token, ?2 session, ?3 now.
-pub(crate) const IN_GRACE: &str = "SELECT 1 FROM web_session_tombstones \
-     WHERE token_hash = ?1 AND session_id = ?2 AND grace_until > ?3 AND expires_at > ?3";
+/// ?1 session, ?2 now, ?3 how, ?4 the token that asked or NULL, ?5 how for that one, ?6 expiry,
+/// ?7 successor or NULL: the earlier tokens of a session that ends.
+pub(crate) const END_EARLIER: &str = "UPDATE web_session_tombstones \
+     SET how = iif(token_hash IS ?4, ?5, ?3), at = ?2, grace_until = NULL, \
+     expires_at = max(expires_at, ?6), successor_id = ifnull(?7, successor_id) \
+     WHERE session_id = ?1 AND expires_at > ?2";
 
-/// ?1 session.
-pub(crate) const END_GRACES: &str = "UPDATE web_session_tombstones SET grace_until = NULL \
-     WHERE session_id = ?1 AND grace_until IS NOT NULL";
+/// ?1 token, ?2 the session that a sign-in made from it.
+pub(crate) const SUCCEED: &str =
+    "UPDATE web_session_tombstones SET successor_id = ?2 WHERE token_hash = ?1";
+
+/// ?1 session, ?2 now, ?3 how many stay in grace, the newest.
+pub(crate) const END_GRACES: &str = "UPDATE web_session_tombstones \
+     SET grace_until = NULL, at = ?2 WHERE rowid IN \
+     (SELECT rowid FROM web_session_tombstones WHERE session_id = ?1 AND grace_until > ?2 \
+     ORDER BY rowid DESC LIMIT -1 OFFSET ?3)";
 
 /// ?1 id, ?2 now, ?3 user or NULL for any.
 pub(crate) const REMOVE: &str = "DELETE FROM web_sessions WHERE id = ?1 AND expires_at > ?2 \
@@ -126,7 +175,7 @@ pub(crate) const REMOVE: &str = "DELETE FROM web_sessions WHERE id = ?1 AND expi
 pub(crate) const REMOVE_USER: &str = "DELETE FROM web_sessions WHERE user_id = ?1 \
      AND id IS NOT ?3 RETURNING id, token_hash, expires_at > ?2";
 
-/// ?1 user, ?2 now.
+/// ?1 user, ?2 the moment before which they expired.
 pub(crate) const REMOVE_EXPIRED: &str =
     "DELETE FROM web_sessions WHERE user_id = ?1 AND expires_at <= ?2";
 
@@ -147,8 +196,8 @@ pub(crate) const PURGE: &str = "DELETE FROM web_sessions WHERE rowid IN \
      AND expires_at <= ?1";
 
 /// ?1 now, ?2 limit.
-pub(crate) const PURGE_TOMBSTONES: &str = "DELETE FROM web_session_tombstones WHERE token_hash IN \
-     (SELECT token_hash FROM web_session_tombstones WHERE expires_at <= ?1 \
+pub(crate) const PURGE_TOMBSTONES: &str = "DELETE FROM web_session_tombstones WHERE rowid IN \
+     (SELECT rowid FROM web_session_tombstones WHERE expires_at <= ?1 \
      ORDER BY expires_at LIMIT ?2)";
 
 /// What [`update`] does with the data.
@@ -170,16 +219,15 @@ pub(crate) const ROOMS: [usize; 4] = [0, 1, 4, 16];
 
 const DOCUMENTS: usize = 3 + ROOMS.len() * ROOMS.len();
 
-/// The statement that changes data, touches, or does both at once, as one row or none:
-/// `version, token_hash IS ?4`.
+/// The statement that changes data, touches, or does both at once, as one row or none: `state!`.
 ///
 /// Bound in this order: id, now, version or NULL, token or NULL; for a touch: due before, expiry,
-/// address, user agent or NULL, device name, device type; for data: how many bytes the stored data
+/// address, user agent or NULL, device name, device type, whether a browser sent the token; for data: how many bytes the stored data
 /// may have at most, then the new data, or the object to merge in, or the paths to remove, then paths
 /// and values to set.
 ///
-/// A touch that is not due makes it change nothing, and so does data that may become too large; the
-/// caller then finds out why.
+/// A touch that is not due makes it change nothing, and so does a token that is seen for the first
+/// time, or data that may become too large; the caller then finds out why.
 pub(crate) fn update(touch: bool, document: Document) -> &'static str {
     static TEXTS: [OnceLock<String>; 2 * DOCUMENTS] = [const { OnceLock::new() }; 2 * DOCUMENTS];
     let place = match document {
@@ -199,21 +247,26 @@ fn update_text(touch: bool, document: Document) -> String {
         format!("?{}", next - 1)
     };
     let mut assignments = Vec::new();
-    let mut conditions =
-        vec!["id = ?1 AND expires_at > ?2 AND (?3 IS NULL OR version = ?3)".to_owned()];
+    let mut conditions = vec![
+        "id = ?1 AND expires_at > ?2 AND (?3 IS NULL OR version = ?3)".to_owned(),
+        is_good!("?4").to_owned(),
+    ];
     if touch {
         conditions.push(format!("last_active_at <= {}", parameter()));
         assignments.push("last_active_at = max(last_active_at, ?2)".to_owned());
-        // Forward only, and never beyond the absolute end.
+        // Forward only, and never beyond the absolute end and the session's own.
         assignments.push(format!(
-            "expires_at = min(max(expires_at, {}), ifnull(absolute_expires_at, {}))",
+            "expires_at = min(max(expires_at, {}), ifnull(absolute_expires_at, {MAX}), \
+             ifnull(not_after, {MAX}))",
             parameter(),
-            i64::MAX
+            MAX = i64::MAX
         ));
         assignments.push(format!("last_ip_address = {}", parameter()));
         for column in ["user_agent", "device_name", "device_type"] {
             assignments.push(format!("{column} = ifnull({}, {column})", parameter()));
         }
+        // What came before a token that is seen for the first time is marked, by a transaction.
+        conditions.push(format!("(NOT {} OR token_seen OR token_hash IS NOT ?4)", parameter()));
     }
     if document != Document::Keep {
         conditions.push(format!("octet_length(data) <= {}", parameter()));
@@ -239,9 +292,10 @@ fn update_text(touch: bool, document: Document) -> String {
         }
     }
     format!(
-        "UPDATE web_sessions SET {} WHERE {} RETURNING version, token_hash IS ?4",
+        "UPDATE web_sessions SET {} WHERE {} RETURNING {}",
         assignments.join(", "),
         conditions.join(" AND "),
+        state!("?4"),
     )
 }
 
@@ -267,11 +321,16 @@ mod tests {
             LIST,
             INSERT,
             LOAD,
+            MAY_ACT,
+            REPLACED,
+            HAS_EXPIRED,
             STORE,
             ROTATE,
+            MARK_SEEN,
             LOOK,
             BURY,
-            IN_GRACE,
+            END_EARLIER,
+            SUCCEED,
             END_GRACES,
             REMOVE,
             REMOVE_USER,
@@ -299,7 +358,19 @@ mod tests {
                 );
             }
         }
-        let order = plan(&pool, FIND).await;
-        assert!(order.iter().any(|step| step.contains("web_sessions_token_hash")), "{order:?}");
+        for (statement, index) in [
+            (FIND, "web_sessions_token_hash"),
+            (MARK_SEEN, "web_session_tombstones_session_id"),
+            (MARK_SEEN, "web_session_tombstones_successor_id"),
+            (REPLACED, "web_session_tombstones_session_id"),
+            (END_EARLIER, "web_session_tombstones_session_id"),
+            (END_GRACES, "web_session_tombstones_session_id"),
+        ] {
+            let steps = plan(&pool, statement).await;
+            assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}\n{statement}");
+        }
+        // The index has them in the order in which they were written.
+        let steps = plan(&pool, END_GRACES).await;
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
     }
 }

@@ -21,5 +21,7 @@ mod patch;
 mod restart;
 #[path = "it/support.rs"]
 mod support;
+#[path = "it/tokens.rs"]
+mod tokens;
 #[path = "it/writers.rs"]
 mod writers;

@@ -1,8 +1,9 @@
 //! The answers that the library itself gives, plain and shaped.
 
 use axum::Router;
+use axum::http::Method;
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
-use axum::routing::get;
+use axum::routing::{get, post};
 use session_axum::{RequireUser, Session, SessionError, SessionLayer, layer};
 
 use session_core::{OnBackendError, SessionConfig};
@@ -129,4 +130,39 @@ async fn an_eager_layer_answers_for_a_database_that_is_down() {
     let token = format!("_session={}", "a".repeat(64));
     let response = call(&app, request_with_cookie("/nowhere", &token)).await;
     assert_eq!(text(response).await.1, "<unavailable>");
+}
+
+/// In a request it is `logout_all` that clears the cookie and lets the handler leave a note.
+#[tokio::test]
+async fn an_administrator_s_end_is_not_told_to_this_browser() {
+    for (path, status, clears) in [("/revoke-all", 409, false), ("/logout-all", 200, true)] {
+        let store = store();
+        let revokes = {
+            let store = store.clone();
+            async move |RequireUser { user, session }: RequireUser| {
+                store.revoke_all(&user).await?;
+                session.set("note", "you are signed out")?;
+                Ok::<_, SessionError>("done")
+            }
+        };
+        let logs_out = async |session: Session| {
+            session.logout_all().await?;
+            session.set("note", "you are signed out")?;
+            Ok::<_, SessionError>("done")
+        };
+        let app = app(layer(store.clone())).merge(
+            Router::new()
+                .route("/revoke-all", post(revokes))
+                .route("/logout-all", post(logs_out))
+                .layer(layer(store)),
+        );
+        let user = cookie(&call(&app, request("/sign-in")).await);
+        let mut request = request_with_cookie(path, &user);
+        *request.method_mut() = Method::POST;
+        let response = call(&app, request).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        // The note's own session takes the cookie's place.
+        let set = response.headers().get(SET_COOKIE).map(|_| cookie(&response));
+        assert_eq!(set.is_some_and(|set| set != user), clears, "{path}");
+    }
 }

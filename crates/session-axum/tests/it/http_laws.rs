@@ -8,12 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Response, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use http_body_util::BodyExt;
-use session_axum::{Session, SessionError, layer};
+use session_axum::{Session, SessionError, layer, user_id_from_extensions};
 use session_conformance::http::{
-    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
+    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
+    jar_cookie, untouched,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
@@ -77,6 +79,9 @@ impl Harness for Axum {
                     response
                 }),
             )
+            .route(&format!("{LOOKS}{{*rest}}"), any(looks))
+            .route(LOOKS, any(looks))
+            .route(&format!("{CONTAINED}{{*rest}}"), any(asks).layer(from_fn(contained)))
             .fallback(asks);
         let app = match mount {
             Mount::Once => app.layer(layer(store)),
@@ -90,6 +95,16 @@ impl Harness for Axum {
 
 async fn does_not_ask(request: Request) -> Response<Body> {
     untouched(whole(request).await).await.map(Body::from)
+}
+
+async fn looks(request: Request) -> Response<Body> {
+    let _who = user_id_from_extensions(request.extensions());
+    does_not_ask(request).await
+}
+
+async fn contained(request: Request, next: Next) -> Response<Body> {
+    let headers = request.headers().clone();
+    contain(&headers, next.run(request)).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn whole(request: Request) -> http::Request<Vec<u8>> {

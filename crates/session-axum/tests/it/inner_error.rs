@@ -78,7 +78,8 @@ async fn a_changed_token_reaches_the_browser() {
 /// Who comes with this cookie, and what their session holds.
 async fn who_is_it(store: &SessionStore, cookie: &str) -> (Option<String>, Vec<String>) {
     let visit = store.begin();
-    visit.attach(request_with_cookie("/", cookie).headers(), Peer::Unknown, None);
+    let request = request_with_cookie("/", cookie);
+    visit.attach(request.method(), request.uri(), request.headers(), Peer::Unknown, None);
     let session = visit.load().await.unwrap();
     (session.user_id().map(|user| user.to_string()), session.keys())
 }

@@ -1,70 +1,16 @@
-//! Other layers around and inside, other bodies, and no axum at all.
+//! Other bodies, and no axum at all.
 
 use std::convert::Infallible;
 
-use axum::Router;
 use axum::body::Body;
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{Request, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full};
-use session_axum::{Session, SessionError, layer};
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
+use session_axum::{Session, layer};
+use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{call, request, store, text};
-
-async fn visits(session: Session) -> Result<String, SessionError> {
-    let visits = session.get("visits")?.unwrap_or(0_u64) + 1;
-    session.set("visits", visits)?;
-    Ok(format!("visit number {visits} {}", "x".repeat(100)))
-}
-
-#[tokio::test]
-async fn inside_and_outside_of_compression() {
-    let session = layer(store());
-    for (name, app) in [
-        (
-            "the session outside",
-            Router::new()
-                .route("/", get(visits))
-                .layer(ServiceBuilder::new().layer(session.clone()).layer(CompressionLayer::new())),
-        ),
-        (
-            "the session inside",
-            Router::new()
-                .route("/", get(visits))
-                .layer(ServiceBuilder::new().layer(CompressionLayer::new()).layer(session.clone())),
-        ),
-    ] {
-        let mut request = request("/");
-        request.headers_mut().insert(ACCEPT_ENCODING, "gzip".parse().unwrap());
-        let response = call(&app, request).await;
-        assert_eq!(response.headers()[CONTENT_ENCODING], "gzip", "{name}");
-        assert!(response.headers().contains_key(SET_COOKIE), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn a_panic_passes_through_to_the_catcher_outside() {
-    let app = Router::new()
-        .route(
-            "/",
-            get(|session: Session| async move {
-                session.set("k", 1).unwrap();
-                panic!("on purpose");
-                #[expect(unreachable_code, reason = "gives the handler a type")]
-                ""
-            }),
-        )
-        .layer(layer(store()))
-        .layer(CatchPanicLayer::new());
-    let response = call(&app, request("/")).await;
-    assert!(!response.headers().contains_key(SET_COOKIE));
-    assert_eq!(text(response).await.0.as_u16(), 500);
-}
+use crate::support::{request, store};
 
 /// Neither axum's router nor axum's bodies: any tower service will do.
 #[tokio::test]

@@ -234,20 +234,23 @@ impl SessionBackend for Watched {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        self.watch(Method::Remove, || self.unwatched().remove(session, owner, how, now)).await
+        let call = || self.unwatched().remove(session, owner, acting, how, now);
+        self.watch(Method::Remove, call).await
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        let call = || self.unwatched().remove_user(user, except, how, now);
+        let call = || self.unwatched().remove_user(user, acting, except, how, now);
         self.watch(Method::RemoveUser, call).await
     }
 

@@ -1,18 +1,24 @@
 //! The suite's application: its paths are little programs, `/set.cart.1/login.ann/status.500`.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
-use session_core::{Carry, Error, ErrorKind, Session, SessionId, SignIn, UserId};
+use session_core::{Error, ErrorKind, Session, SessionId};
 
+use super::choice::{lifetime, sign_in};
 use super::desk::Desk;
+use super::harness::{Panicked, catch_panic};
 use super::operation::perform;
 use crate::race::race_two;
 
 /// Request headers of this name, `name: value` each, become headers of the response.
 pub(crate) const ANSWER_HEADER: &str = "x-law-answer";
+
+/// The gate that cuts off a handler under [`CONTAINED`](super::CONTAINED).
+pub(crate) const CUT_OFF: &str = "cut-off";
 
 /// The handler of all paths that use their session. Both handles are the ones that the adapter gave
 /// for this request: it asks twice, as two extractors would.
@@ -32,10 +38,35 @@ pub async fn handle(
         results: Vec::new(),
     };
     for step in request.uri().path().split('/') {
-        run.step(step).await?;
+        // Boxed: it has room for every verb.
+        Box::pin(run.step(step)).await?;
     }
     let body = run.report().to_string().into_bytes();
     Ok(answer(run.status, request.headers(), body))
+}
+
+/// What stands between the session's layer and the handler under [`CONTAINED`](super::CONTAINED): a panic is
+/// 500, and a handler that the law calls too slow is dropped, which is 408. `headers` are the request's.
+///
+/// # Errors
+/// The status to answer with.
+pub async fn contain<T>(
+    headers: &HeaderMap,
+    handler: impl Future<Output = T>,
+) -> Result<T, StatusCode> {
+    let mut handler = pin!(catch_panic(handler));
+    let gate = Desk::of(headers).map(|desk| desk.gate(CUT_OFF));
+    let too_slow = async {
+        match gate {
+            Some(gate) => gate.pass().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        done = &mut handler => done.map_err(|Panicked| StatusCode::INTERNAL_SERVER_ERROR),
+        () = too_slow => Err(StatusCode::REQUEST_TIMEOUT),
+    }
 }
 
 /// The handler of the paths under [`UNTOUCHED`](super::UNTOUCHED).
@@ -106,6 +137,22 @@ impl Run {
             }
             ["rotate"] => json!(session.rotate().await?),
             ["reauthenticate"] => json!(session.reauthenticate().await?),
+            ["end-others"] => json!(session.reauthenticate_and_end_others().await?),
+            ["start-over"] => json!(session.start_over().await?),
+            ["may-store"] => json!(session.may_store()),
+            // As a middleware does it that keeps a value in every session.
+            ["csrf"] => {
+                let may = session.may_store();
+                if may && !session.contains("csrf") {
+                    session.set("csrf", "once")?;
+                }
+                json!(may)
+            }
+            ["ended"] => {
+                let ended = session.ended();
+                json!(ended.map(|ended| json!({ "how": ended.how, "at": ended.at.as_micros() })))
+            }
+            ["lifetime", how @ ..] => json!(session.set_lifetime(lifetime(how))?),
             ["logout"] => json!(session.logout().await?),
             ["logout-all"] => json!(session.logout_all().await?),
             ["logout-others"] => json!(session.logout_others().await?),
@@ -176,28 +223,4 @@ impl Run {
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
-}
-
-/// `keys.a,b` and `nothing` say what is carried, `for.60` is the lifetime, `browser` and `persistent`
-/// say how long the cookie lives.
-fn sign_in(user: &str, mut how: &[&str]) -> Result<SignIn, Error> {
-    let mut sign_in = SignIn::new(UserId::new(user)?);
-    loop {
-        sign_in = match how {
-            [] => return Ok(sign_in),
-            ["keys", keys, ..] => {
-                sign_in.carry(Carry::Keys(keys.split(',').map(str::to_owned).collect()))
-            }
-            ["nothing", ..] => sign_in.carry(Carry::Nothing),
-            ["data", key, ..] => sign_in.data(*key, true)?,
-            ["for", secs, ..] => {
-                sign_in.lifetime(Duration::from_secs(secs.parse().expect("seconds")))
-            }
-            ["browser", ..] => sign_in.persistent(false),
-            ["persistent", ..] => sign_in.persistent(true),
-            [other, ..] => panic!("no way to sign in: {other}"),
-        };
-        let has_value = matches!(how, ["keys" | "data" | "for", ..]);
-        how = &how[1 + usize::from(has_value)..];
-    }
 }

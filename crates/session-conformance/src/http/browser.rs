@@ -50,6 +50,14 @@ impl Site {
         browser
     }
 
+    /// A browser that has signed in and come back: the first request that presents a new token tells the
+    /// backend so, and its answer sends the cookie anew.
+    pub(crate) async fn come_back(&self, user: &str) -> Browser {
+        let browser = self.signed_in(user).await;
+        browser.come_back().await;
+        browser
+    }
+
     /// A browser with an anonymous session that holds `a` = 1.
     pub(crate) async fn visitor(&self) -> Browser {
         let browser = self.browser();
@@ -81,6 +89,11 @@ impl Browser {
         let answer = self.ask(path).send().await;
         self.receive(&answer);
         answer
+    }
+
+    /// Presents a new token for the first time.
+    pub(crate) async fn come_back(&self) {
+        self.go("/get.a").await.ok();
     }
 
     /// Asks, and goes on before there is an answer. Its cookies are kept when it is

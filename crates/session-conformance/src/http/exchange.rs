@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cookie::Cookie;
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use session_core::{Peer, TOKEN_TEXT_LEN};
 use tokio::task::JoinSet;
@@ -18,6 +18,7 @@ use super::site::{HOST, Site};
 /// A request that is being written.
 pub(crate) struct Ask {
     site: Site,
+    method: Method,
     path: String,
     headers: HeaderMap,
     peer: Peer,
@@ -35,7 +36,13 @@ impl Ask {
     fn new(site: Site, path: &str) -> Self {
         let desk = site.desk.clone();
         let (path, headers, peer) = (path.to_owned(), HeaderMap::new(), Peer::Unknown);
-        Self { site, path, headers, peer, desk }
+        Self { site, method: Method::GET, path, headers, peer, desk }
+    }
+
+    /// By POST, as forms are sent.
+    pub(crate) fn post(mut self) -> Self {
+        self.method = Method::POST;
+        self
     }
 
     /// Adds a header line, of any bytes that a header may have.
@@ -96,6 +103,7 @@ impl Ask {
         let desk = HeaderValue::from(self.desk.number());
         self.headers.insert(desk::HEADER, desk);
         let mut request = Request::builder()
+            .method(self.method)
             .uri(&self.path)
             .header(header::HOST, HOST)
             .body(Vec::new())
@@ -130,6 +138,11 @@ impl Pending {
             Ok(answer) => answer,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
+    }
+
+    /// The client goes away: when this returns, nothing is left of the request.
+    pub(crate) async fn gives_up(mut self) {
+        self.0.shutdown().await;
     }
 }
 
@@ -170,6 +183,19 @@ impl Answer {
         assert!(
             says_so,
             "{}: 409 does not say that the session ended: {}",
+            answer.path, answer.body
+        );
+        answer
+    }
+
+    /// 409 `cross_site`: by its code, or in words.
+    #[track_caller]
+    pub(crate) fn refused_as_cross_site(self) -> Self {
+        let answer = self.is(409);
+        let says_so = ["cross_site", "another site"].iter().any(|s| answer.body.contains(s));
+        assert!(
+            says_so,
+            "{}: 409 does not say that it comes from another site: {}",
             answer.path, answer.body
         );
         answer

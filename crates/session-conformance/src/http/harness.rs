@@ -18,6 +18,14 @@ pub const UNTOUCHED: &str = "/untouched";
 /// [`jar_cookie`] by the framework's own means, where it has some.
 pub const JAR: &str = "/jar";
 
+/// Paths that begin with it belong to a handler that only looks who is signed in, without loading the
+/// session, and then answers with [`untouched`](super::untouched).
+pub const LOOKS: &str = "/looks";
+
+/// Paths that begin with it are like any other, except that [`contain`](super::contain) stands around their
+/// handler, inside of the session's layer. An error of it is answered with its status and nothing else.
+pub const CONTAINED: &str = "/contained";
+
 /// One adapter over one fresh, empty database. Every law makes harnesses of its own.
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {

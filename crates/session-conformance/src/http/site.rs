@@ -126,7 +126,8 @@ impl Site {
         let mut live = Vec::new();
         for token in tokens.into_iter().skip(looked_at) {
             let found = self.probe.unwatched().find(&token, self.now()).await;
-            if let Some(Found::Live(session)) = found.unwrap_or_else(|e| panic!("find failed: {e}"))
+            if let Some(Found::Live { session, .. }) =
+                found.unwrap_or_else(|e| panic!("find failed: {e}"))
             {
                 live.push((token, session));
             }
@@ -145,7 +146,7 @@ impl Site {
     /// The live session of which this is the current token.
     pub(crate) async fn live(&self, token: &str) -> Option<Arc<SessionData>> {
         match self.found(token).await {
-            Some(Found::Live(session)) => Some(session),
+            Some(Found::Live { session, .. }) => Some(session),
             _ => None,
         }
     }

@@ -6,12 +6,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use session_core::{
-    EndedBy, Found, Reauthentication, Rotation, SessionChange, SessionRef, Timestamp, TokenHash,
+    EndedBy, Found, Lifetime, NewLifetime, Rotation, SessionRef, Timestamp, TokenHash,
 };
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, applied, at, describe, expiring, hash, named, presenting, replacing,
-    setting, signed_in, sorted, token, touching, user, visitor, with_cap, with_data,
+    Db, LIFE, NOW, OrPanic, applied, at, describe, ending_others, expiring, hash, named, presented,
+    presenting, replacing, rotating, setting, signed_in, sorted, token, touching, user, visitor,
+    with_cap, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
@@ -26,7 +27,7 @@ pub async fn cancel_is_safe(fresh: &Fresh) {
         for (place, point) in points().into_iter().enumerate() {
             let name = format!("{round}.{place}");
             drop_an_update(&db, point).await;
-            drop_a_reauthentication(&db, point).await;
+            drop_a_reauthentication(&db, &name, point).await;
             drop_a_sign_in(&db, &name, point).await;
             drop_a_removal(&db, &name, point).await;
             drop_the_removal_of_all(&db, &name, point).await;
@@ -116,7 +117,7 @@ async fn drop_an_update(db: &Db, point: Point) {
     let mut watched = Watched::new("an update", point, done);
     for _ in 0..LOOKS {
         match db.find(&hash(&session), at(60)).await {
-            Some(Found::Live(session)) => {
+            Some(Found::Live { session, .. }) => {
                 assert_eq!(session, before, "half of an update happened ({point:?})");
                 watched.see(false);
             }
@@ -134,35 +135,39 @@ async fn drop_an_update(db: &Db, point: Point) {
     }
 }
 
-async fn drop_a_reauthentication(db: &Db, point: Point) {
-    let (session, first) = with_grace(db, signed_in("re-authenticated", NOW)).await;
-    let next = token();
-    let mut change = SessionChange::rotation(Rotation::Immediate { token: next });
-    change.reauthentication = Some(Reauthentication {
-        expires_at: at(3 * LIFE),
-        absolute_expires_at: Some(at(4 * LIFE)),
-        ip_address: None,
-    });
+async fn drop_a_reauthentication(db: &Db, name: &str, point: Point) {
+    let owner = user(&format!("re-authenticated {name}"));
+    let (session, first) = with_grace(db, signed_in(owner.as_str(), NOW)).await;
+    let other = db.make(signed_in(owner.as_str(), NOW), NOW).await;
+    let (next, both) = (token(), sorted([session.id, other.id]));
+    let mut change = presented(ending_others(next, at(3 * LIFE)));
+    let fixed = Lifetime::new().until(at(4 * LIFE));
+    change.lifetime = Some(NewLifetime { lifetime: fixed, expires_at: at(LIFE) });
     let done = cut(point, db.next().update(&session, &change, at(60))).await;
     let mut watched = Watched::new("a re-authentication", point, done);
     for _ in 0..LOOKS {
         match db.find(&hash(&session), at(60)).await {
-            Some(Found::Live(session)) => {
+            Some(Found::Live { session, token_seen }) => {
                 assert_eq!(session.authenticated_at, Some(NOW), "half of it ({point:?})");
+                assert_eq!((session.not_after, token_seen), (None, false), "half ({point:?})");
                 watched.see(false);
             }
             Some(Found::Ended { how: EndedBy::Rotated, .. }) => {
                 let session = db.live(&next, at(60)).await;
                 assert_eq!(session.authenticated_at, Some(at(60)), "half of it ({point:?})");
                 assert_eq!(session.expires_at, at(3 * LIFE), "half of it ({point:?})");
+                assert_eq!(session.lifetime(), fixed, "half of it ({point:?})");
                 let grace = db.find(&first, at(60)).await;
-                if !matches!(grace, Some(Found::Ended { .. })) {
+                if !matches!(grace, Some(Found::Ended { successor_seen: true, .. })) {
                     watched.broken(grace.as_ref());
                 }
                 watched.see(true);
             }
-            other => watched.broken(other.as_ref()),
+            found => watched.broken(found.as_ref()),
         }
+        let listed = db.ids(&owner, at(60)).await;
+        assert!(listed == both || listed == [session.id], "half of it ({point:?}): {listed:?}");
+        watched.see(listed.len() == 1);
     }
 }
 
@@ -170,8 +175,7 @@ async fn drop_a_reauthentication(db: &Db, point: Point) {
 async fn with_grace(db: &Db, new: session_core::NewSession) -> (SessionRef, TokenHash) {
     let session = db.make(new, NOW).await;
     let current = token();
-    let rotation = Rotation::Graceful { token: current, grace_until: at(LIFE / 2) };
-    db.apply(&session, &SessionChange::rotation(rotation), NOW).await;
+    db.apply(&session, &rotating(current, at(LIFE / 2)), NOW).await;
     let before = hash(&session);
     (presenting(&session, current), before)
 }
@@ -194,13 +198,13 @@ async fn drop_a_sign_in(db: &Db, name: &str, point: Point) {
         assert!(listed == before || listed == after, "half of a sign-in ({point:?}): {listed:?}");
         watched.see(listed == after);
         match db.find(&hash(&cart), at(60)).await {
-            Some(Found::Live(_)) => watched.see(false),
+            Some(Found::Live { .. }) => watched.see(false),
             Some(Found::Ended { how: EndedBy::Replaced, .. }) => {
                 watched.see(true);
                 let found = db.live(&hash(&session), at(60)).await;
                 assert_eq!(found.data.len(), 2, "what it carried ({point:?}): {:?}", found.data);
                 let found = db.find(&hash(&oldest), at(60)).await;
-                if matches!(found, Some(Found::Live(_) | Found::Grace { .. })) {
+                if matches!(found, Some(Found::Live { .. } | Found::Grace { .. })) {
                     watched.broken(found.as_ref());
                 }
             }
@@ -213,11 +217,11 @@ async fn drop_a_removal(db: &Db, name: &str, point: Point) {
     let owner = user(&format!("signs out {name}"));
     let (session, before) = with_grace(db, signed_in(owner.as_str(), NOW)).await;
     let how = EndedBy::SignedOut;
-    let done = cut(point, db.next().remove(&session, Some(&owner), how, at(60))).await;
+    let done = cut(point, db.next().remove(&session, Some(&owner), None, how, at(60))).await;
     let mut watched = Watched::new("a removal", point, done);
     for _ in 0..LOOKS {
         match db.find(&hash(&session), at(60)).await {
-            Some(Found::Live(_)) => watched.see(false),
+            Some(Found::Live { .. }) => watched.see(false),
             Some(Found::Ended { how: EndedBy::SignedOut, .. }) => watched.see(true),
             other => watched.broken(other.as_ref()),
         }
@@ -239,7 +243,7 @@ async fn drop_the_removal_of_all(db: &Db, name: &str, point: Point) {
     }
     let kept = sessions[0].id;
     let how = EndedBy::SignedOut;
-    let done = cut(point, db.next().remove_user(&owner, Some(&kept), how, at(60))).await;
+    let done = cut(point, db.next().remove_user(&owner, None, Some(&kept), how, at(60))).await;
     let mut watched = Watched::new("a removal of all", point, done);
     for _ in 0..LOOKS {
         let listed = db.ids(&owner, at(60)).await;
@@ -298,8 +302,8 @@ async fn still_answers(db: &Db) {
             assert_eq!(crate::db::live(found).data.get("k"), Some(&1.into()));
             assert_eq!(client.list(&owner, now).await.or_panic("list").len(), 2);
             let how = EndedBy::SignedOut;
-            assert!(client.remove(&name, Some(&owner), how, now).await.or_panic("remove"));
-            let removed = client.remove_user(&owner, None, how, now).await;
+            assert!(client.remove(&name, Some(&owner), None, how, now).await.or_panic("remove"));
+            let removed = client.remove_user(&owner, None, None, how, now).await;
             assert_eq!(removed.or_panic("remove_user").len(), 1);
             client.purge_expired(now, 10).await.or_panic("purge_expired");
             client.ping().await.or_panic("ping");

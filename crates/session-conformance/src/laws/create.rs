@@ -7,15 +7,15 @@ use session_core::{
 };
 
 use crate::db::{
-    Db, LIFE, NOW, at, describe, hash, live, named, refused, replacing, signed_in, token, user,
-    visitor, with_cap, with_data,
+    Db, LIFE, NOW, at, describe, hash, live, named, refused, replacing, rotating, signed_in, token,
+    user, visitor, with_cap, with_data,
 };
 use crate::race::race;
 use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// What was created is found by its token hash, on any client: every field equal, the optional ones
-/// also where they are empty, timestamps to the microsecond.
+/// also where they are empty, timestamps to the microsecond; and nobody has seen its token.
 pub async fn create_then_find(fresh: &Fresh) {
     let db = Db::open(fresh).await;
     for (name, new, now) in records() {
@@ -29,6 +29,7 @@ pub async fn create_then_find(fresh: &Fresh) {
             let found = client.find(&token, now).await.expect("find");
             assert_eq!(*live(found), expected, "{name}: what find gives back for {id}");
         }
+        assert!(!db.token_seen(&token, now).await, "{name}: nobody has presented it yet");
         if let Some(user) = &expected.user_id {
             let listed = db.list(user, now).await;
             assert_eq!(listed, [expected], "{name}: what list gives back");
@@ -55,6 +56,7 @@ fn records() -> Vec<(&'static str, NewSession, Timestamp)> {
     record.last_active_at = Timestamp::from_micros(odd.as_micros() + 2);
     record.expires_at = Timestamp::from_micros(at(LIFE).as_micros() + 999_999);
     record.absolute_expires_at = Some(Timestamp::from_micros(at(2 * LIFE).as_micros() + 1));
+    record.not_after = Some(Timestamp::from_micros(at(3 * LIFE).as_micros() + 2));
     everything = with_data(everything, "cart", json!({"items": [1, "two", null]}));
 
     let mut borders = signed_in(&"é".repeat(127), NOW);
@@ -72,6 +74,7 @@ fn records() -> Vec<(&'static str, NewSession, Timestamp)> {
     record.last_active_at = Timestamp::UNIX_EPOCH;
     record.expires_at = Timestamp::MAX;
     record.absolute_expires_at = Some(Timestamp::MAX);
+    record.not_after = Some(Timestamp::MAX);
 
     let mut records = vec![
         ("every field set", everything, odd),
@@ -195,19 +198,20 @@ async fn ended_tokens_are_in_use(db: &Db) {
     db.remove(&ended, None, EndedBy::SignedOut, NOW).await;
     let rotated = db.make(visitor(NOW), NOW).await;
     let current = token();
-    let graceful =
-        |token| SessionChange::rotation(Rotation::Graceful { token, grace_until: at(30) });
-    db.apply(&rotated, &graceful(current), NOW).await;
+    db.apply(&rotated, &rotating(current, at(30)), NOW).await;
     let other = db.make(visitor(NOW), NOW).await;
     for (case, taken) in [("ended", hash(&ended)), ("in grace", hash(&rotated))] {
         let mut new = visitor(NOW);
         new.token = taken;
         let made = refused("create", db.next().create(new, NOW).await);
         assert_eq!(made, BackendErrorKind::Conflict, "create with a token that is {case}");
-        let made = refused("update", db.next().update(&other, &graceful(taken), NOW).await);
+        let made = refused("update", db.next().update(&other, &rotating(taken, at(30)), NOW).await);
         assert_eq!(made, BackendErrorKind::Conflict, "a rotation to a token that is {case}");
         let found = db.find(&taken, NOW).await;
-        assert!(!matches!(found, Some(Found::Live(_))), "a token that was {case} is live again");
+        assert!(
+            !matches!(found, Some(Found::Live { .. })),
+            "a token that was {case} is live again"
+        );
         assert!(db.is_live(&other, NOW).await, "a refused rotation took its token away");
     }
 }

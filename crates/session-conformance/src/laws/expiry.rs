@@ -1,12 +1,10 @@
 //! The law of expiry: what has expired is absent, for every method, purged or not.
 
-use session_core::{
-    EndedBy, Found, Reauthentication, Rotation, SessionChange, SessionRef, Timestamp, Updated,
-};
+use session_core::{EndedBy, Found, SessionChange, SessionRef, Timestamp, Updated};
 
 use crate::db::{
-    Db, LIFE, NOW, at, describe, expiring, hash, just_after, just_before, replacing, setting,
-    signed_in, token, touching, user, visitor, with_data,
+    Db, LIFE, NOW, at, describe, expiring, hash, just_after, just_before, reauthenticating,
+    replacing, rotating, setting, signed_in, token, touching, user, visitor, with_data,
 };
 use crate::subject::Fresh;
 
@@ -24,8 +22,7 @@ pub async fn expired_is_absent(fresh: &Fresh) {
     let rotated = expiring(signed_in("ann", NOW), expires_at);
     let rotated = db.make(rotated, NOW).await;
     let next = token();
-    let rotation = Rotation::Graceful { token: next, grace_until: at(LIFE) };
-    db.apply(&rotated, &SessionChange::rotation(rotation), NOW).await;
+    db.apply(&rotated, &rotating(next, at(LIFE)), NOW).await;
     let outlives = db.make(signed_in("ann", NOW), NOW).await;
 
     let last = just_before(expires_at);
@@ -66,25 +63,16 @@ async fn check_absent(
     let found = db.find(next, now).await;
     assert!(found.is_none(), "{case}: find gave {}", describe(found.as_ref()));
     let found = db.find(&hash(rotated), now).await;
-    let works = matches!(found, Some(Found::Live(_) | Found::Grace { .. }));
+    let works = matches!(found, Some(Found::Live { .. } | Found::Grace { .. }));
     assert!(!works, "{case}: its token in grace gave {}", describe(found.as_ref()));
     assert_eq!(db.ids(&ann, now).await, [outlives.id], "{case}: list gave an expired one");
 
-    let mut reauthentication = SessionChange::rotation(Rotation::Immediate { token: token() });
-    reauthentication.reauthentication = Some(Reauthentication {
-        expires_at: now.plus(crate::db::secs(60)),
-        absolute_expires_at: None,
-        ip_address: None,
-    });
     for (what, change) in [
         ("nothing", SessionChange::default()),
         ("a patch", setting("k", 3)),
         ("a touch", touching(now, now.plus(crate::db::secs(60)))),
-        (
-            "a rotation",
-            SessionChange::rotation(Rotation::Graceful { token: token(), grace_until: at(LIFE) }),
-        ),
-        ("a re-authentication", reauthentication),
+        ("a rotation", rotating(token(), at(LIFE))),
+        ("a re-authentication", reauthenticating(token(), now.plus(crate::db::secs(60)))),
     ] {
         let updated = db.update(session, &change, now).await;
         assert_eq!(updated, Updated::Missing, "{case}: {what}");

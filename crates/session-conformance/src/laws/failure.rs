@@ -62,7 +62,7 @@ async fn check(
 
     let db = Arc::clone(backend);
     calls.push(Box::pin(async move {
-        let is_right = |found: &Option<Found>| matches!(found, Some(Found::Live(_)));
+        let is_right = |found: &Option<Found>| matches!(found, Some(Found::Live { .. }));
         read("find").check(db.find(&token, NOW), is_right).await;
     }));
     let (db, owner) = (Arc::clone(backend), ann.clone());
@@ -90,12 +90,12 @@ async fn check(
     }));
     let db = Arc::clone(backend);
     calls.push(Box::pin(async move {
-        let removed = db.remove(&doomed, None, EndedBy::SignedOut, NOW);
+        let removed = db.remove(&doomed, None, None, EndedBy::SignedOut, NOW);
         write("remove").check(removed, |removed| *removed).await;
     }));
     let db = Arc::clone(backend);
     calls.push(Box::pin(async move {
-        let removed = db.remove_user(&ann, Some(&id), EndedBy::SignedOut, NOW);
+        let removed = db.remove_user(&ann, None, Some(&id), EndedBy::SignedOut, NOW);
         write("remove_user").check(removed, Vec::is_empty).await;
     }));
     let db = Arc::clone(backend);

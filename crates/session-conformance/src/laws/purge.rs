@@ -143,7 +143,8 @@ async fn race_with_renewal(db: &Db) {
         };
         let (kept, ()) = race_two(renew, purge).await;
         for session in &sessions {
-            let live = matches!(db.find(&hash(session), expires_at).await, Some(Found::Live(_)));
+            let live =
+                matches!(db.find(&hash(session), expires_at).await, Some(Found::Live { .. }));
             let acknowledged = kept.iter().any(|kept| kept.id == session.id);
             assert_eq!(
                 live, acknowledged,

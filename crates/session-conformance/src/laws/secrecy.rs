@@ -3,8 +3,8 @@
 use session_core::{EndedBy, Rotation, SessionChange, SessionToken};
 
 use crate::db::{
-    Db, LIFE, NOW, at, named, presenting, replacing, setting, signed_in, visitor, with_cap,
-    with_data,
+    Db, LIFE, NOW, at, named, presenting, replacing, setting, showing, signed_in, visitor,
+    with_cap, with_data,
 };
 use crate::subject::Fresh;
 
@@ -47,10 +47,13 @@ pub async fn hash_only_at_rest(fresh: &Fresh) {
     let session = presenting(&session, second.hash());
     let rotation = Rotation::Immediate { token: third.hash() };
     db.apply(&session, &SessionChange::rotation(rotation), NOW).await;
-    db.apply(&session, &setting("k", 1), NOW).await;
+    db.apply(&presenting(&session, third.hash()), &setting("k", 1), NOW).await;
 
     let old = db.make(made(with_data(visitor(NOW), "cart", 1), cart), NOW).await;
-    db.make(replacing(made(signed_in("bob", NOW), heir), &old), NOW).await;
+    let mut new = replacing(made(signed_in("bob", NOW), heir), &old);
+    new.presented = vec![first.hash(), cart.hash()];
+    let bobs = db.make(new, NOW).await;
+    db.apply(&bobs, &showing(), NOW).await;
     db.make(made(signed_in("carl", NOW), evicted), NOW).await;
     db.make(with_cap(made(signed_in("carl", at(1)), newcomer), 1), at(1)).await;
     let ended = made(signed_in("dora", NOW), signed_out);

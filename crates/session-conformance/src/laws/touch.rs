@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use session_core::{
-    Agent, DeviceType, Found, Reauthentication, Rotation, SessionChange, SessionRef, Timestamp,
-    Touch,
-};
+use session_core::{Agent, DeviceType, Rotation, SessionRef, Timestamp, Touch};
+
+use super::lifetime::{race_with_lifetimes, reauthenticates, sets_lifetimes};
 
 use crate::db::{
     Db, LIFE, NOW, OrPanic, applied, at, hash, just_before, setting, signed_in, token, touching,
@@ -16,15 +15,18 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// A touch applies where the session was last active at its `due_before` or before, and then
-/// `last_active_at` and `expires_at` only grow, never beyond `absolute_expires_at`; one that is not
-/// due is skipped and no reason to skip the rest. Racing touches never move either time backwards,
-/// and of many that are due by the same measure one applies. Re-authentication sets the lifetime
-/// anew, also where that shortens it.
+/// `last_active_at` and `expires_at` only grow, never beyond the `absolute_expires_at` and `not_after`
+/// that are stored, whatever an older read believed; one that is not due is skipped and no reason to
+/// skip the rest. Racing touches never move either time backwards, and of many that are due by the
+/// same measure one applies. Re-authentication and a lifetime set the end anew, also where that is
+/// sooner, but never beyond `not_after`.
 pub async fn touch_is_monotonic(fresh: &Fresh) {
     let db = Db::open(fresh).await;
     touches_what_is_due(&db).await;
     keeps_the_bounds(&db).await;
+    sets_lifetimes(&db).await;
     reauthenticates(&db).await;
+    race_with_lifetimes(&db).await;
 
     // Many requests of one page: one of them touches.
     for _ in 0..rounds(4) {
@@ -160,58 +162,31 @@ fn agent(name: &str) -> Agent {
 }
 
 async fn keeps_the_bounds(db: &Db) {
-    // (the bound, the end asked for, the end that has to be stored); it expires at `LIFE` before.
-    for (case, bound, asked, stored) in [
-        ("unbounded", None, at(9 * LIFE), at(9 * LIFE)),
-        ("below the bound", Some(at(3 * LIFE)), at(2 * LIFE), at(2 * LIFE)),
-        ("at the bound", Some(at(2 * LIFE)), at(2 * LIFE), at(2 * LIFE)),
-        ("beyond the bound", Some(at(2 * LIFE)), at(3 * LIFE), at(2 * LIFE)),
-        ("at the bound already", Some(at(LIFE)), at(2 * LIFE), at(LIFE)),
-        ("an end before the one that is stored", None, at(LIFE / 2), at(LIFE)),
-        ("an end in the past", Some(at(2 * LIFE)), NOW, at(LIFE)),
+    // (the bounds, the end asked for, the end that has to be stored); it expires at `LIFE` before.
+    let far = Some(at(8 * LIFE));
+    for (case, absolute, not_after, asked, stored) in [
+        ("unbounded", None, None, at(9 * LIFE), at(9 * LIFE)),
+        ("below the bound", Some(at(3 * LIFE)), None, at(2 * LIFE), at(2 * LIFE)),
+        ("at the bound", Some(at(2 * LIFE)), None, at(2 * LIFE), at(2 * LIFE)),
+        ("beyond the bound", Some(at(2 * LIFE)), far, at(3 * LIFE), at(2 * LIFE)),
+        ("at the bound already", Some(at(LIFE)), None, at(2 * LIFE), at(LIFE)),
+        ("an end before the one that is stored", None, None, at(LIFE / 2), at(LIFE)),
+        ("an end in the past", Some(at(2 * LIFE)), None, NOW, at(LIFE)),
+        ("before its fixed end", None, Some(at(3 * LIFE)), at(2 * LIFE), at(2 * LIFE)),
+        ("beyond its fixed end", far, Some(at(2 * LIFE)), at(3 * LIFE), at(2 * LIFE)),
+        ("at its fixed end already", far, Some(at(LIFE)), at(2 * LIFE), at(LIFE)),
     ] {
         let mut new = visitor(NOW);
-        new.record.absolute_expires_at = bound;
+        new.record.absolute_expires_at = absolute;
+        new.record.not_after = not_after;
         let session = db.make(new, NOW).await;
         let answer = db.apply(&session, &touching(at(60), asked), at(60)).await;
         assert!(answer.touched, "{case}");
+        assert_eq!(answer.expires_at, stored, "{case}: what the answer says");
         let found = db.live(&hash(&session), at(60)).await;
         assert_eq!(found.expires_at, stored, "{case}");
-        assert_eq!(found.absolute_expires_at, bound, "{case}: the bound itself");
+        let bounds = (found.absolute_expires_at, found.not_after);
+        assert_eq!(bounds, (absolute, not_after), "{case}: the bounds themselves");
         assert_eq!(found.last_active_at, at(60), "{case}");
-    }
-}
-
-async fn reauthenticates(db: &Db) {
-    let address: Option<IpAddr> = Some("198.51.100.7".parse().expect("an address"));
-    // (the call's now, the end and the bound asked for, what last_active_at then is)
-    for (case, now, end, bound, active) in [
-        ("shorter", at(60), at(120), Some(at(180)), at(60)),
-        ("longer, without a bound", at(60), at(9 * LIFE), None, at(60)),
-        ("beyond the bound that was", at(60), at(4 * LIFE), Some(at(5 * LIFE)), at(60)),
-        ("by a clock that is behind", at(-5), at(LIFE), None, NOW),
-    ] {
-        let mut new = signed_in("ann", NOW);
-        new.record.authenticated_at = Some(at(-60));
-        new.record.absolute_expires_at = Some(at(2 * LIFE));
-        let session = db.make(new, NOW).await;
-        let mut expected = (*db.live(&hash(&session), NOW).await).clone();
-        let next = token();
-        let mut change = SessionChange::rotation(Rotation::Immediate { token: next });
-        change.reauthentication = Some(Reauthentication {
-            expires_at: end,
-            absolute_expires_at: bound,
-            ip_address: address,
-        });
-        db.apply(&session, &change, now).await;
-        expected.authenticated_at = Some(now);
-        expected.last_active_at = active;
-        expected.expires_at = end;
-        expected.absolute_expires_at = bound;
-        expected.last_ip_address = address;
-        match db.find(&next, now).await {
-            Some(Found::Live(stored)) => assert_eq!(*stored, expected, "{case}"),
-            other => panic!("{case}: {}", crate::db::describe(other.as_ref())),
-        }
     }
 }

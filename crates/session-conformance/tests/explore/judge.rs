@@ -198,13 +198,11 @@ impl Case {
             // What was written for the user before is not stored for another one, and that is said.
             return;
         }
-        let signs_out = self.ops.iter().any(|op| op.signs_out());
-        if mishap != Mishap::None
-            && signs_out
-            && outcome.stored.contains("presented: ended rotated")
+        if let Mishap::Drop(at) | Mishap::Fail(at) | Mishap::Hold(at) = mishap
+            && self.start.ends_several()
+            && self.ops[at].ends_what_was_presented()
         {
-            // A token that was in grace does not tell who ended its session. It may have been another
-            // request, whose cookie must stay: this one is refused, and leaves the cookie alone.
+            // It looks up and ends what the request presented one by one, and may have ended a part.
             return;
         }
         let (among, ignored) = match mishap {

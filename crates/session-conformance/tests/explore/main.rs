@@ -48,6 +48,11 @@ fn explore(start: Start) {
                 }
                 for buffered in [Buffered::Nothing, Buffered::Value, Buffered::Cleared] {
                     let writes = first.only_writes() || second.only_writes();
+                    // Refused at once, so that nothing is ever buffered.
+                    let refuses = matches!(start, Start::Followed | Start::Ambiguous);
+                    if buffered != Buffered::Nothing && refuses {
+                        continue;
+                    }
                     if buffered == Buffered::Cleared && !writes {
                         // Tells nothing new of the others.
                         continue;
@@ -68,6 +73,11 @@ fn explore(start: Start) {
 #[test]
 fn from_a_visitor() {
     explore(Start::Visitor);
+}
+
+#[test]
+fn from_a_followed_token() {
+    explore(Start::Followed);
 }
 
 #[test]

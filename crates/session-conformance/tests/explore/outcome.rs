@@ -83,7 +83,10 @@ async fn stands_for(place: &Place, token: &SessionToken) -> String {
     let found = place.backend.unwatched().find(&token.hash(), place.store.now()).await.unwrap();
     match found {
         None => "nothing".to_owned(),
-        Some(Found::Live(data)) => format!("live {}", session(place, &data)),
+        Some(Found::Live { session: data, token_seen }) => {
+            let seen = if token_seen { "seen" } else { "unseen" };
+            format!("live {seen} {}", session(place, &data))
+        }
         Some(Found::Grace { session: data, .. }) => format!("in grace {}", session(place, &data)),
         Some(Found::Ended { how, .. }) => format!("ended {how}"),
     }
@@ -98,12 +101,13 @@ fn session(place: &Place, data: &SessionData) -> String {
     let since = |at: session_core::Timestamp| at.as_micros() / 1_000_000 % 100_000_000;
     write!(
         text,
-        " of {user} v{} {} active {} until {} authenticated {:?}",
+        " of {user} v{} {} active {} until {} authenticated {:?} lives {:?}",
         data.version,
         data.data.to_json(),
         since(data.last_active_at),
         since(data.expires_at),
         data.authenticated_at.map(since),
+        data.lifetime(),
     )
     .unwrap();
     text

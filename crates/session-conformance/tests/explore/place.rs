@@ -17,8 +17,18 @@ pub(crate) enum Start {
     Anonymous,
     SignedIn,
     InGrace,
+    /// Revoked: a visitor's.
     Ended,
+    /// Dead, and its browser has a newer one.
+    Followed,
     Ambiguous,
+}
+
+impl Start {
+    /// Whether what the request presents is no session of its own, and may have to be ended.
+    pub(crate) const fn ends_several(self) -> bool {
+        matches!(self, Self::Ended | Self::Followed | Self::Ambiguous)
+    }
 }
 
 /// What the request has written when the two begin, and not saved yet.
@@ -69,13 +79,21 @@ impl Place {
                 let (_, session) = request(&store, &[&token]).await;
                 (vec![token], session.id())
             }
+            Start::Followed => {
+                let token = signed_in(&store).await;
+                let (visit, session) = request(&store, &[&token]).await;
+                session.reauthenticate().await.unwrap();
+                finish(&visit).await;
+                (vec![token], None)
+            }
             Start::Ambiguous => (vec![signed_in(&store).await, anonymous(&store).await], None),
         };
         if let Some(id) = ended {
             store.revoke(&id).await.unwrap();
         }
         // Long enough for a touch to be due, unless the token would be forgotten meanwhile.
-        let wait = if matches!(start, Start::InGrace | Start::Ended) { 5 } else { 400 };
+        let wait =
+            if matches!(start, Start::InGrace | Start::Ended | Start::Followed) { 5 } else { 400 };
         clock.advance(Duration::from_secs(wait));
 
         let brought: Vec<&SessionToken> = presented.iter().collect();
@@ -83,7 +101,7 @@ impl Place {
         if buffered == Buffered::Cleared {
             session.clear().unwrap();
         }
-        if buffered != Buffered::Nothing {
+        if buffered != Buffered::Nothing && session.may_store() {
             session.set("b", 1).unwrap();
         }
         let mut known = Vec::new();
@@ -106,7 +124,9 @@ impl Place {
 pub(crate) async fn live(backend: &Watched, now: Timestamp) -> Vec<(TokenHash, Arc<SessionData>)> {
     let mut live = Vec::new();
     for token in backend.tokens() {
-        if let Some(Found::Live(session)) = backend.unwatched().find(&token, now).await.unwrap() {
+        if let Some(Found::Live { session, .. }) =
+            backend.unwatched().find(&token, now).await.unwrap()
+        {
             live.push((token, session));
         }
     }
@@ -120,7 +140,7 @@ async fn request(store: &SessionStore, tokens: &[&SessionToken]) -> (Visit, Sess
         headers.append(header::COOKIE, cookie.parse().unwrap());
     }
     let visit = store.begin();
-    visit.attach(&headers, Peer::Unknown, None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), &headers, Peer::Unknown, None);
     let session = visit.load().await.unwrap();
     (visit, session)
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::async_trait;
 use session_conformance::http::{
-    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, handle, jar_cookie, untouched,
+    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
+    jar_cookie, untouched,
 };
 use session_core::{
     Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash, Visit,
@@ -83,14 +84,36 @@ impl BareApp {
         request: Request<Vec<u8>>,
         peer: Peer,
     ) -> Response<Vec<u8>> {
-        visit.attach(request.headers(), peer, None);
+        visit.attach(request.method(), request.uri(), request.headers(), peer, None);
         if self.mount == Mount::Eager
-            && let Err(error) = visit.load().await
+            && let Err(error) = visit.load_unasked().await
         {
             return error_answer(&error);
         }
-        let mut response = self.route(visit, request).await;
-        let mut conclusion = visit.finish(response.status()).await;
+        let path = request.uri().path().to_owned();
+        // Data only: an equal lifetime that is saved explicitly is sent, and that is another law's.
+        let chooses_lifetime = path.contains("/lifetime");
+        let mut response = if path.starts_with(CONTAINED) {
+            let headers = request.headers().clone();
+            let contained = contain(&headers, Box::pin(self.route(visit, request))).await;
+            contained.unwrap_or_else(|status| {
+                let mut response = Response::default();
+                *response.status_mut() = status;
+                response
+            })
+        } else {
+            self.route(visit, request).await
+        };
+        if self.fault == Some(Fault::SavesTheUnchanged) && !chooses_lifetime {
+            save_unchanged(visit, &path, response.status()).await;
+        }
+        let status = match response.status() {
+            StatusCode::REQUEST_TIMEOUT if self.fault == Some(Fault::TakesTimeOutsForAnswers) => {
+                StatusCode::OK
+            }
+            status => status,
+        };
+        let mut conclusion = visit.finish(status).await;
         if let Some(error) = conclusion.take_error() {
             response = error_answer(&error);
         }
@@ -108,13 +131,17 @@ impl BareApp {
             return None;
         }
         let visit = self.store.begin();
-        visit.attach(request.headers(), Peer::Unknown, None);
+        visit.attach(request.method(), request.uri(), request.headers(), Peer::Unknown, None);
         visit.load().await.ok()
     }
 
     async fn route(&self, visit: &Visit, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let path = request.uri().path().to_owned();
         if path.starts_with(UNTOUCHED) {
+            return untouched(request).await;
+        }
+        if path.starts_with(LOOKS) {
+            let _who = visit.loaded().map(Session::user_id);
             return untouched(request).await;
         }
         if self.is_misplaced() {
@@ -135,6 +162,19 @@ impl BareApp {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
+    }
+}
+
+/// For the fault that saves what changes nothing.
+async fn save_unchanged(visit: &Visit, path: &str, status: StatusCode) {
+    if !status.is_success() || path.starts_with(UNTOUCHED) || path.starts_with(LOOKS) {
+        return;
+    }
+    if let Some(session) = visit.loaded()
+        && session.current().is_some_and(|current| current.data == session.data())
+    {
+        // If it fails, the response says so.
+        let _ = session.save().await;
     }
 }
 

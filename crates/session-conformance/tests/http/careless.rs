@@ -12,17 +12,19 @@ use session_core::{Peer, SessionBackend, SessionStore};
 
 use crate::bare::Bare;
 
-type Before = fn(&mut Request<Vec<u8>>, &mut Peer);
-type After = fn(&str, &mut Result<Response<Vec<u8>>, Panicked>);
+pub(crate) type Before = fn(&mut Request<Vec<u8>>, &mut Peer);
+pub(crate) type After = fn(&str, &mut Result<Response<Vec<u8>>, Panicked>);
 
 #[test]
 fn each_breaks_its_own_law_only() {
     let nothing: Before = |_, _| {};
     let leave: After = |_, _| {};
     let cases: [(&str, &str, Before, After); 11] = [
-        ("varies always", "untouched_costs_nothing", nothing, |_, response| {
+        ("varies deeper down", "untouched_costs_nothing", nothing, |path, response| {
             edit(response, |r| {
-                r.headers_mut().entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
+                if path == "/untouched/deeper" {
+                    r.headers_mut().entry(VARY).or_insert(HeaderValue::from_static("Cookie"));
+                }
             });
         }),
         ("caches its cookies", "caches_are_told", nothing, |_, response| {
@@ -49,15 +51,8 @@ fn each_breaks_its_own_law_only() {
                 _ => cookie.to_owned(),
             });
         }),
-        ("a month, always", "cookie_follows_expiry", nothing, |_, response| {
-            cookies(response, |cookie| {
-                let parts = cookie.split("; ").map(|part| match part {
-                    "Max-Age=0" => part,
-                    part if part.starts_with("Max-Age=") => "Max-Age=2592000",
-                    part => part,
-                });
-                parts.collect::<Vec<_>>().join("; ")
-            });
+        ("a month is long enough", "cookie_follows_expiry", nothing, |_, response| {
+            cookies(response, |cookie| cookie.replace("Max-Age=7776000", "Max-Age=2592000"));
         }),
         (
             "headers that are text",
@@ -128,13 +123,18 @@ fn each_breaks_its_own_law_only() {
             }
         }),
     ];
+    let mut wrong = Vec::new();
     for (name, law, before, after) in cases {
         let make = move || async move { Careless { sound: Bare::sound(), before, after } };
-        assert_eq!(broken_request_laws(make), [law], "{name}");
+        let broken = broken_request_laws(make);
+        if broken != [law] {
+            wrong.push((name, broken));
+        }
     }
+    assert!(wrong.is_empty(), "break other laws than their own: {wrong:?}");
 }
 
-fn edit(
+pub(crate) fn edit(
     response: &mut Result<Response<Vec<u8>>, Panicked>,
     edit: impl FnOnce(&mut Response<Vec<u8>>),
 ) {
@@ -156,10 +156,10 @@ fn cookies(response: &mut Result<Response<Vec<u8>>, Panicked>, rewrite: impl Fn(
     });
 }
 
-struct Careless {
-    sound: Bare,
-    before: Before,
-    after: After,
+pub(crate) struct Careless {
+    pub(crate) sound: Bare,
+    pub(crate) before: Before,
+    pub(crate) after: After,
 }
 
 #[async_trait]

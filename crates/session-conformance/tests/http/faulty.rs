@@ -1,34 +1,46 @@
 //! Faulty adapters: each breaks one law that guards signing in, and no other. They ask the backend
 //! behind the law's back, so that what they do is not counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use session_conformance::http::{UNTOUCHED, broken_request_laws};
+use session_conformance::http::{LOOKS, UNTOUCHED, broken_request_laws};
 use session_core::{
-    CookieRules, EndedBy, Error, Found, NewSession, Patch, Peer, SessionChange, SessionData,
-    SessionId, SessionRef, SessionToken, TokenHash, Visit,
+    CookieRules, EndedBy, Error, ErrorKind, Found, NewSession, Patch, Peer, SessionChange,
+    SessionData, SessionId, SessionRef, SessionToken, TokenHash, Visit,
 };
 
 use crate::bare::{Bare, BareApp, error_answer};
 
 #[test]
 fn each_breaks_its_own_law_only() {
+    let mut wrong = Vec::new();
     for (fault, law) in [
         (Fault::AdoptsUnknownTokens, "unknown_token_never_adopted"),
         (Fault::KeepsTheTokenBefore, "sign_in_rotates"),
         (Fault::CarriesToAnotherUser, "sign_in_rotates"),
-        (Fault::TakesTheRefusedForVisitors, "refused_token_makes_no_session"),
+        (Fault::LosesTheCartOfTheSecondClick, "sign_in_rotates"),
+        (Fault::SlidesInGrace, "rotation_has_grace"),
+        (Fault::TakesAnotherBrowserForAVisitor, "refused_token_makes_no_session"),
+        (Fault::RefusesWhoeverWasRevoked, "ended_elsewhere_starts_over"),
+        (Fault::SignsOutOnlyOfWhatItUses, "logout_always_ends"),
+        (Fault::StartsOverBesideThePlanted, "tossed_cookie_loses"),
         (Fault::ClearsEndedTokens, "late_response_never_clobbers"),
         (Fault::RevivesTheSignedOut, "sign_out_wins"),
         (Fault::TakesAnOutageForVisitors, "outage_clears_nothing"),
         (Fault::ClearsInAnOutage, "outage_clears_nothing"),
         (Fault::LoadsForEachExtractor, "handle_operations_serialise"),
+        (Fault::ActsForTheEnded, "ended_session_has_no_power"),
+        (Fault::SavesTheUnchanged, "unchanged_writes_nothing"),
+        (Fault::TakesTimeOutsForAnswers, "server_error_discards_data"),
     ] {
         let broken = broken_request_laws(move || async move { Bare::with(fault) });
-        assert_eq!(broken, [law], "{fault:?}");
+        if broken != [law] {
+            wrong.push((fault, broken));
+        }
     }
+    assert!(wrong.is_empty(), "break other laws than their own: {wrong:?}");
 }
 
 #[test]
@@ -45,8 +57,18 @@ pub(crate) enum Fault {
     KeepsTheTokenBefore,
     /// Who signs in as somebody else takes his cart along.
     CarriesToAnotherUser,
-    /// A token that has ended counts as none.
-    TakesTheRefusedForVisitors,
+    /// A session that was replaced already has nothing to carry.
+    LosesTheCartOfTheSecondClick,
+    /// The token before a rotation is good, so its cookie is sent anew like any other.
+    SlidesInGrace,
+    /// A token that another browser presents counts as none.
+    TakesAnotherBrowserForAVisitor,
+    /// Whose session was ended on another device may store nothing.
+    RefusesWhoeverWasRevoked,
+    /// A request without a session has nothing to sign out of.
+    SignsOutOnlyOfWhatItUses,
+    /// Whoever starts over is a visitor, and the sessions that were presented are left alone.
+    StartsOverBesideThePlanted,
     /// A token that has ended is of no use, so the cookie is cleared.
     ClearsEndedTokens,
     /// What could not be saved because its user signed out goes into a new session of his.
@@ -57,6 +79,12 @@ pub(crate) enum Fault {
     ClearsInAnOutage,
     /// Two extractors of one handler get handles that know nothing of each other.
     LoadsForEachExtractor,
+    /// Who was signed in when the request began may sign out the other devices, whatever came since.
+    ActsForTheEnded,
+    /// What a handler wrote is saved, whatever it is.
+    SavesTheUnchanged,
+    /// A handler that was cut off has answered, and not with a server error.
+    TakesTimeOutsForAnswers,
 }
 
 /// A request, as the faults see it.
@@ -75,7 +103,8 @@ impl Fault {
         mut request: Request<Vec<u8>>,
         peer: Peer,
     ) -> Response<Vec<u8>> {
-        if request.uri().path().starts_with(UNTOUCHED) || app.is_misplaced() {
+        let path = request.uri().path();
+        if path.starts_with(UNTOUCHED) || path.starts_with(LOOKS) || app.is_misplaced() {
             return app.serve(&visit, request, peer).await;
         }
         let again = request.clone();
@@ -87,6 +116,9 @@ impl Fault {
         if let Some(alias) = alias {
             let cookie = HeaderValue::try_from(alias).expect("a header value");
             request.headers_mut().insert(header::COOKIE, cookie);
+        }
+        if self.forgets_cookies_of(app, &request, &seen).await {
+            request.headers_mut().remove(header::COOKIE);
         }
         let response = app.serve(&visit, request, peer).await;
         self.spoil(app, &visit, seen, response, again, peer).await
@@ -103,13 +135,43 @@ impl Fault {
         let token = presented.iter().next().and_then(|text| SessionToken::parse(text));
         let found = find(app, token.as_ref()).await;
         // Looked at early only where that is the fault, so that laws that count reads see one.
-        let looks = matches!(self, Self::ClearsEndedTokens | Self::RevivesTheSignedOut);
+        let looks = matches!(
+            self,
+            Self::ClearsEndedTokens | Self::RevivesTheSignedOut | Self::SignsOutOnlyOfWhatItUses
+        );
         if looks {
-            visit.attach(request.headers(), peer, None);
+            visit.attach(request.method(), request.uri(), request.headers(), peer, None);
             visit.load().await?;
         }
         let loaded = looks.then(|| current(visit).is_some());
         Ok(Seen { token, found, loaded })
+    }
+
+    /// Faults that make a visitor of a request before it is served.
+    async fn forgets_cookies_of(
+        self,
+        app: &BareApp,
+        request: &Request<Vec<u8>>,
+        seen: &Seen,
+    ) -> bool {
+        let path = request.uri().path();
+        match (self, &seen.found) {
+            (
+                Self::LosesTheCartOfTheSecondClick,
+                Some(Found::Ended { how: EndedBy::Replaced, .. }),
+            ) => path.starts_with("/login."),
+            (Self::StartsOverBesideThePlanted, _) if path.starts_with("/start-over/set.") => {
+                let mut users = HashSet::new();
+                for text in &presented(app, request) {
+                    let token = SessionToken::parse(text.as_bytes());
+                    if let Some(Found::Live { session, .. }) = find(app, token.as_ref()).await {
+                        users.insert(session.user_id.clone());
+                    }
+                }
+                users.len() > 1
+            }
+            _ => false,
+        }
     }
 
     async fn spoil(
@@ -128,13 +190,14 @@ impl Fault {
         let status = response.status();
         match (self, seen.found, now_found) {
             (Self::AdoptsUnknownTokens, None, _) => {
-                let is_new = response.headers().contains_key(header::SET_COOKIE);
+                let is_new = response.headers().contains_key(header::SET_COOKIE)
+                    && !request.uri().path().contains("/start-over");
                 if let Some(session) = current.filter(|s| is_new && s.user_id.is_none()) {
                     copy(app, &session, &token).await;
                     set_cookie(&mut response, rules.set(&token.expose(), None));
                 }
             }
-            (Self::KeepsTheTokenBefore, Some(Found::Live(before)), _) => {
+            (Self::KeepsTheTokenBefore, Some(Found::Live { session: before, .. }), _) => {
                 let again = current.filter(|now| {
                     now.id == before.id && now.authenticated_at != before.authenticated_at
                 });
@@ -143,7 +206,7 @@ impl Fault {
                     aliases(app).insert(token.hash(), now);
                 }
             }
-            (Self::CarriesToAnotherUser, Some(Found::Live(before)), _) => {
+            (Self::CarriesToAnotherUser, Some(Found::Live { session: before, .. }), _) => {
                 let other = current.filter(|now| {
                     before.user_id.is_some()
                         && now.user_id.is_some()
@@ -159,28 +222,72 @@ impl Fault {
                     app.backend.update(&session, &change, app.store.now()).await.expect("update");
                 }
             }
-            (Self::TakesTheRefusedForVisitors, Some(Found::Ended { .. }), _)
-                if status == StatusCode::CONFLICT =>
+            (Self::SlidesInGrace, Some(Found::Grace { .. }), Some(Found::Grace { .. }))
+                if status == StatusCode::OK
+                    && !response.headers().contains_key(header::SET_COOKIE)
+                    && presented(app, &request).len() == 1 =>
+            {
+                set_cookie(&mut response, rules.set(&token.expose(), None));
+            }
+            (
+                Self::TakesAnotherBrowserForAVisitor,
+                Some(Found::Live { .. }),
+                Some(Found::Live { .. }),
+            ) if status == StatusCode::CONFLICT
+                && current.is_none()
+                && presented(app, &request).len() == 1 =>
             {
                 request.headers_mut().remove(header::COOKIE);
                 return app.serve(&app.store.begin(), request, peer).await;
             }
-            (Self::ClearsEndedTokens, _, Some(Found::Ended { .. }))
+            (
+                Self::RefusesWhoeverWasRevoked,
+                Some(Found::Ended { how: EndedBy::Revoked, successor_seen: false, .. }),
+                _,
+            ) if request.uri().path().starts_with("/set.")
+                && current.as_ref().is_some_and(|session| session.user_id.is_none()) =>
+            {
+                return error_answer(&Error::from_kind(ErrorKind::SessionEnded));
+            }
+            (Self::SignsOutOnlyOfWhatItUses, ..)
                 if seen.loaded == Some(false)
-                    && status == StatusCode::OK
-                    && !response.headers().contains_key(header::SET_COOKIE) =>
+                    && request.uri().path().ends_with("/logout")
+                    && new_token(&response).is_empty() =>
+            {
+                response.headers_mut().remove(header::SET_COOKIE);
+            }
+            (
+                Self::ClearsEndedTokens,
+                _,
+                Some(Found::Ended { how: EndedBy::Replaced | EndedBy::SignedOut, .. }),
+            ) if seen.loaded == Some(false)
+                && status == StatusCode::OK
+                && !response.headers().contains_key(header::SET_COOKIE) =>
             {
                 set_cookie(&mut response, rules.removal());
             }
             (
                 Self::RevivesTheSignedOut,
-                Some(Found::Live(before)),
+                Some(Found::Live { session: before, .. }),
                 Some(Found::Ended { how: EndedBy::SignedOut, .. }),
-            ) if seen.loaded == Some(true) && status == StatusCode::CONFLICT => {
+            ) if seen.loaded == Some(true)
+                && status == StatusCode::CONFLICT
+                && !request.uri().path().contains("/hold.") =>
+            {
                 let token = SessionToken::generate().expect("randomness");
                 copy(app, &before, &token).await;
                 *response.status_mut() = StatusCode::OK;
                 set_cookie(&mut response, rules.set(&token.expose(), None));
+            }
+            (Self::ActsForTheEnded, Some(Found::Live { session: before, .. }), _)
+                if status == StatusCode::CONFLICT
+                    && request.uri().path().ends_with("/logout-others") =>
+            {
+                let user = before.user_id.as_ref().expect("somebody who signs others out");
+                let (how, now) = (EndedBy::Revoked, app.store.now());
+                let removal = app.backend.remove_user(user, None, Some(&before.id), how, now);
+                removal.await.expect("remove_user");
+                *response.status_mut() = StatusCode::OK;
             }
             (Self::TakesAnOutageForVisitors, ..) if visit.loaded().is_none() => {
                 request.headers_mut().remove(header::COOKIE);
@@ -198,6 +305,13 @@ impl Fault {
 fn rules(app: &BareApp) -> CookieRules {
     let config = app.store.config();
     CookieRules::new(&config.cookie_name, &config.cookie).expect("a configuration in use")
+}
+
+/// The different well-formed tokens of a request.
+fn presented(app: &BareApp, request: &Request<Vec<u8>>) -> Vec<String> {
+    let rules = rules(app);
+    let presented = rules.candidates(request.headers());
+    presented.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
 }
 
 fn current(visit: &Visit) -> Option<Arc<SessionData>> {

@@ -4,6 +4,7 @@
 
 mod bare;
 mod careless;
+mod careless_ended;
 mod faulty;
 mod secrets;
 

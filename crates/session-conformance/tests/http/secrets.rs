@@ -53,7 +53,7 @@ async fn debug_shows_no_secret() {
 
     let hash = token.hash();
     let found = backend.find(&hash, now).await.expect("find");
-    let Some(Found::Live(session)) = &found else { panic!("a live session") };
+    let Some(Found::Live { session, .. }) = &found else { panic!("a live session") };
     let reference = SessionRef { id: session.id, token: Some(hash), user: session.user_id.clone() };
     let rotation = Rotation::Graceful { token: hash, grace_until: now };
     let mut change = SessionChange::rotation(rotation.clone());
@@ -96,7 +96,7 @@ async fn debug_shows_no_secret() {
 
 async fn begin(store: &SessionStore, headers: &HeaderMap) -> (Visit, Session) {
     let visit = store.begin();
-    visit.attach(headers, Peer::Unknown, None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), headers, Peer::Unknown, None);
     let session = visit.load().await.expect("a backend that works");
     (visit, session)
 }

@@ -49,8 +49,8 @@ fn call(backend: &Watched, method: Method) -> Call {
             Method::Update => {
                 backend.update(&named, &SessionChange::default(), NOW).await.map(drop)
             }
-            Method::Remove => backend.remove(&named, None, how, NOW).await.map(drop),
-            Method::RemoveUser => backend.remove_user(&ann(), None, how, NOW).await.map(drop),
+            Method::Remove => backend.remove(&named, None, None, how, NOW).await.map(drop),
+            Method::RemoveUser => backend.remove_user(&ann(), None, None, how, NOW).await.map(drop),
             Method::List => backend.list(&ann(), NOW).await.map(drop),
             Method::PurgeExpired => backend.purge_expired(NOW, 10).await.map(drop),
             Method::Ping => backend.ping().await,

@@ -5,15 +5,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use session_core::{
-    Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, NewSession, Purged, Rotation,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    TokenState, Updated, UserId, sessions_to_evict, tombstone_expiry,
+    Applied, BackendError, BackendErrorKind, CARRY_LIFETIME, Created, Data, DeviceType, EndedBy,
+    Fingerprint, Found, MAX_GRACES, NewSession, Purged, Rotation, SessionBackend, SessionChange,
+    SessionData, SessionId, SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId,
+    sessions_to_evict, tombstone_expiry,
 };
 
 // [quote: tables]
@@ -30,6 +32,9 @@ type Hash = String;
 #[derive(Serialize, Deserialize)]
 struct Row {
     token: Hash,
+    /// Whether a browser is known to have it.
+    token_seen: bool,
+    #[serde(with = "Columns")]
     session: SessionData,
 }
 
@@ -40,6 +45,34 @@ struct Tombstone {
     at: Timestamp,
     grace_until: Option<Timestamp>,
     expires_at: Timestamp,
+    /// Whose token was made from this one: after a rotation the session itself.
+    successor: SessionId,
+    successor_seen: bool,
+    /// What a sign-in found when it replaced the session, and whose sign-in that was.
+    left: Option<(UserId, Data)>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "SessionData")]
+struct Columns {
+    id: SessionId,
+    user_id: Option<UserId>,
+    ip_address: Option<IpAddr>,
+    last_ip_address: Option<IpAddr>,
+    user_agent: Option<String>,
+    device_name: String,
+    device_type: DeviceType,
+    fingerprint: Option<Fingerprint>,
+    data: Data,
+    version: u64,
+    idle_ttl_secs: Option<u64>,
+    cookie_persistent: Option<bool>,
+    created_at: Timestamp,
+    authenticated_at: Option<Timestamp>,
+    last_active_at: Timestamp,
+    expires_at: Timestamp,
+    absolute_expires_at: Option<Timestamp>,
+    not_after: Option<Timestamp>,
 }
 // [end]
 
@@ -64,32 +97,125 @@ impl Tables {
     }
 
     /// The live session of a token in grace, and until when.
-    fn in_grace(&self, token: &Hash, now: Timestamp) -> Option<(&SessionData, Timestamp)> {
+    fn in_grace(&self, token: &Hash, now: Timestamp) -> Option<(&Row, Timestamp)> {
         let tombstone = self.tombstones.get(token)?;
         let until = tombstone.grace_until.filter(|until| *until > now)?;
-        Some((&self.live(&tombstone.session, now)?.session, until))
+        Some((self.live(&tombstone.session, now)?, until))
     }
 
-    fn bury(
-        &mut self,
-        token: Hash,
-        session: SessionId,
-        how: EndedBy,
-        grace_until: Option<Timestamp>,
-        at: Timestamp,
-    ) {
-        let expires_at = tombstone_expiry(at, grace_until);
-        self.tombstones.insert(token, Tombstone { session, how, at, grace_until, expires_at });
+    /// The live session, if the token that came with its name has still the right to act for it.
+    fn acting(&self, session: &SessionRef, now: Timestamp) -> Option<&Row> {
+        let token = session.token.as_ref().map(hash)?;
+        let row = self.live(&session.id, now)?;
+        let in_grace = self.in_grace(&token, now).map(|(row, _)| row.session.id);
+        (row.token == token || in_grace == Some(session.id)).then_some(row)
     }
 
-    /// Ends a session that is live. Its tokens in grace are over as well: a grace needs a live
-    /// session.
-    fn end(&mut self, id: &SessionId, how: EndedBy, now: Timestamp) -> bool {
-        let is_live = self.live(id, now).is_some();
-        if is_live && let Some(row) = self.sessions.remove(id) {
-            self.bury(row.token, *id, how, None, now);
+    fn check(&self, acting: Option<&SessionRef>, now: Timestamp) -> Result<()> {
+        match acting {
+            Some(session) if self.acting(session, now).is_none() => Err(acting_ended()),
+            _ => Ok(()),
         }
-        is_live
+    }
+}
+// [end]
+
+// [quote: ends]
+impl Tables {
+    /// The tombstones of a session's tokens.
+    fn tokens_of(&mut self, id: SessionId) -> impl Iterator<Item = (&Hash, &mut Tombstone)> {
+        self.tombstones.iter_mut().filter(move |(_, tombstone)| tombstone.session == id)
+    }
+
+    /// The token's session goes on without it.
+    fn bury(&mut self, token: Hash, id: SessionId, grace: Option<Timestamp>, now: Timestamp) {
+        let tombstone = Tombstone {
+            session: id,
+            how: EndedBy::Rotated,
+            at: now,
+            grace_until: grace,
+            expires_at: tombstone_expiry(now, grace),
+            successor: id,
+            successor_seen: false,
+            left: None,
+        };
+        self.tombstones.insert(token, tombstone);
+    }
+
+    /// The session goes on under another token, and few of those before it still work.
+    fn rotate(&mut self, before: Hash, id: SessionId, rotation: &Rotation, now: Timestamp) {
+        self.bury(before, id, rotation.grace_until(), now);
+        let graces = match rotation {
+            Rotation::Graceful { .. } => MAX_GRACES,
+            Rotation::Immediate { .. } => 0,
+        };
+        let in_grace = |t: &&mut Tombstone| t.grace_until.is_some_and(|until| until > now);
+        let mut in_grace: Vec<_> = self.tokens_of(id).map(|(_, t)| t).filter(in_grace).collect();
+        in_grace.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.at));
+        for tombstone in in_grace.into_iter().skip(graces) {
+            (tombstone.at, tombstone.grace_until) = (now, None);
+        }
+    }
+
+    /// Ends a live session with all its tokens, of which `by` asked for it.
+    fn end(
+        &mut self,
+        id: SessionId,
+        how: EndedBy,
+        by: Option<&TokenHash>,
+        now: Timestamp,
+    ) -> Option<Row> {
+        self.live(&id, now)?;
+        let row = self.sessions.remove(&id)?;
+        self.bury(row.token.clone(), id, None, now);
+        let by = by.map(hash);
+        for (token, tombstone) in self.tokens_of(id) {
+            let is_told = how == EndedBy::SignedOut && by.as_ref() != Some(token);
+            tombstone.how = if is_told { EndedBy::Revoked } else { how };
+            (tombstone.at, tombstone.grace_until) = (now, None);
+            tombstone.expires_at = tombstone.expires_at.max(tombstone_expiry(now, None));
+        }
+        Some(row)
+    }
+
+    fn end_all(
+        &mut self,
+        user: &UserId,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        by: Option<&TokenHash>,
+        now: Timestamp,
+    ) -> Vec<SessionId> {
+        let ids = self.live_of(user, now).map(|session| session.id);
+        let ids: Vec<_> = ids.filter(|id| Some(id) != except).collect();
+        for id in &ids {
+            self.end(*id, how, by, now);
+        }
+        ids
+    }
+}
+// [end]
+
+// [quote: left]
+impl Tables {
+    /// The data that this user's sign-in finds in the session that it replaces.
+    fn left_for(&self, user: Option<&UserId>, old: &SessionRef, now: Timestamp) -> Result<Data> {
+        if let Some(row) = self.acting(old, now) {
+            return Ok(row.session.data.clone());
+        }
+        let tombstone = old.token.as_ref().and_then(|token| self.tombstones.get(&hash(token)));
+        if let Some(t) = tombstone.filter(|t| (t.session, t.how) == (old.id, EndedBy::Replaced)) {
+            // Another sign-in was here first: a double click, if it was the same user's just now.
+            let left = t.left.as_ref().filter(|_| t.at.plus(CARRY_LIFETIME) > now);
+            let left = left.filter(|(of, _)| Some(of) == user).map(|(_, data)| data.clone());
+            return Ok(left.unwrap_or_default());
+        }
+        let has_expired =
+            self.sessions.get(&old.id).is_some_and(|row| row.session.expires_at <= now);
+        if user.is_some() && old.user.as_ref() == user && !has_expired {
+            return Err(acting_ended());
+        }
+        Ok(Data::new())
     }
 }
 // [end]
@@ -166,6 +292,10 @@ fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Backend
     BackendError::new(BackendErrorKind::Unavailable, error)
 }
 
+fn acting_ended() -> BackendError {
+    BackendError::from_kind(BackendErrorKind::ActingEnded)
+}
+
 fn hash(token: &TokenHash) -> Hash {
     token.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -181,13 +311,29 @@ impl SessionBackend for FileBackend {
                 return Err(BackendError::from_kind(BackendErrorKind::Conflict));
             }
             // End the session to replace and take its data, ...
+            let user = session.user_id.as_ref();
             let mut replaced = false;
-            if let Some(replace) = new.replaces
-                && let Some(old) = tables.live(&replace.session.id, now)
-            {
-                session.data = old.session.data.clone();
+            if let Some(replace) = new.replaces {
+                let old = replace.session;
+                session.data = tables.left_for(user, &old, now)?;
+                if tables.acting(&old, now).is_some()
+                    && let Some(row) = tables.end(old.id, EndedBy::Replaced, None, now)
+                {
+                    replaced = true;
+                    // Another user's data is nobody's to carry once more.
+                    let owner = row.session.user_id;
+                    let heir = user.filter(|user| owner.is_none_or(|owner| owner == **user));
+                    for (_, tombstone) in tables.tokens_of(old.id) {
+                        tombstone.successor = session.id;
+                        tombstone.left = heir.map(|heir| (heir.clone(), session.data.clone()));
+                    }
+                }
                 replace.carry.apply(&mut session.data);
-                replaced = tables.end(&replace.session.id, EndedBy::Replaced, now);
+            }
+            for token in new.presented.iter().map(hash) {
+                if let Some(tombstone) = tables.tombstones.get_mut(&token) {
+                    tombstone.successor = session.id;
+                }
             }
             // ... apply the patch, ...
             new.patch.apply(&mut session.data);
@@ -202,10 +348,11 @@ impl SessionBackend for FileBackend {
                 evicted = sessions_to_evict(others.collect(), cap);
             }
             for id in &evicted {
-                tables.end(id, EndedBy::Evicted, now);
+                tables.end(*id, EndedBy::Evicted, None, now);
             }
             // ... and store the record under its token's hash.
-            tables.sessions.insert(session.id, Row { token, session: session.clone() });
+            let row = Row { token, token_seen: false, session: session.clone() };
+            tables.sessions.insert(session.id, row);
             Ok(Created { session, evicted, replaced })
         })
         .await
@@ -216,14 +363,25 @@ impl SessionBackend for FileBackend {
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>> {
         self.read(|tables| {
             let token = hash(token);
-            if let Some(Row { session, .. }) = tables.holder(&token) {
-                return (session.expires_at > now).then(|| Found::Live(session.clone().into()));
+            if let Some(row) = tables.holder(&token) {
+                let (session, token_seen) = (row.session.clone().into(), row.token_seen);
+                let is_live = row.session.expires_at > now;
+                return is_live.then_some(Found::Live { session, token_seen });
             }
-            if let Some((session, until)) = tables.in_grace(&token, now) {
-                return Some(Found::Grace { session: session.clone().into(), until });
+            if let Some((row, until)) = tables.in_grace(&token, now) {
+                return Some(Found::Grace { session: row.session.clone().into(), until });
             }
             let ended = tables.tombstones.get(&token).filter(|ended| ended.expires_at > now)?;
-            Some(Found::Ended { id: ended.session, how: ended.how, at: ended.at })
+            if ended.grace_until.is_some_and(|until| until > now) {
+                // In grace, and without its session: that has expired.
+                return None;
+            }
+            Some(Found::Ended {
+                id: ended.session,
+                how: ended.how,
+                at: ended.grace_until.unwrap_or(ended.at),
+                successor_seen: ended.successor_seen,
+            })
         })
         .await
     }
@@ -236,49 +394,61 @@ impl SessionBackend for FileBackend {
         change: &SessionChange,
         now: Timestamp,
     ) -> Result<Updated> {
-        let presented = target.token.as_ref().map(hash).unwrap_or_default();
         self.write(|tables| {
             // The conditions, in their order; where one fails nothing is changed.
-            let Some(row) = tables.live(&target.id, now) else {
+            let row = match &target.token {
+                Some(_) => tables.acting(target, now),
+                None => tables.live(&target.id, now),
+            };
+            let Some(Row { token, token_seen, session }) = row else {
                 return Ok(Updated::Missing);
             };
-            let mut session = row.session.clone();
-            let mut token = row.token.clone();
-            let is_current = presented == token;
+            let is_current = target.token.as_ref().map(hash).as_ref() == Some(token);
             if change.if_version.is_some_and(|version| version != session.version) {
                 return Ok(Updated::Conflict);
             }
             if let Some(rotation) = &change.rotation {
-                let grace = tables.in_grace(&presented, now);
-                let in_grace = grace.is_some_and(|(session, _)| session.id == target.id);
                 let is_immediate = matches!(rotation, Rotation::Immediate { .. });
-                if !(is_current || is_immediate && in_grace) {
+                if !(is_current || is_immediate && target.token.is_some()) {
                     return Ok(Updated::Superseded);
                 }
                 if tables.knows(&hash(rotation.token())) {
                     return Err(BackendError::from_kind(BackendErrorKind::Conflict));
                 }
             }
-            let touched = change.apply(&mut session, now);
+            let (mut token, mut session) = (token.clone(), session.clone());
+            let is_first_seen = change.presented && is_current && !token_seen;
+            let mut token_seen = *token_seen;
+            let touched = change.apply(&mut session, is_first_seen, now);
             if !change.patch.is_empty() && session.data.json_len() as u64 > change.max_bytes {
                 return Err(BackendError::from_kind(BackendErrorKind::TooLarge));
             }
-            // Nothing stands in the way any more.
+            // Nothing stands in the way any more. Whoever has this token has had those before it.
+            let again = change.reauthentication.as_ref();
+            if is_first_seen && (touched || change.rotation.is_some() || again.is_some()) {
+                token_seen = true;
+                let before = tables.tombstones.values_mut();
+                before.filter(|t| t.successor == target.id).for_each(|t| t.successor_seen = true);
+            }
             if let Some(rotation) = &change.rotation {
-                if matches!(rotation, Rotation::Immediate { .. }) {
-                    let ended = tables.tombstones.values_mut();
-                    ended.filter(|t| t.session == target.id).for_each(|t| t.grace_until = None);
-                }
                 let before = std::mem::replace(&mut token, hash(rotation.token()));
-                tables.bury(before, target.id, EndedBy::Rotated, rotation.grace_until(), now);
+                token_seen = false;
+                tables.rotate(before, target.id, rotation, now);
+            }
+            let mut ended = Vec::new();
+            if let (Some(user), true) = (&session.user_id, again.is_some_and(|a| a.end_others)) {
+                ended = tables.end_all(user, Some(&target.id), EndedBy::Revoked, None, now);
             }
             let is_current = is_current || change.rotation.is_some();
             let applied = Applied {
                 version: session.version,
-                token: if is_current { TokenState::Current } else { TokenState::Replaced },
+                token: if is_current { TokenState::Current } else { TokenState::Grace },
                 touched,
+                expires_at: session.expires_at,
+                lifetime: session.lifetime(),
+                ended,
             };
-            tables.sessions.insert(target.id, Row { token, session });
+            tables.sessions.insert(target.id, Row { token, token_seen, session });
             Ok(Updated::Applied(applied))
         })
         .await
@@ -290,13 +460,16 @@ impl SessionBackend for FileBackend {
         &self,
         target: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool> {
         self.write(|tables| {
+            tables.check(acting, now)?;
             let theirs = |row: &Row| owner.is_none() || row.session.user_id.as_ref() == owner;
             let is_theirs = tables.live(&target.id, now).is_some_and(theirs);
-            Ok(is_theirs && tables.end(&target.id, how, now))
+            let by = target.token.as_ref();
+            Ok(is_theirs && tables.end(target.id, how, by, now).is_some())
         })
         .await
     }
@@ -304,17 +477,15 @@ impl SessionBackend for FileBackend {
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>> {
         self.write(|tables| {
-            let ids = tables.live_of(user, now).map(|session| session.id);
-            let ids: Vec<_> = ids.filter(|id| Some(id) != except).collect();
-            for id in &ids {
-                tables.end(id, how, now);
-            }
-            Ok(ids)
+            tables.check(acting, now)?;
+            let by = acting.and_then(|acting| acting.token.as_ref());
+            Ok(tables.end_all(user, except, how, by, now))
         })
         .await
     }

@@ -3,8 +3,10 @@
 //! Each is a [`Fault`]: a sound backend, and what it does differently. Where the fault is a race,
 //! it yields between its look and its leap, so that it loses on every run.
 
+mod carrying;
 mod changing;
 mod ending;
+mod knowing;
 mod making;
 
 use std::collections::HashMap;
@@ -33,6 +35,40 @@ macro_rules! tests {
 
 session_conformance::__each_backend_law! { [tests] [] }
 
+macro_rules! more {
+    ($($name:ident: $fault:expr, $law:literal;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                let make = || async { Subject::new(Arc::new($fault)) };
+                assert_eq!(broken_backend_laws(make), [$law], "the laws that this fault breaks");
+            }
+        )+
+    };
+}
+
+// Several promises of one law, each with a fault of its own.
+more! {
+    looks_before_it_signs_in: carrying::LooksBeforeItSignsIn, "ended_never_returns";
+    carries_to_anyone: carrying::Keeps::new(carrying::Kept::ForAnyone), "sign_in_carries_every_write";
+    carries_for_long: carrying::Keeps::new(carrying::Kept::ForLong), "sign_in_carries_every_write";
+    carries_anothers: carrying::Keeps::new(carrying::Kept::OfAnother), "sign_in_carries_every_write";
+    carries_what_the_heir_wrote: carrying::Keeps::new(carrying::Kept::ByTheHeir), "sign_in_carries_every_write";
+    passes_the_fixed_end: changing::PassesTheFixedEnd::default(), "touch_is_monotonic";
+    never_shortens: changing::NeverShortens, "touch_is_monotonic";
+    counts_a_lifetime: changing::CountsALifetime, "compare_and_set";
+    takes_any_token: changing::TakesAnyToken, "update_never_creates";
+    keeps_every_grace: changing::KeepsEveryGrace::default(), "rotation_has_one_winner";
+    ends_one_token: knowing::EndsOneToken::default(), "ended_token_is_known";
+    says_signed_out_of_all: knowing::SaysSignedOutOfAll::default(), "ended_token_is_known";
+    sees_no_sign_in: knowing::SeesNoSignIn, "ended_token_is_known";
+    sees_every_touch: knowing::SeesEveryTouch, "ended_token_is_known";
+    removes_by_name: ending::ActsByName, "remove_is_scoped";
+    ends_all_by_name: ending::ActsOnAllByName, "remove_user_is_complete";
+    looks_who_acts: ending::LooksWhoActs, "remove_user_is_complete";
+    ends_the_others_first: ending::EndsTheOthersFirst, "remove_user_is_complete";
+}
+
 /// Without a fault the frame is sound.
 #[test]
 fn none() {
@@ -46,6 +82,7 @@ fn fault_against(law: &str) -> Arc<dyn Fault> {
         "create_never_overwrites" => Arc::new(making::OverwritesByHash),
         "create_replaces_atomically" => Arc::new(making::EndsTheOldOneLater::default()),
         "sign_in_carries_every_write" => Arc::new(making::CarriesWhatItRead),
+        "ended_never_returns" => Arc::new(carrying::AsksNobody),
         "cap_is_exact" => Arc::new(making::CountsBeforeItLocks),
         "evicts_least_recently_active" => Arc::new(making::EvictsTheOldest),
         "patches_commute" => Arc::new(changing::ReadsModifiesWrites),
@@ -104,21 +141,23 @@ trait Fault: Send + Sync + 'static {
         db: &Db,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        db.remove(session, owner, how, now).await
+        db.remove(session, owner, acting, how, now).await
     }
 
     async fn remove_user(
         &self,
         db: &Db,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        db.remove_user(user, except, how, now).await
+        db.remove_user(user, acting, except, how, now).await
     }
 
     async fn list(
@@ -178,9 +217,27 @@ impl Db {
     async fn peek(&self, id: &SessionId, now: Timestamp) -> Option<Arc<SessionData>> {
         let token = self.token(id)?;
         match self.memory.find(&token, now).await {
-            Ok(Some(Found::Live(session))) => Some(session),
+            Ok(Some(Found::Live { session, .. })) => Some(session),
             _ => None,
         }
+    }
+
+    /// Whether the session's token is its current one or in grace.
+    async fn is_good(&self, session: &SessionRef, now: Timestamp) -> bool {
+        let Some(token) = &session.token else { return false };
+        match self.memory.find(token, now).await {
+            Ok(Some(Found::Live { session: found, .. } | Found::Grace { session: found, .. })) => {
+                found.id == session.id
+            }
+            _ => false,
+        }
+    }
+
+    /// The same session, as whoever has its current token names it.
+    async fn by_name(&self, session: &SessionRef, now: Timestamp) -> SessionRef {
+        let is_live = self.peek(&session.id, now).await.is_some();
+        let current = self.token(&session.id).filter(|_| is_live);
+        SessionRef { token: current.or(session.token), ..session.clone() }
     }
 
     fn token(&self, id: &SessionId) -> Option<TokenHash> {
@@ -218,22 +275,24 @@ impl Db {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
         self.check()?;
-        self.memory.remove(session, owner, how, now).await
+        self.memory.remove(session, owner, acting, how, now).await
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
         self.check()?;
-        self.memory.remove_user(user, except, how, now).await
+        self.memory.remove_user(user, acting, except, how, now).await
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
@@ -275,20 +334,22 @@ impl SessionBackend for Faulty {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        self.fault.remove(&self.db, session, owner, how, now).await
+        self.fault.remove(&self.db, session, owner, acting, how, now).await
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        self.fault.remove_user(&self.db, user, except, how, now).await
+        self.fault.remove_user(&self.db, user, acting, except, how, now).await
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {

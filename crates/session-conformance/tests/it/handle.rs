@@ -28,7 +28,7 @@ impl Site {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookie.parse().unwrap());
         let visit = self.store.begin();
-        visit.attach(&headers, Peer::Unknown, None);
+        visit.attach(&http::Method::GET, &http::Uri::default(), &headers, Peer::Unknown, None);
         let session = visit.load().await.unwrap();
         (visit, session)
     }
@@ -197,7 +197,7 @@ async fn the_hook_runs_when_the_turn_is_over() {
         panic!("the application's own");
     });
     let visit = store.begin();
-    visit.attach(&HeaderMap::new(), Peer::Unknown, None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), &HeaderMap::new(), Peer::Unknown, None);
     let session = visit.load().await.unwrap();
     *handle.lock().unwrap() = Some(session.clone());
     session.authenticate("ann").await.unwrap();
@@ -305,7 +305,7 @@ async fn a_clock_may_look_at_the_session() {
     let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
     let store = store.with_clock(Looks(handle.clone()));
     let visit = store.begin();
-    visit.attach(&HeaderMap::new(), Peer::Unknown, None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), &HeaderMap::new(), Peer::Unknown, None);
     let session = visit.load().await.unwrap();
     *handle.lock().unwrap() = Some(session.clone());
     session.authenticate("ann").await.unwrap();

@@ -12,6 +12,7 @@ mod backend_laws;
 mod backends;
 mod custom_backend;
 mod docs;
+mod edges;
 mod faulty;
 mod handle;
 mod lost_answers;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::lifetime::Lifetime;
 use crate::record::SessionData;
 
 /// What [`SessionBackend::create`](crate::SessionBackend::create) made.
@@ -25,7 +26,13 @@ pub struct Created {
 #[derive(Debug, Clone)]
 pub enum Found {
     /// A live session, of which this is the current token.
-    Live(Arc<SessionData>),
+    Live {
+        /// The session.
+        session: Arc<SessionData>,
+        /// Whether the token was marked as seen: see
+        /// [`SessionChange::presented`](crate::SessionChange::presented).
+        token_seen: bool,
+    },
     /// A live session, of which this was the token before a plain rotation. It still works until
     /// the moment given.
     Grace {
@@ -39,10 +46,13 @@ pub enum Found {
         /// The session that it belonged to. With [`EndedBy::Rotated`] it may be live under another
         /// token.
         id: SessionId,
-        /// What ended the token.
+        /// What ended the token, or its session since.
         how: EndedBy,
-        /// When.
+        /// When: after a rotation, the end of its grace.
         at: Timestamp,
+        /// Whether a token that was made from this one, by a rotation, a re-authentication or a
+        /// sign-in, was marked as seen since.
+        successor_seen: bool,
     },
 }
 
@@ -107,11 +117,12 @@ impl FromStr for EndedBy {
 }
 
 /// What [`SessionBackend::update`](crate::SessionBackend::update) did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Updated {
     /// The change applied.
     Applied(Applied),
-    /// There is no such live session; nothing was left behind.
+    /// There is no such live session, or the token given is neither its current one nor in grace;
+    /// nothing was left behind.
     Missing,
     /// The session is at another version; nothing was changed.
     Conflict,
@@ -120,7 +131,7 @@ pub enum Updated {
 }
 
 /// How a change applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// The data's version now.
     pub version: u64,
@@ -129,6 +140,13 @@ pub struct Applied {
     pub token: TokenState,
     /// Whether the touch was due, and so happened.
     pub touched: bool,
+    /// The end of the session's life as it is stored now.
+    pub expires_at: Timestamp,
+    /// The session's own lifetime as it is stored now.
+    pub lifetime: Lifetime,
+    /// The sessions that ended with it, in the order of their ids: see
+    /// [`Reauthentication::end_others`](crate::Reauthentication::end_others).
+    pub ended: Vec<SessionId>,
 }
 
 /// Whether a token is its session's current one.
@@ -136,8 +154,8 @@ pub struct Applied {
 pub enum TokenState {
     /// It is.
     Current,
-    /// The session goes on under another one (or none was presented).
-    Replaced,
+    /// The session goes on under another one (or none was given).
+    Grace,
 }
 
 /// What one batch of [`SessionBackend::purge_expired`](crate::SessionBackend::purge_expired) did.

@@ -7,6 +7,7 @@ use crate::client::DeviceType;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::key::KeyName;
+use crate::lifetime::Lifetime;
 use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::TokenHash;
@@ -30,20 +31,32 @@ pub struct NewSession {
     pub cap: Option<NonZeroU32>,
     /// The session that this one takes the place of.
     pub replaces: Option<Replace>,
+    /// The hashes of the tokens that came with the request: the new session is named as the
+    /// successor of each of them that has a tombstone.
+    pub presented: Vec<TokenHash>,
 }
 
 impl NewSession {
     /// A session to make, that replaces nothing, evicts nothing, and has no data.
     #[must_use]
     pub fn new(record: SessionData, token: TokenHash) -> Self {
-        Self { record, token, patch: Patch::new(), max_bytes: u64::MAX, cap: None, replaces: None }
+        Self {
+            record,
+            token,
+            patch: Patch::new(),
+            max_bytes: u64::MAX,
+            cap: None,
+            replaces: None,
+            presented: Vec::new(),
+        }
     }
 }
 
 /// The session that a new one takes the place of.
 #[derive(Debug, Clone)]
 pub struct Replace {
-    /// Which.
+    /// Which. Its [`user`](SessionRef::user) is the one that the request loaded it with; `None`:
+    /// nobody's, or it was found ended.
     pub session: SessionRef,
     /// What of its data goes into the new one.
     pub carry: Carry,
@@ -88,13 +101,14 @@ impl Carry {
     }
 }
 
-/// Which session a call is about. The id alone names it; hash and user are there so that a backend
-/// that spreads sessions over several places knows where to look.
+/// Which session a call is about, and by what right. The id names it, the token's hash is the right:
+/// one that is neither the session's current one nor in grace has none. The user is there so that a
+/// backend that spreads sessions over several places knows where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRef {
     /// The session's public name.
     pub id: SessionId,
-    /// The hash of the token that was presented, where one was.
+    /// The hash of the token that stands for it. `None`: an administrator's call, which needs none.
     pub token: Option<TokenHash>,
     /// The session's user, where known.
     pub user: Option<UserId>,
@@ -121,6 +135,14 @@ pub struct SessionChange {
     pub max_bytes: u64,
     /// That the session was used.
     pub touch: Option<Touch>,
+    /// Whether a browser sent the token of the [`SessionRef`], which shows that it has got it; not so
+    /// for a token that this very request issued. Looked at with a touch, a rotation or a
+    /// re-authentication, and only if the token is the current one. The token is then marked as seen;
+    /// a touch by one that was not seen before applies whatever its
+    /// [`due_before`](Touch::due_before).
+    pub presented: bool,
+    /// A lifetime of its own.
+    pub lifetime: Option<NewLifetime>,
     /// A new token.
     pub rotation: Option<Rotation>,
     /// That the user proved again who he is.
@@ -135,6 +157,8 @@ impl Default for SessionChange {
             if_version: None,
             max_bytes: u64::MAX,
             touch: None,
+            presented: false,
+            lifetime: None,
             rotation: None,
             reauthentication: None,
         }
@@ -161,26 +185,46 @@ impl SessionChange {
     }
 
     /// Makes the change in a record that is at hand, all but the token; whether the touch was due.
-    /// The conditions ([`if_version`](Self::if_version), [`max_bytes`](Self::max_bytes), the
+    /// `is_first_seen`: the token is marked as seen by this change. The conditions ([`if_version`](Self::if_version), [`max_bytes`](Self::max_bytes), the
     /// rotation's) are the caller's to look at. For backends that hold records in memory, and inside
     /// a transaction; a database that can do it by itself does it in SQL.
-    pub fn apply(&self, record: &mut SessionData, now: Timestamp) -> bool {
+    pub fn apply(&self, record: &mut SessionData, is_first_seen: bool, now: Timestamp) -> bool {
         if !self.patch.is_empty() {
             self.patch.apply(&mut record.data);
             record.version += 1;
         }
-        let touch = self.touch.as_ref().filter(|touch| touch.is_due(record));
+        let touch = self.touch.as_ref().filter(|touch| is_first_seen || touch.is_due(record));
+        if let Some(new) = &self.lifetime {
+            new.apply(record);
+        }
         if let Some(touch) = touch {
             touch.apply(record, now);
         }
         if let Some(again) = &self.reauthentication {
-            record.authenticated_at = Some(now);
-            record.last_active_at = record.last_active_at.max(now);
-            record.expires_at = again.expires_at;
-            record.absolute_expires_at = again.absolute_expires_at;
-            record.last_ip_address = again.ip_address;
+            again.apply(record, now);
         }
         touch.is_some()
+    }
+}
+
+/// The lifetime that a session is to have from now on, in the place of the one before.
+///
+/// `expires_at` becomes what is given, also where that is sooner, but never later than the stored
+/// `absolute_expires_at` and the new [`not_after`](crate::Lifetime::not_after).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewLifetime {
+    /// Stored as it is.
+    pub lifetime: Lifetime,
+    /// The new end of the session's life.
+    pub expires_at: Timestamp,
+}
+
+impl NewLifetime {
+    fn apply(&self, record: &mut SessionData) {
+        record.idle_ttl_secs = self.lifetime.idle_ttl_secs;
+        record.cookie_persistent = self.lifetime.cookie_persistent;
+        record.not_after = self.lifetime.not_after;
+        record.expires_at = record.bounded(self.expires_at);
     }
 }
 
@@ -189,7 +233,7 @@ impl SessionChange {
 /// Applies only where the stored `last_active_at <= due_before`, so that of many parallel requests
 /// one writes. Then `last_active_at` becomes the later of `now` and what is stored, and
 /// `expires_at` the later of [`expires_at`](Self::expires_at) and what is stored, but never beyond
-/// the stored `absolute_expires_at`.
+/// the stored `absolute_expires_at` and `not_after`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Touch {
     /// Apply only where the session was last active at this moment or before. Never later than the
@@ -207,9 +251,8 @@ pub struct Touch {
 impl Touch {
     /// Makes the change in a record to which it applies.
     pub(crate) fn apply(&self, record: &mut SessionData, now: Timestamp) {
-        let bound = record.absolute_expires_at.unwrap_or(Timestamp::MAX);
         record.last_active_at = record.last_active_at.max(now);
-        record.expires_at = record.expires_at.max(self.expires_at).min(bound);
+        record.expires_at = record.bounded(record.expires_at.max(self.expires_at));
         record.last_ip_address = self.ip_address;
         if let Some(agent) = self.agent.clone() {
             record.user_agent = Some(agent.user_agent);
@@ -250,7 +293,7 @@ pub enum Rotation {
     },
     /// The rotation of a re-authentication. Applies where the hash that was presented is the current
     /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`](crate::EndedBy::Rotated) without grace,
-    /// and whatever grace the session's earlier tokens had is over.
+    /// and whatever grace the session's earlier tokens had ends now.
     Immediate {
         /// The hash of the new token.
         token: TokenHash,
@@ -277,7 +320,8 @@ impl Rotation {
 }
 
 /// That the user proved again who he is: `authenticated_at` becomes `now`, `last_active_at` the
-/// later of `now` and what is stored, and the lifetime is set anew, also where that shortens it.
+/// later of `now` and what is stored, and the lifetime is set anew, also where that shortens it, but
+/// never beyond the stored `not_after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reauthentication {
     /// The new end of the session's life.
@@ -286,6 +330,19 @@ pub struct Reauthentication {
     pub absolute_expires_at: Option<Timestamp>,
     /// The client's present address; becomes `last_ip_address`.
     pub ip_address: Option<IpAddr>,
+    /// Whether every other session of the user ends in the same step, as
+    /// [`EndedBy::Revoked`](crate::EndedBy::Revoked): so a change of password is never half done.
+    pub end_others: bool,
+}
+
+impl Reauthentication {
+    fn apply(&self, record: &mut SessionData, now: Timestamp) {
+        record.authenticated_at = Some(now);
+        record.last_active_at = record.last_active_at.max(now);
+        record.absolute_expires_at = self.absolute_expires_at;
+        record.expires_at = record.bounded(self.expires_at);
+        record.last_ip_address = self.ip_address;
+    }
 }
 
 #[cfg(test)]
@@ -294,11 +351,19 @@ mod tests {
 
     /// `parts`: patch, touch, rotation.
     fn check(name: &str, change: &SessionChange, parts: [bool; 3]) {
-        let SessionChange { patch, if_version, max_bytes, touch, rotation, reauthentication } =
-            change;
+        let SessionChange {
+            patch,
+            if_version,
+            max_bytes,
+            touch,
+            presented,
+            lifetime,
+            rotation,
+            reauthentication,
+        } = change;
         assert_eq!([!patch.is_empty(), touch.is_some(), rotation.is_some()], parts, "{name}");
         assert_eq!((*if_version, *max_bytes), (None, u64::MAX), "{name}");
-        assert!(reauthentication.is_none(), "{name}");
+        assert!(reauthentication.is_none() && lifetime.is_none() && !presented, "{name}");
     }
 
     #[test]

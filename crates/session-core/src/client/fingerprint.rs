@@ -32,14 +32,18 @@ pub enum FingerprintMode {
     Exact,
 }
 
-/// What a mismatch leads to. In configuration: `revoke` (the default), `reject` or `report`.
+/// What a mismatch leads to. In configuration: `reject` (the default), `revoke` or `report`.
+///
+/// A mismatch is more often a program of one's own than a thief: a server that renders a page forwards the
+/// cookie and not the User-Agent, an app's HTTP client and its web view share a cookie, developer tools
+/// emulate another device. Forward the User-Agent there, or set `report`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MismatchAction {
     /// The session ends and the cookie is cleared: thief and owner both sign in again.
-    #[default]
     Revoke,
     /// The token is refused for this request; session and cookie stay.
+    #[default]
     Reject,
     /// The request passes, with an event.
     Report,

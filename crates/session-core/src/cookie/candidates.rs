@@ -33,6 +33,70 @@ impl Signatures {
     }
 }
 
+/// More signatures than are checked.
+struct TooMany;
+
+impl Signatures {
+    /// A value that may be ours. `checked`: how many signatures were checked before it.
+    fn read<'h>(
+        &self,
+        value: &'h [u8],
+        checked: &mut usize,
+    ) -> Result<Option<Candidate<'h>>, TooMany> {
+        let Some((token, rest)) = value.split_first_chunk::<TOKEN_TEXT_LEN>() else {
+            return Ok(None);
+        };
+        if !is_lower_hex(token) {
+            return Ok(None);
+        }
+        let is_up_to_date = match (rest, &self.ring) {
+            ([], None) => true,
+            ([], Some(_)) if self.are_required => return Ok(None),
+            ([], Some(_)) => false,
+            ([b'.', signature @ ..], None) if is_signature(signature) => false,
+            ([b'.', signature @ ..], Some(ring)) if is_signature(signature) => {
+                if *checked == MAX_SIGNATURES {
+                    return Err(TooMany);
+                }
+                *checked += 1;
+                match ring.verify(token, signature) {
+                    Verdict::Present => true,
+                    Verdict::Earlier => false,
+                    Verdict::Wrong => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Candidate { token, is_up_to_date }))
+    }
+}
+
+/// Everything that a request sends under our cookie's name, for a sign-out: whoever signs out must not
+/// stay signed in by a cookie that was not looked at.
+pub(crate) struct Presented<'h> {
+    /// The different tokens that may be ours, sixteen at most.
+    pub(crate) tokens: Vec<&'h [u8; TOKEN_TEXT_LEN]>,
+    /// Whether any cookie of our name was sent, well-formed or not.
+    pub(crate) named: bool,
+}
+
+impl<'h> Presented<'h> {
+    pub(super) fn of(values: impl Iterator<Item = &'h [u8]>, signatures: &Signatures) -> Self {
+        let mut presented = Self { tokens: Vec::new(), named: false };
+        let mut checked = 0;
+        for value in values {
+            presented.named = true;
+            if presented.tokens.len() < MAX_SIGNATURES
+                && let Ok(Some(Candidate { token, .. })) = signatures.read(value, &mut checked)
+                && !presented.tokens.contains(&token)
+            {
+                presented.tokens.push(token);
+            }
+        }
+        presented
+    }
+}
+
 /// What a request sends under our cookie's name. `Debug` shows counts only.
 #[derive(Clone)]
 pub struct Candidates<'h> {
@@ -60,36 +124,21 @@ impl<'h> Candidates<'h> {
 
     pub(super) fn add(&mut self, value: &'h [u8], signatures: &Signatures) {
         self.named = true;
-        let Some((token, rest)) = value.split_first_chunk::<TOKEN_TEXT_LEN>() else { return };
-        if !is_lower_hex(token) {
-            return;
-        }
-        let is_up_to_date = match (rest, &signatures.ring) {
-            ([], None) => true,
-            ([], Some(_)) if signatures.are_required => return,
-            ([], Some(_)) => false,
-            ([b'.', signature @ ..], None) if is_signature(signature) => false,
-            ([b'.', signature @ ..], Some(ring)) if is_signature(signature) => {
-                if self.signatures == MAX_SIGNATURES {
-                    self.truncated = true;
-                    return;
-                }
-                self.signatures += 1;
-                match ring.verify(token, signature) {
-                    Verdict::Present => true,
-                    Verdict::Earlier => false,
-                    Verdict::Wrong => return,
-                }
+        let candidate = match signatures.read(value, &mut self.signatures) {
+            Ok(Some(candidate)) => candidate,
+            Ok(None) => return,
+            Err(TooMany) => {
+                self.truncated = true;
+                return;
             }
-            _ => return,
         };
         for slot in &mut self.values {
             match slot {
                 // The same token more than once is one, however it is signed.
-                Some(known) if known.token == token => return,
+                Some(known) if known.token == candidate.token => return,
                 Some(_) => {}
                 None => {
-                    *slot = Some(Candidate { token, is_up_to_date });
+                    *slot = Some(candidate);
                     return;
                 }
             }

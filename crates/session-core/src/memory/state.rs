@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
     Applied, Created, EndedBy, Found, NewSession, Purged, Rotation, SessionChange, SessionRef,
-    TokenState, Updated, tombstone_expiry,
+    TokenState, Updated,
 };
 use crate::clock::Timestamp;
 use crate::data::Data;
@@ -23,26 +24,26 @@ const SWEEP: u32 = 64;
 
 #[derive(Default)]
 pub(super) struct State {
-    capacity: usize,
-    anonymous: usize,
+    pub(super) capacity: usize,
+    pub(super) anonymous: usize,
     /// By the hash of the current token, so that the request path is one look-up.
-    sessions: HashMap<TokenHash, Stored, AlreadyHashed>,
-    tokens: HashMap<SessionId, TokenHash>,
+    pub(super) sessions: HashMap<TokenHash, Stored, AlreadyHashed>,
+    pub(super) tokens: HashMap<SessionId, TokenHash>,
     /// Each in the order of ids: a user has few sessions, and a new one is usually the last.
-    users: HashMap<UserId, Vec<SessionId>>,
+    pub(super) users: HashMap<UserId, Vec<SessionId>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
     /// purge, so that a touch moves nothing here.
-    due: BTreeSet<(Timestamp, SessionId)>,
-    tombstones: HashMap<TokenHash, Tombstone, AlreadyHashed>,
-    tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
+    pub(super) due: BTreeSet<(Timestamp, SessionId)>,
+    pub(super) tombstones: HashMap<TokenHash, Tombstone, AlreadyHashed>,
+    pub(super) tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
 }
 
 /// A token's hash is one already: eight of its bytes are as good as any. Keys are hashes of tokens
 /// that this server drew, so nobody can choose them to collide.
 #[derive(Default)]
-struct FirstBytes(u64);
+pub(super) struct FirstBytes(u64);
 
-type AlreadyHashed = BuildHasherDefault<FirstBytes>;
+pub(super) type AlreadyHashed = BuildHasherDefault<FirstBytes>;
 
 impl Hasher for FirstBytes {
     fn write(&mut self, bytes: &[u8]) {
@@ -58,22 +59,18 @@ impl Hasher for FirstBytes {
     }
 }
 
-struct Stored {
-    session: Arc<SessionData>,
-    purge_after: Timestamp,
-    /// Earlier tokens that may still be in grace.
-    graces: Vec<TokenHash>,
+pub(super) struct Stored {
+    pub(super) session: Arc<SessionData>,
+    /// Whether the current token was presented.
+    pub(super) token_seen: bool,
+    pub(super) purge_after: Timestamp,
+    /// Its earlier tokens that have a tombstone, the oldest first.
+    pub(super) earlier: Vec<TokenHash>,
+    /// The tombstones that name it as their successor.
+    pub(super) predecessors: Vec<TokenHash>,
 }
 
-struct Tombstone {
-    id: SessionId,
-    how: EndedBy,
-    at: Timestamp,
-    grace_until: Option<Timestamp>,
-    expires_at: Timestamp,
-}
-
-const fn live(session: &SessionData, now: Timestamp) -> bool {
+pub(super) const fn live(session: &SessionData, now: Timestamp) -> bool {
     session.expires_at.as_micros() > now.as_micros()
 }
 
@@ -87,19 +84,22 @@ impl State {
         new: NewSession,
         now: Timestamp,
     ) -> Result<Created, BackendError> {
-        let NewSession { mut record, token, patch, max_bytes, cap, replaces } = new;
+        let NewSession { mut record, token, patch, max_bytes, cap, replaces, presented } = new;
         if self.tokens.contains_key(&record.id) || self.in_use(&token) {
             return Err(BackendError::from_kind(BackendErrorKind::Conflict));
         }
-        let old = replaces.as_ref().and_then(|replace| {
-            let old = self.live_by_id(&replace.session.id, now)?;
-            Some((replace, old.session.data.clone()))
-        });
-        let replaced = old.is_some();
-        record.data = old.map_or_else(Data::new, |(replace, mut data)| {
-            replace.carry.apply(&mut data);
-            data
-        });
+        let old = match &replaces {
+            Some(replace) => self.to_replace(replace, record.user_id.as_ref(), now)?,
+            None => Old::Gone,
+        };
+        let replaced = matches!(old, Old::Live(_));
+        record.data = match (old, &replaces) {
+            (Old::Live(mut data) | Old::Buried(mut data), Some(replace)) => {
+                replace.carry.apply(&mut data);
+                data
+            }
+            _ => Data::new(),
+        };
         patch.apply(&mut record.data);
         check_size(&record.data, max_bytes)?;
         if !replaced {
@@ -107,8 +107,17 @@ impl State {
         }
 
         // From here on nothing fails.
-        if let Some(replace) = replaces {
-            self.remove(&replace.session.id, None, EndedBy::Replaced, now);
+        let mut predecessors = Vec::new();
+        if let Some(replace) = replaces.filter(|_| replaced) {
+            let successor = Some((record.id, record.user_id.as_ref()));
+            let end = End { how: EndedBy::Replaced, by: replace.session.token, successor, at: now };
+            predecessors = self.end(&replace.session.id, end);
+        }
+        for hash in presented {
+            if let Some(tombstone) = self.tombstones.get_mut(&hash) {
+                tombstone.successor = Some(record.id);
+                predecessors.push(hash);
+            }
         }
         let evicted = match (&record.user_id, cap) {
             (Some(user), Some(cap)) => {
@@ -119,23 +128,30 @@ impl State {
             _ => Vec::new(),
         };
         for id in &evicted {
-            self.remove(id, None, EndedBy::Evicted, now);
+            self.end(id, End { how: EndedBy::Evicted, by: None, successor: None, at: now });
         }
-        self.insert(token, record.clone());
+        self.insert(token, record.clone(), predecessors);
         Ok(Created { session: record, evicted, replaced })
     }
 
     pub(super) fn find(&self, token: &TokenHash, now: Timestamp) -> Option<Found> {
         if let Some(stored) = self.sessions.get(token) {
-            return live(&stored.session, now).then(|| Found::Live(stored.session.clone()));
+            let found =
+                || Found::Live { session: stored.session.clone(), token_seen: stored.token_seen };
+            return live(&stored.session, now).then(found);
         }
         let tombstone = self.tombstones.get(token).filter(|t| t.expires_at > now)?;
-        if let Some(until) = tombstone.grace_until.filter(|until| *until > now)
-            && let Some(stored) = self.live_by_id(&tombstone.id, now)
-        {
-            return Some(Found::Grace { session: stored.session.clone(), until });
+        if let Some(until) = tombstone.grace_until.filter(|until| *until > now) {
+            // An end would have taken the grace away: without its session, that has expired.
+            let session = self.live_by_id(&tombstone.id, now)?.session.clone();
+            return Some(Found::Grace { session, until });
         }
-        Some(Found::Ended { id: tombstone.id, how: tombstone.how, at: tombstone.at })
+        Some(Found::Ended {
+            id: tombstone.id,
+            how: tombstone.how,
+            at: tombstone.grace_until.unwrap_or(tombstone.at),
+            successor_seen: tombstone.successor_seen,
+        })
     }
 
     pub(super) fn update(
@@ -147,20 +163,20 @@ impl State {
         let Some(&current) = self.tokens.get(&target.id) else {
             return Ok(Updated::Missing);
         };
-        let Some(stored) = self.sessions.get(&current) else {
-            return Ok(Updated::Missing);
+        let is_current = target.token == Some(current);
+        let stored = if target.token.is_some() {
+            self.powerful(target, now)
+        } else {
+            self.live_by_id(&target.id, now)
         };
-        if !live(&stored.session, now) {
-            return Ok(Updated::Missing);
-        }
+        let Some(stored) = stored else { return Ok(Updated::Missing) };
         if change.if_version.is_some_and(|version| version != stored.session.version) {
             return Ok(Updated::Conflict);
         }
-        let presented_is_current = target.token == Some(current);
         if let Some(rotation) = &change.rotation {
             let applies = match rotation {
-                Rotation::Graceful { .. } => presented_is_current,
-                Rotation::Immediate { .. } => presented_is_current || self.in_grace(target, now),
+                Rotation::Graceful { .. } => is_current,
+                Rotation::Immediate { .. } => target.token.is_some(),
             };
             if !applies {
                 return Ok(Updated::Superseded);
@@ -169,71 +185,112 @@ impl State {
                 return Err(BackendError::from_kind(BackendErrorKind::Conflict));
             }
         }
+        let is_first_seen = change.presented && is_current && !stored.token_seen;
         // A touch that is not due changes nothing, and then nothing is copied.
-        let touches = change.touch.as_ref().is_some_and(|touch| touch.is_due(&stored.session));
-        let (mut version, mut touched) = (stored.session.version, false);
-        let mut changed = None;
-        if touches || !change.patch.is_empty() || change.reauthentication.is_some() {
-            let mut record = SessionData::clone(&stored.session);
-            touched = change.apply(&mut record, now);
+        let touch = change.touch.as_ref();
+        let touches = touch.is_some_and(|touch| is_first_seen || touch.is_due(&stored.session));
+        let changes = touches
+            || !change.patch.is_empty()
+            || change.lifetime.is_some()
+            || change.reauthentication.is_some();
+        let mut touched = false;
+        let mut record = stored.session.clone();
+        if changes {
+            let record = Arc::make_mut(&mut record);
+            touched = change.apply(record, is_first_seen, now);
             if !change.patch.is_empty() {
                 check_size(&record.data, change.max_bytes)?;
             }
-            version = record.version;
-            changed = Some(Arc::new(record));
         }
 
         // From here on nothing fails.
-        if let Some((stored, record)) = self.sessions.get_mut(&current).zip(changed) {
-            stored.session = record;
+        if is_first_seen
+            && (touched || change.rotation.is_some() || change.reauthentication.is_some())
+        {
+            self.mark_seen(&current);
+        }
+        if changes && let Some(stored) = self.sessions.get_mut(&current) {
+            stored.session = record.clone();
         }
         if let Some(rotation) = &change.rotation {
             self.rotate(current, rotation, now);
         }
-        let token = if presented_is_current || change.rotation.is_some() {
+        let others = change.reauthentication.as_ref().is_some_and(|again| again.end_others);
+        let ended = match record.user_id.as_ref().filter(|_| others) {
+            Some(user) => {
+                let end = End { how: EndedBy::Revoked, by: None, successor: None, at: now };
+                self.end_all(user, Some(&record.id), end)
+            }
+            None => Vec::new(),
+        };
+        let token = if is_current || change.rotation.is_some() {
             TokenState::Current
         } else {
-            TokenState::Replaced
+            TokenState::Grace
         };
-        Ok(Updated::Applied(Applied { version, token, touched }))
+        Ok(Updated::Applied(Applied {
+            version: record.version,
+            token,
+            touched,
+            expires_at: record.expires_at,
+            lifetime: record.lifetime(),
+            ended,
+        }))
     }
 
     pub(super) fn remove(
         &mut self,
-        id: &SessionId,
+        target: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
-    ) -> bool {
-        let is_theirs = self.live_by_id(id, now).is_some_and(|stored| {
+    ) -> Result<bool, BackendError> {
+        self.check_acting(acting, now)?;
+        let is_theirs = self.live_by_id(&target.id, now).is_some_and(|stored| {
             owner.is_none_or(|owner| stored.session.user_id.as_ref() == Some(owner))
         });
-        if !is_theirs {
-            return false;
+        if is_theirs {
+            self.end(&target.id, End { how, by: target.token, successor: None, at: now });
         }
-        if let Some(token) = self.delete(id) {
-            self.bury(token, *id, how, None, now);
-        }
-        true
+        Ok(is_theirs)
     }
 
     pub(super) fn remove_user(
         &mut self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
-    ) -> Vec<SessionId> {
-        let ids: Vec<_> = self.users.get(user).into_iter().flatten().copied().collect();
-        let mut removed = Vec::with_capacity(ids.len());
-        for id in ids.into_iter().filter(|id| Some(id) != except) {
-            if self.remove(&id, None, how, now) {
-                removed.push(id);
-            } else {
-                self.delete(&id);
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.check_acting(acting, now)?;
+        let by = acting.and_then(|acting| acting.token);
+        Ok(self.end_all(user, except, End { how, by, successor: None, at: now }))
+    }
+
+    fn check_acting(
+        &self,
+        acting: Option<&SessionRef>,
+        now: Timestamp,
+    ) -> Result<(), BackendError> {
+        match acting {
+            Some(acting) if self.powerful(acting, now).is_none() => {
+                Err(BackendError::from_kind(BackendErrorKind::ActingEnded))
             }
+            _ => Ok(()),
         }
-        removed
+    }
+
+    /// A live session, if the token given is its current one or in grace.
+    pub(super) fn powerful(&self, session: &SessionRef, now: Timestamp) -> Option<&Stored> {
+        let token = session.token?;
+        let stored = self.live_by_id(&session.id, now)?;
+        let is_good = self.tokens.get(&session.id) == Some(&token)
+            || self.tombstones.get(&token).is_some_and(|tombstone| {
+                tombstone.id == session.id && tombstone.grace_until.is_some_and(|until| until > now)
+            });
+        is_good.then_some(stored)
     }
 
     pub(super) fn list(&self, user: &UserId, now: Timestamp) -> Vec<SessionData> {
@@ -273,17 +330,19 @@ impl State {
     pub(super) fn dump(&self) -> String {
         let mut text = String::new();
         for (token, stored) in &self.sessions {
-            let json = serde_json::to_string(&*stored.session).unwrap_or_default();
+            let (session, data) = (&stored.session, stored.session.data.to_json());
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{:?} {json}", token.as_bytes());
+            let _ = writeln!(text, "{:?} {session:?} {data}", token.as_bytes());
         }
         for (token, tombstone) in &self.tombstones {
-            let _ = writeln!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
+            let _ = write!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
+            let replaced = tombstone.replaced.as_ref();
+            let _ = writeln!(text, "{:?}", replaced.map(|(user, data)| (user, data.to_json())));
         }
         text
     }
 
-    fn live_by_id(&self, id: &SessionId, now: Timestamp) -> Option<&Stored> {
+    pub(super) fn live_by_id(&self, id: &SessionId, now: Timestamp) -> Option<&Stored> {
         let stored = self.sessions.get(self.tokens.get(id)?)?;
         live(&stored.session, now).then_some(stored)
     }
@@ -295,12 +354,6 @@ impl State {
 
     fn in_use(&self, token: &TokenHash) -> bool {
         self.sessions.contains_key(token) || self.tombstones.contains_key(token)
-    }
-
-    fn in_grace(&self, target: &SessionRef, now: Timestamp) -> bool {
-        target.token.and_then(|token| self.tombstones.get(&token)).is_some_and(|tombstone| {
-            tombstone.id == target.id && tombstone.grace_until.is_some_and(|until| until > now)
-        })
     }
 
     fn make_room(&mut self, record: &SessionData, now: Timestamp) -> Result<(), BackendError> {
@@ -319,7 +372,7 @@ impl State {
         Ok(())
     }
 
-    fn insert(&mut self, token: TokenHash, record: SessionData) {
+    fn insert(&mut self, token: TokenHash, record: SessionData, predecessors: Vec<TokenHash>) {
         let (id, purge_after) = (record.id, record.expires_at);
         match &record.user_id {
             Some(user) => {
@@ -336,12 +389,14 @@ impl State {
         }
         self.due.insert((purge_after, id));
         self.tokens.insert(id, token);
-        let stored = Stored { session: Arc::new(record), purge_after, graces: Vec::new() };
+        let session = Arc::new(record);
+        let (token_seen, earlier) = (false, Vec::new());
+        let stored = Stored { session, token_seen, purge_after, earlier, predecessors };
         self.sessions.insert(token, stored);
     }
 
-    /// Takes a session out of every index, live or not; returns the hash of its token.
-    fn delete(&mut self, id: &SessionId) -> Option<TokenHash> {
+    /// Takes a session out of every index, live or not; returns it, with the hash of its token.
+    pub(super) fn delete(&mut self, id: &SessionId) -> Option<(TokenHash, Stored)> {
         let token = self.tokens.remove(id)?;
         let stored = self.sessions.remove(&token)?;
         self.due.remove(&(stored.purge_after, *id));
@@ -358,62 +413,7 @@ impl State {
             }
             None => self.anonymous -= 1,
         }
-        Some(token)
-    }
-
-    fn rotate(&mut self, current: TokenHash, rotation: &Rotation, now: Timestamp) {
-        let Some(mut stored) = self.sessions.remove(&current) else { return };
-        let id = stored.session.id;
-        match rotation {
-            Rotation::Graceful { .. } => {
-                let tombstones = &self.tombstones;
-                stored.graces.retain(|token| {
-                    let grace = tombstones.get(token).and_then(|t| t.grace_until);
-                    grace.is_some_and(|until| until > now)
-                });
-                stored.graces.push(current);
-            }
-            Rotation::Immediate { .. } => {
-                for token in stored.graces.drain(..) {
-                    if let Some(tombstone) = self.tombstones.get_mut(&token) {
-                        tombstone.grace_until = None;
-                    }
-                }
-            }
-        }
-        self.bury(current, id, EndedBy::Rotated, rotation.grace_until(), now);
-        self.tokens.insert(id, *rotation.token());
-        self.sessions.insert(*rotation.token(), stored);
-    }
-
-    fn bury(
-        &mut self,
-        token: TokenHash,
-        id: SessionId,
-        how: EndedBy,
-        grace_until: Option<Timestamp>,
-        now: Timestamp,
-    ) {
-        // Two out for one in: so they stay few where nobody purges.
-        self.forget_tombstones(now, 2);
-        let expires_at = tombstone_expiry(now, grace_until);
-        self.tombstones_due.insert((expires_at, token));
-        self.tombstones.insert(token, Tombstone { id, how, at: now, grace_until, expires_at });
-    }
-
-    fn forget_tombstones(&mut self, now: Timestamp, limit: usize) -> usize {
-        let mut forgotten = 0;
-        while forgotten < limit {
-            match self.tombstones_due.first() {
-                Some(&(at, token)) if at <= now => {
-                    self.tombstones_due.pop_first();
-                    self.tombstones.remove(&token);
-                    forgotten += 1;
-                }
-                _ => break,
-            }
-        }
-        forgotten
+        Some((token, stored))
     }
 }
 

@@ -1,30 +1,36 @@
 //! Ending sessions: this one, and the user's others.
 
+use super::buffer::Buffer;
+use super::load::Request;
 use super::turn::Turn;
-use super::unanswered::Unanswered;
-use super::{Cookie, Loaded, Session};
+use super::unanswered::{Now, Unanswered};
+use super::{Cookie, Past, Session};
 use crate::backend::{EndedBy, SessionRef};
 use crate::clock::Timestamp;
+use crate::device_view::DeviceView;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
-use crate::patch::Patch;
-use crate::record::SessionData;
 
 impl Session {
-    /// Ends this session, signed in or anonymous, and clears the cookie; `true` if there was one and
-    /// this call ended it. Buffered writes are dropped with it; what is written afterwards goes into a
+    /// Signs out: ends every live session whose token the request presented, signed in or anonymous,
+    /// and removes the cookie; returns how many it ended (law `logout_always_ends`).
+    ///
+    /// That is nearly always the request's session, or none. It is also one that the request may not use:
+    /// another browser's, one of several, or one that a re-authentication or a rotation gave another token
+    /// less than 10 s ago. The cookie is removed whenever one of its name came, whatever it holds: who signs
+    /// out must not stay signed in. Buffered writes are dropped; what is written afterwards goes into a
     /// fresh anonymous session.
     ///
     /// # Errors
-    /// The backend's, also if it failed when the session was loaded. The session may have ended all
-    /// the same; the cookie is left alone until that is known.
+    /// The backend's. The session may have ended all the same; the cookie is left alone until that is
+    /// known.
     ///
     /// # Cancellation
     /// A dropped call may have ended the session. Whatever has the next turn looks, the response too,
-    /// and then the cookie is cleared.
-    pub async fn logout(&self) -> Result<bool, Error> {
+    /// and then the cookie is removed.
+    pub async fn logout(&self) -> Result<usize, Error> {
         self.or_stay_out(async {
             let mut turn = self.turn().await?;
             self.end_this(&mut turn).await
@@ -47,34 +53,69 @@ impl Session {
         ended
     }
 
-    async fn end_this(&self, turn: &mut Turn<'_>) -> Result<bool, Error> {
-        let live = match self.live() {
-            Ok(live) => live,
-            Err(error) if error.kind() == ErrorKind::NoSession => {
-                self.unsettled().forget_buffer();
-                return Ok(false);
-            }
-            // Not known to be signed out, so not to be told so.
-            Err(error) => return Err(error),
-        };
-        let store = &self.inner.store;
-        let (target, now) = (live.reference(), store.now());
-        let removal = store.backend().remove(&target, None, EndedBy::SignedOut, now);
-        let note = self.note_end(false, now);
-        let ended = self.ask(note, removal).await?;
+    async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
+        let live = self.live().ok();
+        let mut presented = self.presented();
         let buffered = self.unsettled().buffer.clone();
-        self.gone(ended, &buffered);
-        if ended {
-            turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
+        let mut ended = 0;
+        if let Some(live) = &live {
+            presented.hashes.retain(|hash| *hash != live.hash);
+            let store = &self.inner.store;
+            let (target, now) = (live.reference(), store.now());
+            let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
+            let note = self.note_end(now);
+            let is_ended = self.ask(note, removal).await?;
+            let buffered = self.unsettled().buffer.clone();
+            self.gone(is_ended, &buffered);
+            if is_ended {
+                ended = 1;
+                turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
+            }
         }
+        if !presented.hashes.is_empty() {
+            // Boxed: most requests present the token of their session and no other.
+            let others = self.end_presented(turn, &presented.hashes, EndedBy::SignedOut, true);
+            ended += Box::pin(others).await?;
+        }
+        self.signed_out(ended, presented.named, &buffered);
         Ok(ended)
+    }
+
+    /// Nobody is signed in any more, whoever ended the session.
+    fn signed_out(&self, ended: usize, had_cookie: bool, buffered: &Buffer) {
+        let is_cross_site = self.request().is_some_and(Request::is_cross_site);
+        let mut state = self.unsettled();
+        state.stays_out = false;
+        state.saved(buffered);
+        if ended > 0 || had_cookie || state.cookie == Cookie::Issue {
+            state.cookie = Cookie::Remove;
+        }
+        // What ended otherwise must not be renewed by a sign-in of this request's, whatever else it ended.
+        let is_another_end =
+            |past: &Past| past.session.as_ref().is_some_and(|session| session.user.is_some());
+        let past = state.past.take().filter(|past| ended == 0 || is_another_end(past));
+        if ended > 0 {
+            state.leave(Absence::SignedOut);
+            state.past = past;
+        } else {
+            // What ended otherwise must not be renewed by a sign-in of this request's, and nothing is
+            // carried from before a sign-out.
+            state.past = past.map(|mut past| {
+                past.session.take_if(|session| session.user.is_none());
+                past
+            });
+            // The cookie may have been held back, and is then still good.
+            let held_back = Absence::Refused(Refusal::CrossSite);
+            state.leave(if is_cross_site { held_back } else { Absence::SignedOut });
+        }
     }
 
     /// Ends every session of the user, this one included, and clears the cookie; returns their ids.
     ///
     /// # Errors
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated); the backend's: all may then have ended, or
-    /// none.
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated); [`SessionEnded`](ErrorKind::SessionEnded) if this
+    /// session ended meanwhile, or its token was replaced: it has no power over the others then; the
+    /// backend's: all may then have ended, or none.
     ///
     /// # Cancellation
     /// A dropped call may have ended all of them, or none. Whatever has the next turn looks, the
@@ -84,10 +125,11 @@ impl Session {
             let mut turn = self.turn().await?;
             let (live, user) = self.signed_in()?;
             let store = &self.inner.store;
-            let now = store.now();
-            let removal = store.backend().remove_user(&user, None, EndedBy::SignedOut, now);
-            let note = self.note_end(true, now);
-            let ended = self.ask(note, removal).await?;
+            let (acting, now) = (live.reference(), store.now());
+            let removal =
+                store.backend().remove_user(&user, Some(&acting), None, EndedBy::SignedOut, now);
+            let note = self.note_end(now);
+            let ended = self.ask(note, removal).await.map_err(|error| self.or_ended(error))?;
             let buffered = self.unsettled().buffer.clone();
             self.gone(ended.contains(&live.session.id), &buffered);
             for id in &ended {
@@ -98,8 +140,8 @@ impl Session {
         .await
     }
 
-    fn note_end(&self, everywhere: bool, at: Timestamp) -> Unanswered {
-        Unanswered::End { everywhere, buffered: self.unsettled().buffer.clone(), at }
+    fn note_end(&self, at: Timestamp) -> Unanswered {
+        Unanswered::End { buffered: self.unsettled().buffer.clone(), at }
     }
 
     /// Ends every other session of the user; returns their ids.
@@ -114,8 +156,15 @@ impl Session {
         let (live, user) = self.signed_in()?;
         let store = &self.inner.store;
         let except = Some(&live.session.id);
-        let removal = store.backend().remove_user(&user, except, EndedBy::Revoked, store.now());
-        let ended = store.call(removal).await?;
+        let acting = live.reference();
+        let removal = store.backend().remove_user(
+            &user,
+            Some(&acting),
+            except,
+            EndedBy::Revoked,
+            store.now(),
+        );
+        let ended = store.call(removal).await.map_err(|error| self.or_ended(error))?;
         for id in &ended {
             turn.tell(EventKind::Revoked, *id, Some(&user));
         }
@@ -134,43 +183,60 @@ impl Session {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
         if id == live.session.id {
-            return self.or_stay_out(self.end_this(&mut turn)).await;
+            return self.or_stay_out(self.end_this(&mut turn)).await.map(|ended| ended > 0);
         }
         let mut target = SessionRef::by_id(id);
         target.user = Some(user.clone());
         let store = &self.inner.store;
-        let removal = store.backend().remove(&target, Some(&user), EndedBy::Revoked, store.now());
-        let ended = store.call(removal).await?;
+        let acting = live.reference();
+        let removal = store.backend().remove(
+            &target,
+            Some(&user),
+            Some(&acting),
+            EndedBy::Revoked,
+            store.now(),
+        );
+        let ended = store.call(removal).await.map_err(|error| self.or_ended(error))?;
         if ended {
             turn.tell(EventKind::Revoked, id, Some(&user));
         }
         Ok(ended)
     }
 
-    /// The user's live sessions, this one among them, most recently active first.
+    /// The user's live sessions, this one among them, most recently active first, as they may be shown to
+    /// the user. What else is known of them, an application asks [`SessionStore::list`](crate::SessionStore::list).
     ///
     /// # Errors
-    /// [`Unauthenticated`](ErrorKind::Unauthenticated); the backend's.
-    pub async fn list(&self) -> Result<Vec<SessionData>, Error> {
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated); [`SessionEnded`](ErrorKind::SessionEnded) if this
+    /// session ended meanwhile, or its token was replaced; the backend's.
+    pub async fn list(&self) -> Result<Vec<DeviceView>, Error> {
         let _turn = self.turn().await?;
-        let (_, user) = self.signed_in()?;
-        self.inner.store.list(&user).await
+        let (live, user) = self.signed_in()?;
+        let sessions = self.inner.store.list(&user).await?;
+        // After it: a token that is good now was so when the list was read.
+        match self.stands_for(&live.hash).await? {
+            Some(Now::Goes { .. }) => {}
+            Some(Now::Ended { .. }) | None => return Err(self.ended_meanwhile()),
+        }
+        let current = Some(live.session.id);
+        Ok(sessions.iter().map(|session| DeviceView::new(session, current)).collect())
     }
 
     /// The session is gone: by this request, which then clears the cookie, or by another, which may
     /// have set a new one that must not be cleared (law `late_response_never_clobbers`).
     /// `buffered` goes with it; what was written since does not.
-    pub(super) fn gone(&self, by_this_request: bool, buffered: &Patch) {
+    pub(super) fn gone(&self, by_this_request: bool, buffered: &Buffer) {
         let mut state = self.unsettled();
         state.saved(buffered);
         state.stays_out = false;
         state.slid = false;
+        state.relived = false;
         state.unanswered = None;
         if by_this_request {
-            state.loaded = Loaded::Without(Absence::SignedOut);
+            state.leave(Absence::SignedOut);
             state.cookie = Cookie::Remove;
         } else {
-            state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
+            state.leave(Absence::Refused(Refusal::Ended));
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The end of a request: what to save, and which headers the response gets.
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
+use super::buffer::Buffer;
+use super::headers::{Audience, Conclusion};
 use super::load::Request;
 use super::save::Write;
 use super::turn::{Told, Turn, Who};
 use super::{Cookie, Loaded, Session, State, Token, Visit};
 use crate::clock::Timestamp;
-use crate::cookie::CookieRules;
+use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
 use crate::lifecycle::{self, Plan};
-use crate::patch::Patch;
-use crate::store::SessionStore;
 
 /// What becomes of a session when the response is decided.
 #[expect(
@@ -24,14 +24,14 @@ use crate::store::SessionStore;
 enum Decision {
     /// There is nothing to ask of the backend.
     Nothing,
-    Without(Plan, Patch),
+    Without(Plan, Buffer),
     With(Write),
 }
 
 /// What a response comes to, as far as one look says.
 enum Glance {
     /// Nothing was changed, and nothing is due: it is decided.
-    OnlyRead,
+    OnlyRead(Audience),
     /// It has to wait, or to ask the backend.
     AsksBackend,
     Unclear,
@@ -43,7 +43,7 @@ struct Asked {
 }
 
 impl Visit {
-    /// The response is decided. Saves what is buffered, touches the session if that is due, and says
+    /// The response is decided. Saves what is buffered and changes something, touches the session if that is due, and says
     /// which headers the response gets, and whether it must become an error.
     ///
     /// A request that never used its session costs nothing here. If an operation on the session is
@@ -105,7 +105,9 @@ impl Visit {
         }
         let now = session.inner.store.now();
         match session.glance(status, now) {
-            Glance::OnlyRead => return Some(Conclusion::of_use(&session.inner.store)),
+            Glance::OnlyRead(audience) => {
+                return Some(session.with_use(Conclusion::default(), audience));
+            }
             Glance::AsksBackend => return None,
             Glance::Unclear => {}
         }
@@ -128,18 +130,17 @@ impl Session {
         }
         let Loaded::With(live) = &state.loaded else { return Glance::Unclear };
         if !state.buffer.is_empty() {
-            // A server error drops it.
-            let drops = status.is_server_error();
-            return if drops { Glance::Unclear } else { Glance::AsksBackend };
+            return if discards_data(status) { Glance::Unclear } else { Glance::AsksBackend };
         }
-        if state.cookie != Cookie::Keep || state.slid {
+        if state.cookie != Cookie::Keep || state.slid || state.relived {
             return Glance::Unclear;
         }
-        if lifecycle::is_touch_due(settings, &live.session, now) {
+        if lifecycle::is_touch_due(settings, &live.session, live.is_first(), now) {
             return Glance::AsksBackend;
         }
+        let audience = state.audience(settings);
         state.decided = true;
-        Glance::OnlyRead
+        Glance::OnlyRead(audience)
     }
 
     /// Whether the response asks first what became of a call whose answer was lost, and whether it
@@ -147,7 +148,7 @@ impl Session {
     /// miss that the session's end has moved.
     fn must_reconcile(&self, status: StatusCode) -> Option<Asked> {
         let state = self.unsettled();
-        let failed = status.is_server_error();
+        let failed = discards_data(status);
         let concerns_cookie = state.unanswered.as_ref()?.concerns_cookie();
         let saves = !state.buffer.is_empty() && !failed;
         // A server error that came of a failed call is not kept waiting for another one.
@@ -160,12 +161,12 @@ impl Session {
         {
             let mut state = self.unsettled();
             state.decided = true;
-            if status.is_server_error() {
+            if discards_data(status) {
                 state.forget_buffer();
             }
         }
         let mut conclusion = self.conclusion(Some(error));
-        if status.is_server_error() {
+        if discards_data(status) {
             let _ = conclusion.take_error();
         }
         conclusion
@@ -173,8 +174,11 @@ impl Session {
 
     /// Closes the handle for buffered writes.
     fn decide(&self, status: StatusCode, now: Timestamp, turn: &mut Turn<'_>) -> Decision {
-        let failed = status.is_server_error();
-        let mut state = self.unsettled();
+        let failed = discards_data(status);
+        let saves_unchanged = self.inner.store.config().save_unchanged;
+        // Settled, so that what is buffered is compared with all that this request knows.
+        let mut state =
+            if self.unsettled().buffer.is_empty() { self.unsettled() } else { self.state() };
         state.decided = true;
         if failed && !state.buffer.is_empty() {
             state.drop_buffer(turn);
@@ -182,23 +186,49 @@ impl Session {
         match &state.loaded {
             Loaded::Without(absence) => {
                 let settings = self.inner.store.settings();
-                match lifecycle::without_session(settings, *absence, &state.buffer) {
+                let lifetime = state.buffer.lifetime();
+                match lifecycle::without_session(settings, *absence, &state.buffer, lifetime) {
                     Plan::Nothing => Decision::Nothing,
                     // `save_unchanged` gives no session to a request that went wrong.
                     Plan::Create if failed => Decision::Nothing,
                     plan => Decision::Without(plan, state.buffer.clone()),
                 }
             }
-            Loaded::With(live) => match self.write(live, state.buffer.clone(), now) {
-                Some(write) => Decision::With(write),
-                None => Decision::Nothing,
-            },
+            Loaded::With(live) => {
+                let mut changed = state.buffer.clone();
+                let leaves_out = !saves_unchanged && changed.leave_out_unchanged(&live.session);
+                match self.write(live, changed, now) {
+                    Some(mut write) => {
+                        if leaves_out {
+                            write.buffered = state.buffer.clone();
+                        }
+                        Decision::With(write)
+                    }
+                    None => {
+                        // Nothing that a later `save` should send.
+                        state.forget_buffer();
+                        Decision::Nothing
+                    }
+                }
+            }
         }
     }
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
         let cookie = self.cookie(error.is_some());
-        Conclusion { cookie, error, ..Conclusion::of_use(&self.inner.store) }
+        let audience = {
+            let mut state = self.unsettled();
+            state.is_told = true;
+            state.audience(self.inner.store.settings())
+        };
+        self.with_use(Conclusion { cookie, error, used_by: None }, audience)
+    }
+
+    /// A session that was loaded, and that nobody asked for, is no use of it, unless it says something.
+    fn with_use(&self, conclusion: Conclusion, audience: Audience) -> Conclusion {
+        let is_use = conclusion.cookie.is_some() || self.inner.phase.was_asked_for();
+        let used_by = is_use.then(|| (self.inner.store.clone(), audience));
+        Conclusion { used_by, ..conclusion }
     }
 
     /// The one cookie of the response. Where something failed, only what this request had committed
@@ -233,8 +263,10 @@ impl Session {
                     }
                 };
                 let issued = state.cookie == Cookie::Issue;
-                let slid = state.slid && live.current && has_changed && !failed;
-                if !issued && !slid {
+                // Without Max-Age there is none to slide, but there may have been one before.
+                let slid = (state.slid && has_changed) || state.relived;
+                let slides = slid && live.current && !failed;
+                if !issued && !slides {
                     return None;
                 }
                 let left = persistent.then(|| expiry::end(settings, session).since(now));
@@ -264,7 +296,29 @@ fn touched(turn: &mut Turn<'_>, touch: Result<(), Error>) {
     }
 }
 
+/// Whether an answer says that the handler did not come to its end: it failed, or a time-out layer cut it
+/// off (law `server_error_discards_data`).
+fn discards_data(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT
+}
+
 impl State {
+    /// For whom the answer is.
+    fn audience(&self, settings: &Settings) -> Audience {
+        let user = if settings.config.no_store_when_signed_in {
+            Audience::OneUser
+        } else {
+            Audience::OneVisitor
+        };
+        match &self.loaded {
+            Loaded::With(live) if live.session.is_authenticated() => user,
+            // The page may have been made before the sign-out.
+            _ if self.had_user => user,
+            Loaded::With(_) => Audience::OneVisitor,
+            Loaded::Without(_) => Audience::Everybody,
+        }
+    }
+
     fn drop_buffer(&mut self, turn: &mut Turn<'_>) {
         self.forget_buffer();
         match &self.loaded {
@@ -273,161 +327,5 @@ impl State {
             }
             Loaded::Without(_) => turn.tell_of_no_session(EventKind::DataDroppedOnServerError),
         }
-    }
-}
-
-/// What the end of a request means for its response.
-#[derive(Debug, Default)]
-#[must_use = "the response must be told"]
-pub struct Conclusion {
-    error: Option<Error>,
-    cookie: Option<HeaderValue>,
-    /// The store, where its session was used.
-    used_by: Option<SessionStore>,
-}
-
-impl Conclusion {
-    /// A session was used, and that is all.
-    fn of_use(store: &SessionStore) -> Self {
-        Self { used_by: Some(store.clone()), ..Self::default() }
-    }
-
-    /// Where what was buffered could not be saved: the error that the response must become (law
-    /// `failed_save_is_reported`). Ask this first, then [`apply`](Self::apply) to whichever response
-    /// goes out.
-    pub fn take_error(&mut self) -> Option<Error> {
-        self.error.take()
-    }
-
-    /// Whether the response gets a cookie of the session's.
-    #[must_use]
-    pub fn carries_cookie(&self) -> bool {
-        self.cookie.is_some()
-    }
-
-    /// Puts the headers onto the response.
-    ///
-    /// - `Vary: Cookie` where the session was used.
-    /// - At most one `Set-Cookie` of the session's name, ours: one that the handler or the framework's
-    ///   own jar wrote is dropped, also where there is none of ours, because it would end the session
-    ///   in the browser (law `one_cookie_per_response`).
-    /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
-    ///   (RFC 9111, section 7.3).
-    #[inline]
-    pub fn apply(self, headers: &mut HeaderMap) {
-        // Most requests of a site never ask for their session.
-        if self.used_by.is_some() {
-            self.put_onto(headers);
-        }
-    }
-
-    fn put_onto(self, headers: &mut HeaderMap) {
-        let Some(store) = self.used_by else { return };
-        vary_on_cookie(headers);
-        if headers.contains_key(header::SET_COOKIE) {
-            drop_foreign_cookies(headers, &store.settings().cookie);
-        }
-        if let Some(cookie) = self.cookie {
-            headers.append(header::SET_COOKIE, cookie);
-            forbid_storing(headers);
-        }
-    }
-}
-
-fn vary_on_cookie(headers: &mut HeaderMap) {
-    let names = |value: &HeaderValue| {
-        let text = value.as_bytes();
-        text.split(|byte| *byte == b',')
-            .map(<[u8]>::trim_ascii)
-            .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
-    };
-    match headers.entry(header::VARY) {
-        header::Entry::Vacant(entry) => {
-            entry.insert(HeaderValue::from_static("Cookie"));
-        }
-        header::Entry::Occupied(entry) if entry.iter().any(names) => {}
-        header::Entry::Occupied(mut entry) => entry.append(HeaderValue::from_static("Cookie")),
-    }
-}
-
-fn drop_foreign_cookies(headers: &mut HeaderMap, rules: &CookieRules) {
-    if headers.get_all(header::SET_COOKIE).iter().any(|other| rules.set_cookie_matches(other)) {
-        tracing::warn!(target: "session", "dropped another Set-Cookie of the session's name");
-        if let header::Entry::Occupied(entry) = headers.entry(header::SET_COOKIE) {
-            let (name, others) = entry.remove_entry_mult();
-            let kept: Vec<_> = others.filter(|other| !rules.set_cookie_matches(other)).collect();
-            for other in kept {
-                headers.append(name.clone(), other);
-            }
-        }
-    }
-}
-
-fn forbid_storing(headers: &mut HeaderMap) {
-    let keeps_out = |value: &HeaderValue| {
-        let text = value.as_bytes();
-        text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|directive| {
-            directive.eq_ignore_ascii_case(b"no-store")
-                || directive.eq_ignore_ascii_case(b"private")
-        })
-    };
-    if !headers.get_all(header::CACHE_CONTROL).iter().any(keeps_out) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{MemoryBackend, SessionConfig};
-
-    fn check(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
-        let to_map = |pairs: &[(&str, &str)]| {
-            let mut headers = HeaderMap::new();
-            for (name, value) in pairs {
-                let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
-                headers.append(name, value.parse().unwrap());
-            }
-            headers
-        };
-        let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
-        let cookie = Some(HeaderValue::from_static("_session=new"));
-        let conclusion = Conclusion { error: None, cookie, used_by: Some(store) };
-        let mut headers = to_map(before);
-        conclusion.apply(&mut headers);
-        assert_eq!(headers, to_map(after), "{name}");
-    }
-
-    #[test]
-    fn headers() {
-        let ours = ("set-cookie", "_session=new");
-        let (vary, no_store) = (("vary", "Cookie"), ("cache-control", "no-store"));
-        check("nothing there", &[], &[vary, ours, no_store]);
-        check(
-            "vary says so already",
-            &[("vary", "accept, COOKIE")],
-            &[("vary", "accept, COOKIE"), ours, no_store],
-        );
-        check("vary says everything", &[("vary", "*")], &[("vary", "*"), ours, no_store]);
-        check(
-            "vary says something else",
-            &[("vary", "accept")],
-            &[("vary", "accept"), vary, ours, no_store],
-        );
-        check(
-            "a public answer",
-            &[("cache-control", "public, max-age=60")],
-            &[vary, ours, no_store],
-        );
-        check(
-            "a private answer",
-            &[("cache-control", "max-age=60, private")],
-            &[("cache-control", "max-age=60, private"), vary, ours],
-        );
-        check(
-            "a second cookie of our name",
-            &[("set-cookie", "a=1"), ("set-cookie", "_session=old"), ("set-cookie", "_session2=x")],
-            &[("set-cookie", "a=1"), ("set-cookie", "_session2=x"), ours, vary, no_store],
-        );
     }
 }

@@ -1,22 +1,25 @@
 //! Loading: from the cookie to a session, or to the reason why there is none.
 
-use http::{HeaderMap, HeaderValue, header};
+use std::sync::OnceLock;
+
+use http::{HeaderValue, header};
 
 use super::turn::Told;
-use super::{Live, Loaded, Session, Token, Visit};
+use super::{FoundAs, Live, Loaded, Past, Session, State, Token, Visit};
 use crate::backend::{EndedBy, Found, SessionRef};
-use crate::client::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
 use crate::client::meta::SessionMeta;
-use crate::client::proxies::Peer;
 use crate::client::scheme::{self, Scheme};
+use crate::client::site::{self, Sent};
+use crate::clock::Timestamp;
 use crate::config::{OnBackendError, Settings};
 use crate::cookie::Candidate;
+use crate::dead_token::{DeadToken, Ended};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
+use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
-use crate::record::SessionData;
-use crate::token::SessionToken;
+use crate::token::{SessionToken, TokenHash};
 
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
 /// before somebody asks: header values are shared, not copied.
@@ -27,15 +30,15 @@ pub(super) struct Request {
     meta: SessionMeta,
     /// Whether the response's cookie is marked `Secure`.
     secure: bool,
+    /// Whether the browser may have held the cookie back, because another site made it send this.
+    is_cross_site: bool,
+    /// When it arrived, if that is not when its session is loaded.
+    arrived: OnceLock<Timestamp>,
 }
 
 impl Request {
-    pub(super) fn new(
-        headers: &HeaderMap,
-        peer: Peer,
-        connection: Option<Scheme>,
-        settings: &Settings,
-    ) -> Self {
+    pub(super) fn new(sent: Sent<'_>, connection: Option<Scheme>, settings: &Settings) -> Self {
+        let Sent { headers, peer, .. } = sent;
         let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
         let scheme = || {
             let header = settings.config.forwarded_header;
@@ -50,7 +53,14 @@ impl Request {
             } else {
                 settings.cookie.secure()
             },
+            is_cross_site: settings.refuses_cross_site()
+                && site::may_have_held_back(sent, &settings.trusted),
+            arrived: OnceLock::new(),
         }
+    }
+
+    pub(super) fn arrives(&self, at: Timestamp) {
+        let _ = self.arrived.set(at);
     }
 
     pub(super) const fn meta(&self) -> &SessionMeta {
@@ -61,17 +71,21 @@ impl Request {
         self.secure
     }
 
-    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+    pub(super) const fn is_cross_site(&self) -> bool {
+        self.is_cross_site
+    }
+
+    pub(super) fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
         self.cookie.iter().chain(&self.more_cookies)
     }
 }
 
 impl Visit {
-    /// Loads the session and gives it out. One read if the request brings a token, none if it does
-    /// not; a second call gives out the same.
+    /// Loads the session and gives it out to somebody who asked for it. One read if the request brings a
+    /// token, none if it does not; a second call gives out the same.
     ///
     /// If the browser is another than the one that the session began in, this may also end the
-    /// session: see [`MismatchAction`].
+    /// session: see [`MismatchAction`](crate::MismatchAction).
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) or [`BackendFailed`](ErrorKind::BackendFailed) if the
@@ -82,8 +96,24 @@ impl Visit {
     /// # Cancellation
     /// The next call begins anew.
     pub async fn load(&self) -> Result<Session, Error> {
-        if let Some(session) = self.loaded() {
-            return Ok(session.clone());
+        if self.loaded().is_none() {
+            self.load_unasked().await?;
+        }
+        self.session().inner.phase.is_asked_for();
+        Ok(self.session().clone())
+    }
+
+    /// Loads the session before anybody has asked for it. That alone is no use of it, which caches would
+    /// have to be told.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    ///
+    /// # Cancellation
+    /// The next call begins anew.
+    pub async fn load_unasked(&self) -> Result<(), Error> {
+        if self.is_loaded() {
+            return Ok(());
         }
         let session = self.session();
         let request = session.request().ok_or_else(|| {
@@ -91,58 +121,108 @@ impl Visit {
                 .with_context("the session was asked for before an adapter attached its request")
         })?;
         let tell = |told: Told| session.emit(told.kind, told.id, told.user.as_ref());
-        let loaded = match session.look_up(request, tell).await {
-            Ok(loaded) => loaded,
+        let found = match session.look_up(request, tell).await {
+            Ok(found) => found,
             Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
                 tracing::warn!(
                     target: "session",
                     error = &error as &dyn std::error::Error,
                     "the session could not be loaded; going on as a visitor"
                 );
-                Loaded::Without(Absence::Refused(Refusal::BackendFailed))
+                LookedUp::without(Absence::Refused(Refusal::BackendFailed))
             }
             Err(error) => return Err(error),
         };
         let mut state = session.unsettled();
         // Two who asked at the same moment: the first one's counts.
-        if self.loaded().is_none() {
-            state.loaded = loaded;
+        if !self.is_loaded() {
+            state.found(found);
             state.decided = session.inner.phase.load();
         }
-        drop(state);
-        Ok(session.clone())
+        Ok(())
+    }
+}
+
+/// What was found of a request's tokens.
+pub(super) struct LookedUp {
+    loaded: Loaded,
+    past: Option<Box<Past>>,
+}
+
+impl LookedUp {
+    pub(super) const fn without(absence: Absence) -> Self {
+        Self { loaded: Loaded::Without(absence), past: None }
+    }
+}
+
+impl From<Loaded> for LookedUp {
+    fn from(loaded: Loaded) -> Self {
+        Self { loaded, past: None }
+    }
+}
+
+impl State {
+    pub(super) fn found(&mut self, found: LookedUp) {
+        (self.loaded, self.past) = (found.loaded, found.past);
+        self.size = None;
+    }
+}
+
+/// The dead tokens of a request.
+#[derive(Default)]
+struct Dead {
+    past: Option<Box<Past>>,
+    is_followed: bool,
+}
+
+impl Dead {
+    fn add(&mut self, id: SessionId, hash: TokenHash, token: DeadToken, arrived: Timestamp) {
+        // Of several one followed is enough.
+        self.is_followed |= token.is_followed(arrived);
+        let past = self.past.get_or_insert_default();
+        if past.ended.is_none_or(|ended| ended.at < token.ended.at) {
+            past.ended = Some(token.ended);
+        }
+        if token.ended.how == EndedBy::Replaced {
+            past.session = Some(SessionRef { id, token: Some(hash), user: None });
+        }
     }
 }
 
 impl Session {
     /// Looks once more for a session that an outage kept from being loaded.
-    pub(super) async fn look_up_again(&self, told: &mut Vec<Told>) {
-        let Some(request) = self.request() else { return };
-        if let Ok(loaded) = self.look_up(request, |event| told.push(event)).await {
-            let mut state = self.unsettled();
-            state.loaded = loaded;
-            state.size = None;
-        }
+    pub(super) async fn look_up_again(&self, told: &mut Vec<Told>) -> Result<(), Error> {
+        let Some(request) = self.request() else { return Ok(()) };
+        let found = self.look_up(request, |event| told.push(event)).await?;
+        self.unsettled().found(found);
+        Ok(())
     }
 
     async fn look_up(
         &self,
         request: &Request,
         mut tell: impl FnMut(Told),
-    ) -> Result<Loaded, Error> {
+    ) -> Result<LookedUp, Error> {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
-        let mut ended = false;
+        let mut dead = Dead::default();
         let candidates = store.settings().cookie.candidates_in(request.cookies());
         for Candidate { token, is_up_to_date } in candidates.each() {
             let token = SessionToken::from_lower_hex(token);
             let now = store.now();
             let hash = token.hash();
-            let (session, current) = match store.call(store.backend().find(&hash, now)).await? {
-                Some(Found::Live(session)) => (session, true),
-                Some(Found::Grace { session, .. }) => (session, false),
-                Some(Found::Ended { .. }) => {
-                    ended = true;
+            let (session, found_as) = match store.call(store.backend().find(&hash, now)).await? {
+                Some(Found::Live { session, token_seen }) => {
+                    (session, FoundAs::Current { seen: token_seen })
+                }
+                Some(Found::Grace { session, .. }) => (session, FoundAs::InGrace),
+                Some(Found::Ended { id, how, at, successor_seen }) => {
+                    let token = DeadToken { ended: Ended { how, at }, successor_seen };
+                    if token.is_from_the_future(now) {
+                        tell(Told { kind: EventKind::ClockSkew, id: Some(id), user: None });
+                    }
+                    let arrived = request.arrived.get().copied().unwrap_or(now);
+                    dead.add(id, hash, token, arrived);
                     continue;
                 }
                 None => continue,
@@ -151,97 +231,44 @@ impl Session {
             if expiry::end(store.settings(), &session) <= now {
                 continue;
             }
-            match &mut live {
-                Some(other) if other.session.id != session.id => {
-                    tell(Told::of(EventKind::AmbiguousToken, &session));
-                    return Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)));
-                }
-                // Two tokens of one session: the current one counts.
-                Some(other) if other.current || !current => {}
-                _ => {
-                    let token = Token::Presented { token, is_up_to_date };
-                    live = Some(Live::found(session, token, hash, current));
-                }
-            }
-        }
-        match live {
-            Some(live) => self.check_fingerprint(live, request, tell).await,
-            None if ended => Ok(Loaded::Without(Absence::Refused(Refusal::Ended))),
-            // A good one may be among those that were not looked at, so the cookie is left alone.
-            None if candidates.truncated() => {
-                Ok(Loaded::Without(Absence::Refused(Refusal::Ambiguous)))
-            }
-            // A token that nobody knows is left alone: to clear it would race with a sign-in in the tab
-            // beside it, and the cookie ends at its Max-Age by itself.
-            None => Ok(Loaded::Without(Absence::Visitor)),
-        }
-    }
-
-    async fn check_fingerprint(
-        &self,
-        mut live: Live,
-        request: &Request,
-        mut tell: impl FnMut(Told),
-    ) -> Result<Loaded, Error> {
-        let store = &self.inner.store;
-        let config = store.config();
-        if !config.validate_fingerprint {
-            return Ok(Loaded::With(live));
-        }
-        let session: &SessionData = &live.session;
-        let known = session.user_agent.as_deref();
-        if config.fingerprint_mode == FingerprintMode::Stable && request.meta.agent_is(known) {
-            return Ok(Loaded::With(live));
-        }
-        let agent = request.meta.user_agent();
-        let verdict = fingerprint::check(
-            config.fingerprint_mode,
-            session.fingerprint.as_ref(),
-            known,
-            agent.as_deref(),
-            || request.meta.fingerprint(),
-        );
-        match verdict {
-            Verdict::Match => live.newer_agent = known != agent.as_deref(),
-            Verdict::Unrecognised => {
-                tell(Told::of(EventKind::FingerprintUnrecognised, session));
-            }
-            Verdict::Mismatch => {
-                let action = config.on_fingerprint_mismatch;
-                tell(Told::of(EventKind::FingerprintMismatch(action), session));
-                match action {
-                    MismatchAction::Report => {}
-                    MismatchAction::Reject => {
-                        return Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)));
+            let token = Token::Presented { token, is_up_to_date };
+            let this = Live::found(session, token, hash, found_as);
+            live = match live.take() {
+                None => Some(this),
+                Some(other) => match which_counts(other, this) {
+                    Ok(counts) => Some(counts),
+                    Err(other) => {
+                        tell(Told::of(EventKind::AmbiguousToken, &other.session));
+                        return Ok(LookedUp::without(Absence::Refused(Refusal::Ambiguous)));
                     }
-                    // Boxed, so that the common path does not carry room for it.
-                    MismatchAction::Revoke => {
-                        return Box::pin(self.revoke_mismatched(&live, tell)).await;
-                    }
-                }
-            }
+                },
+            };
         }
-        Ok(Loaded::With(live))
+        let absence = match live {
+            Some(live) => return Ok(self.check_fingerprint(live, request, tell).await?.into()),
+            None if dead.is_followed => Absence::Refused(Refusal::Ended),
+            // A good one may be among those that were not looked at.
+            None if candidates.truncated() => Absence::Refused(Refusal::Ambiguous),
+            None if request.is_cross_site => Absence::Refused(Refusal::CrossSite),
+            // A dead token that is not followed, or one that nobody knows, stands in nobody's way. It is
+            // left alone: to clear it would race with a sign-in in the tab beside it, and the cookie ends
+            // at its Max-Age by itself.
+            None => Absence::Visitor,
+        };
+        Ok(LookedUp { loaded: Loaded::Without(absence), past: dead.past })
     }
+}
 
-    async fn revoke_mismatched(
-        &self,
-        live: &Live,
-        mut tell: impl FnMut(Told),
-    ) -> Result<Loaded, Error> {
-        let store = &self.inner.store;
-        let target: SessionRef = live.reference();
-        let removal = store.backend().remove(&target, None, EndedBy::Revoked, store.now());
-        // Where another request did it first, that one clears the cookie: a sign-in that replaced
-        // the session may have set a new one meanwhile.
-        if store.call(removal).await? {
-            tell(Told::of(EventKind::Revoked, &live.session));
-            let mut state = self.unsettled();
-            // Not over what the handler did meanwhile, if another load was faster.
-            if state.cookie == super::Cookie::Keep && !matches!(state.loaded, Loaded::With(_)) {
-                state.cookie = super::Cookie::Remove;
-            }
-        }
-        Ok(Loaded::Without(Absence::Refused(Refusal::Fingerprint)))
+/// Of two live sessions of one request the one that counts; else the second.
+fn which_counts(one: Live, other: Live) -> Result<Live, Live> {
+    if one.session.id == other.session.id {
+        // Two tokens of one session: the current one.
+        return Ok(if one.current || !other.current { one } else { other });
     }
+    if one.session.user_id.is_none() || one.session.user_id != other.session.user_id {
+        return Err(other);
+    }
+    // Two of one user: the one that was authenticated last.
+    let last = |live: &Live| (live.session.authenticated_at, live.session.id);
+    Ok(if last(&one) >= last(&other) { one } else { other })
 }

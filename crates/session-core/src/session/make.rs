@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::buffer::Buffer;
 use super::turn::Turn;
 use super::unanswered::Unanswered;
 use super::{Cookie, Live, Loaded, Session};
@@ -11,9 +12,10 @@ use crate::event::EventKind;
 use crate::expiry;
 use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
+use crate::lifetime::Lifetime;
 use crate::patch::Patch;
 use crate::record::SessionData;
-use crate::token::SessionToken;
+use crate::token::{SessionToken, TokenHash};
 
 /// How often a new session is tried under another id and token if the backend says that they are in
 /// use. With 256 random bits the first try that is needed is one too many.
@@ -26,17 +28,25 @@ pub(super) struct Issued {
     pub(super) evicted: Vec<SessionId>,
 }
 
+/// What a new session takes the place of.
+#[derive(Default)]
+pub(super) struct TakesOver {
+    pub(super) replaces: Option<Replace>,
+    /// The tokens that came with the request.
+    pub(super) presented: Vec<TokenHash>,
+}
+
 impl Session {
     /// A record for this request's client, made now.
     pub(super) fn new_record(
         &self,
         user: Option<UserId>,
-        idle_ttl_secs: Option<u64>,
+        lifetime: Lifetime,
     ) -> Result<SessionData, Error> {
         let store = &self.inner.store;
         let now = store.now();
         let meta = self.meta();
-        let life = expiry::from_now(store.settings(), user.is_some(), idle_ttl_secs, now);
+        let life = expiry::from_now(store.settings(), user.is_some(), lifetime, now);
         Ok(SessionData {
             id: SessionId::generate(now)?,
             authenticated_at: user.as_ref().map(|_| now),
@@ -49,12 +59,13 @@ impl Session {
             fingerprint: Some(meta.fingerprint()),
             data: crate::Data::new(),
             version: 1,
-            idle_ttl_secs,
-            cookie_persistent: None,
+            idle_ttl_secs: lifetime.idle_ttl_secs,
+            cookie_persistent: lifetime.cookie_persistent,
             created_at: now,
             last_active_at: now,
             expires_at: life.expires_at,
             absolute_expires_at: life.absolute_expires_at,
+            not_after: lifetime.not_after,
         })
     }
 
@@ -63,8 +74,8 @@ impl Session {
         &self,
         record: SessionData,
         patch: Patch,
-        buffered: &Patch,
-        replaces: Option<Replace>,
+        buffered: &Buffer,
+        takes_over: TakesOver,
     ) -> Result<Issued, Error> {
         let store = &self.inner.store;
         let now = record.created_at;
@@ -74,7 +85,8 @@ impl Session {
         new.cap = new.record.user_id.as_ref().map(|_| store.settings().cap);
         new.max_bytes = store.settings().ceiling(signs_in);
         new.patch = patch;
-        new.replaces = replaces;
+        new.replaces = takes_over.replaces;
+        new.presented = takes_over.presented;
         let mut tries = 1;
         loop {
             let note =
@@ -101,7 +113,7 @@ impl Session {
         turn: &mut Turn<'_>,
         session: SessionData,
         token: SessionToken,
-        buffered: &Patch,
+        buffered: &Buffer,
         signs_in: bool,
     ) -> Result<(), Error> {
         let session = Arc::new(session);
@@ -114,7 +126,7 @@ impl Session {
             if !state.decided || turn.is_the_response() {
                 state.saved(buffered);
                 state.replace(Live::issued(session, token));
-                state.cookie = Cookie::Issue;
+                (state.cookie, state.is_told) = (Cookie::Issue, false);
                 state.slid = false;
                 return Ok(());
             }
@@ -122,14 +134,16 @@ impl Session {
         let target =
             SessionRef { id: session.id, token: Some(token.hash()), user: session.user_id.clone() };
         let store = &self.inner.store;
-        store.call(store.backend().remove(&target, None, EndedBy::Revoked, store.now())).await?;
+        store
+            .call(store.backend().remove(&target, None, None, EndedBy::Revoked, store.now()))
+            .await?;
         turn.tell(EventKind::Revoked, session.id, session.user_id.as_ref());
         {
             let mut state = self.unsettled();
             state.unanswered = None;
             if matches!(state.loaded, Loaded::With(_)) {
                 // The one that it took the place of.
-                state.loaded = Loaded::Without(Absence::Refused(Refusal::Ended));
+                state.leave(Absence::Refused(Refusal::Ended));
             }
         }
         Err(Error::from_kind(ErrorKind::LateWrite))

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use super::save::take_in_life;
+use super::turn::Turn;
 use super::unanswered::Unanswered;
-use super::{Cookie, Live, Session};
+use super::{Cookie, Live, Loaded, Session};
 use crate::backend::{Reauthentication, Rotation, SessionChange, Updated};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
+use crate::id::SessionId;
+use crate::lifecycle::Plan;
 use crate::record::SessionData;
 use crate::token::SessionToken;
 
@@ -16,69 +20,99 @@ impl Session {
     /// one before is dead at once, in its grace period too), and its lifetime starts anew.
     ///
     /// # Errors
-    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) if nobody is signed in;
-    /// [`SessionEnded`](crate::ErrorKind::SessionEnded) if the session ended meanwhile, or another request's
-    /// re-authentication took the token first; [`LateWrite`](crate::ErrorKind::LateWrite) after the response
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) if nobody is signed in;
+    /// [`SessionEnded`](ErrorKind::SessionEnded) if the session ended meanwhile, or another request's
+    /// re-authentication took the token first; [`LateWrite`](ErrorKind::LateWrite) after the response
     /// was decided; the backend's.
     ///
     /// # Cancellation
     /// A dropped call may have changed the token. Whatever has the next turn looks, the response too,
     /// and then the cookie carries it; if nothing does, the user signs in again.
     pub async fn reauthenticate(&self) -> Result<(), Error> {
+        self.prove_again(false).await.map(drop)
+    }
+
+    /// [`reauthenticate`](Self::reauthenticate), and ends every other session of the user in the same
+    /// step; returns their ids. For a change of password: it is never half done, with the new password
+    /// set and another device still signed in.
+    ///
+    /// # Errors
+    /// As [`reauthenticate`](Self::reauthenticate): if it is one, nothing has happened, unless it is the
+    /// backend's.
+    ///
+    /// # Cancellation
+    /// As [`reauthenticate`](Self::reauthenticate): either both have happened or neither.
+    pub async fn reauthenticate_and_end_others(&self) -> Result<Vec<SessionId>, Error> {
+        self.prove_again(true).await
+    }
+
+    async fn prove_again(&self, end_others: bool) -> Result<Vec<SessionId>, Error> {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
         self.not_decided()?;
         let store = &self.inner.store;
         let now = store.now();
-        let life = expiry::from_now(store.settings(), true, live.session.idle_ttl_secs, now);
+        let life = expiry::from_now(store.settings(), true, live.session.lifetime(), now);
         let again = Reauthentication {
             expires_at: life.expires_at,
             absolute_expires_at: life.absolute_expires_at,
             ip_address: self.meta().ip_address(),
+            end_others,
         };
         let token = SessionToken::generate()?;
         let change = SessionChange {
             rotation: Some(Rotation::Immediate { token: token.hash() }),
-            reauthentication: Some(again.clone()),
+            reauthentication: Some(again),
+            presented: live.is_presented(),
             ..SessionChange::default()
         };
         let note = Unanswered::Token { token: token.clone(), kind: EventKind::Reauthenticated };
         let target = live.reference();
-        match self.ask(note, store.backend().update(&target, &change, now)).await? {
-            Updated::Applied(_) => {}
+        let applied = match self.ask(note, store.backend().update(&target, &change, now)).await? {
+            Updated::Applied(applied) => applied,
             Updated::Missing | Updated::Superseded | Updated::Conflict => {
                 return Err(self.ended_meanwhile());
             }
-        }
-        let mut session = SessionData::clone(&live.session);
-        session.authenticated_at = Some(now);
-        session.last_active_at = session.last_active_at.max(now);
-        session.last_ip_address = again.ip_address;
-        session.expires_at = again.expires_at;
-        session.absolute_expires_at = again.absolute_expires_at;
-        self.rotated(&live, session.into(), token);
+        };
+        let mut session = live.session.clone();
+        change.apply(Arc::make_mut(&mut session), false, now);
+        take_in_life(&mut session, store.settings(), &applied, now);
+        self.rotated(&live, session, token);
         turn.tell(EventKind::Reauthenticated, live.session.id, Some(&user));
-        self.not_decided()
+        for other in &applied.ended {
+            turn.tell(EventKind::Revoked, *other, Some(&user));
+        }
+        self.not_decided()?;
+        Ok(applied.ended)
     }
 
     /// Gives the session a new token and keeps everything else: after a change of privileges, or now
     /// and then. The token before works for `rotation_grace_secs` more, for requests under way.
     ///
-    /// `true` if this call did it; `false` if the request's token had been rotated away already, so
-    /// that a new one is on its way to the browser (law `rotation_has_one_winner`).
+    /// `true` if this call gave out a new token. `false` if the request's token had been rotated away
+    /// already, so that a new one is on its way to the browser (law `rotation_has_one_winner`), and if
+    /// there is nothing to rotate, which [`id`](Self::id) tells apart. A visitor's first data is saved,
+    /// which makes their session and its token.
     ///
     /// # Errors
-    /// [`NoSession`](crate::ErrorKind::NoSession); [`Unavailable`](crate::ErrorKind::Unavailable) also if an outage
-    /// was told to go on as a visitor, because nobody knows then whether there is a session;
-    /// [`SessionEnded`](crate::ErrorKind::SessionEnded) if it ended meanwhile;
-    /// [`LateWrite`](crate::ErrorKind::LateWrite) after the response was decided; the backend's.
+    /// [`Unavailable`](ErrorKind::Unavailable) also if an outage was told to go on as a visitor,
+    /// because nobody knows then whether there is a session; [`SessionEnded`](ErrorKind::SessionEnded)
+    /// if it ended meanwhile; [`LateWrite`](ErrorKind::LateWrite) after the response was decided;
+    /// the backend's.
     ///
     /// # Cancellation
     /// A dropped call may have changed the token; the one before is then in its grace period. Whatever
     /// has the next turn looks, the response too, and then the cookie carries the new one.
     pub async fn rotate(&self) -> Result<bool, Error> {
         let mut turn = self.turn().await?;
-        let live = self.live()?;
+        let live = match self.live() {
+            Ok(live) => live,
+            Err(error) if error.kind() == ErrorKind::NoSession => {
+                // Boxed: most requests rotate a session that is there.
+                return Box::pin(self.save_the_first(&mut turn)).await;
+            }
+            Err(error) => return Err(error),
+        };
         self.not_decided()?;
         if !live.current {
             return Ok(false);
@@ -88,20 +122,36 @@ impl Session {
         let token = SessionToken::generate()?;
         let grace_until = now.plus(store.settings().rotation_grace());
         let rotation = Rotation::Graceful { token: token.hash(), grace_until };
-        let change = SessionChange::rotation(rotation);
+        let presented = live.is_presented();
+        let change = SessionChange { presented, ..SessionChange::rotation(rotation) };
         let note = Unanswered::Token { token: token.clone(), kind: EventKind::Rotated };
         let target = live.reference();
-        match self.ask(note, store.backend().update(&target, &change, now)).await? {
-            Updated::Applied(_) => {}
+        let applied = match self.ask(note, store.backend().update(&target, &change, now)).await? {
+            Updated::Applied(applied) => applied,
             Updated::Superseded => {
                 self.unsettled().replace(Live { current: false, ..live });
                 return Ok(false);
             }
             Updated::Missing | Updated::Conflict => return Err(self.ended_meanwhile()),
-        }
-        self.rotated(&live, live.session.clone(), token);
+        };
+        let mut session = live.session.clone();
+        take_in_life(&mut session, store.settings(), &applied, now);
+        self.rotated(&live, session, token);
         turn.tell(EventKind::Rotated, live.session.id, live.session.user_id.as_ref());
         self.not_decided()?;
+        Ok(true)
+    }
+
+    /// Whether there was something to save, and so a session was made.
+    async fn save_the_first(&self, turn: &mut Turn<'_>) -> Result<bool, Error> {
+        let (loaded, buffer, _) = self.snapshot();
+        let Loaded::Without(absence) = loaded else { return Ok(false) };
+        let plan = match self.plan_without(absence, &buffer) {
+            plan @ (Plan::Create | Plan::Refuse(_)) if !buffer.is_empty() => plan,
+            _ => return Ok(false),
+        };
+        self.not_decided()?;
+        self.carry_out_without(turn, &plan, &buffer).await?;
         Ok(true)
     }
 
@@ -110,6 +160,6 @@ impl Session {
         let Live { newer_agent, is_exact, .. } = *live;
         let mut state = self.unsettled();
         state.replace(Live { newer_agent, is_exact, ..Live::issued(session, token) });
-        state.cookie = Cookie::Issue;
+        (state.cookie, state.is_told) = (Cookie::Issue, false);
     }
 }

@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
+use super::buffer::Buffer;
+use super::make::TakesOver;
 use super::turn::Turn;
 use super::unanswered::Unanswered;
 use super::{Live, Loaded, Session};
 use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Updated};
 use crate::clock::Timestamp;
+use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
-use crate::lifecycle::{self, Client, Plan};
-use crate::patch::Patch;
+use crate::expiry;
+use crate::lifecycle::{self, Absence, Client, Plan};
+use crate::record::SessionData;
 
 impl Session {
     /// Writes what is buffered to the backend now; a visitor's first data makes their session. For
-    /// before an effect that cannot be taken back. Without anything buffered it does nothing.
+    /// before an effect that cannot be taken back. Without anything buffered it does nothing; what is
+    /// buffered is sent, also if it changes nothing.
     ///
     /// Reads see afterwards what this request wrote, on top of what it had loaded.
     ///
     /// # Errors
-    /// [`SessionEnded`](ErrorKind::SessionEnded) if the session ended meanwhile or its token was
-    /// refused; [`LateWrite`](ErrorKind::LateWrite) if it would make a session after the response was
+    /// [`SessionEnded`](ErrorKind::SessionEnded) if the session ended meanwhile; [`LateWrite`](ErrorKind::LateWrite) if it would make a session after the response was
     /// decided; [`TooLarge`](ErrorKind::TooLarge) if parallel requests together passed four times
     /// `max_data_bytes`; the backend's. What could not be saved stays buffered, so the response will
     /// report it too.
@@ -33,16 +37,14 @@ impl Session {
         }
         let mut turn = self.turn().await?;
         let (loaded, buffer, decided) = self.snapshot();
-        if buffer.is_empty() {
+        if self.unsettled().buffer.is_empty() {
             return Ok(());
         }
         match loaded {
-            Loaded::Without(absence) => {
-                match lifecycle::without_session(self.inner.store.settings(), absence, &buffer) {
-                    Plan::Create if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
-                    plan => self.carry_out_without(&mut turn, &plan, &buffer).await,
-                }
-            }
+            Loaded::Without(absence) => match self.plan_without(absence, &buffer) {
+                Plan::Create if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
+                plan => self.carry_out_without(&mut turn, &plan, &buffer).await,
+            },
             Loaded::With(live) => match self.write(&live, buffer, self.inner.store.now()) {
                 Some(write) => self.carry_out(&write).await?.or_ended(self),
                 None => Ok(()),
@@ -50,34 +52,50 @@ impl Session {
         }
     }
 
-    pub(super) fn snapshot(&self) -> (Loaded, Patch, bool) {
+    pub(super) fn plan_without(&self, absence: Absence, buffer: &Buffer) -> Plan {
+        let settings = self.inner.store.settings();
+        lifecycle::without_session(settings, absence, buffer, buffer.lifetime())
+    }
+
+    pub(super) fn snapshot(&self) -> (Loaded, Buffer, bool) {
         let state = self.state();
         (state.loaded.clone(), state.buffer.clone(), state.decided)
     }
 
     /// What a request with a session asks of the backend: this patch, and the touch if it is due, in
     /// one call. `None`: nothing.
-    pub(super) fn write(&self, live: &Live, patch: Patch, now: Timestamp) -> Option<Write> {
+    pub(super) fn write(&self, live: &Live, changed: Buffer, now: Timestamp) -> Option<Write> {
         let settings = self.inner.store.settings();
-        let client = Client { meta: self.meta(), is_newer: live.newer_agent };
-        let plan = lifecycle::with_session(settings, &live.session, &client, &patch, now);
-        let Plan::Update(touch) = plan else { return None };
-        let max_bytes = settings.ceiling(live.session.is_authenticated());
-        let change = SessionChange { patch, touch, max_bytes, ..SessionChange::default() };
-        Some(Write { target: live.reference(), change, buffered: None, at: now })
+        let client =
+            Client { meta: self.meta(), is_newer: live.newer_agent, is_first: live.is_first() };
+        let session = &live.session;
+        let lifetime = changed.lifetime();
+        let plan = lifecycle::with_session(settings, session, &client, &changed, lifetime, now);
+        let Plan::Update { touch, lifetime } = plan else { return None };
+        let max_bytes = settings.ceiling(session.is_authenticated());
+        let presented = live.is_presented();
+        let change = SessionChange {
+            patch: changed.patch().clone(),
+            touch,
+            lifetime,
+            max_bytes,
+            presented,
+            ..SessionChange::default()
+        };
+        Some(Write { target: live.reference(), change, buffered: changed, at: now })
     }
 
     pub(super) async fn carry_out_without(
         &self,
         turn: &mut Turn<'_>,
         plan: &Plan,
-        buffer: &Patch,
+        buffer: &Buffer,
     ) -> Result<(), Error> {
         match plan {
             Plan::Refuse(kind) => Err(Error::from_kind(*kind)),
             // Boxed: most requests make no session, and do not carry room for it.
             Plan::Create => Box::pin(self.create_anonymous(turn, buffer.clone(), buffer)).await,
-            Plan::Nothing | Plan::Update(_) => Ok(()),
+            Plan::Nothing | Plan::Update { .. } => Ok(()),
         }
     }
 
@@ -85,11 +103,12 @@ impl Session {
     pub(super) async fn create_anonymous(
         &self,
         turn: &mut Turn<'_>,
-        patch: Patch,
-        buffered: &Patch,
+        changed: Buffer,
+        buffered: &Buffer,
     ) -> Result<(), Error> {
-        let record = self.new_record(None, None)?;
-        let created = self.create(record, patch, buffered, None).await?;
+        let record = self.new_record(None, changed.lifetime().unwrap_or_default())?;
+        let patch = changed.patch().clone();
+        let created = self.create(record, patch, buffered, TakesOver::default()).await?;
         self.made(turn, created.session, created.token, buffered, false).await
     }
 
@@ -98,7 +117,7 @@ impl Session {
         let Write { target, change, at, .. } = write;
         let note = Unanswered::Change {
             patch: change.patch.clone(),
-            buffered: write.buffered().clone(),
+            buffered: write.buffered.clone(),
             touches: change.touch.is_some(),
             at: *at,
         };
@@ -114,9 +133,10 @@ impl Session {
         let mut state = self.unsettled();
         state.unanswered = None;
         state.slid |= applied.touched;
-        state.saved(write.buffered());
+        state.saved(&write.buffered);
+        state.relived |= change.lifetime.is_some();
         if let Loaded::With(live) = &mut state.loaded {
-            live.take_in(change, applied, *at);
+            live.take_in(self.inner.store.settings(), change, &applied, *at);
         }
         Ok(Changed::Applied)
     }
@@ -126,19 +146,15 @@ impl Session {
 pub(super) struct Write {
     target: SessionRef,
     pub(super) change: SessionChange,
-    /// What of the patch came out of the buffer, if that is not all of it.
-    pub(super) buffered: Option<Patch>,
+    /// What of it came out of the buffer.
+    pub(super) buffered: Buffer,
     at: Timestamp,
 }
 
 impl Write {
-    fn buffered(&self) -> &Patch {
-        self.buffered.as_ref().unwrap_or(&self.change.patch)
-    }
-
     /// Whether it says only that the session was used.
     pub(super) fn only_touches(&self) -> bool {
-        self.change.patch.is_empty()
+        self.change.patch.is_empty() && self.change.lifetime.is_none()
     }
 }
 
@@ -163,11 +179,19 @@ impl Changed {
 
 impl Live {
     /// What the request knows of its session after a change: its own writes on top of what it loaded.
-    fn take_in(&mut self, change: &SessionChange, applied: Applied, now: Timestamp) {
+    fn take_in(
+        &mut self,
+        settings: &Settings,
+        change: &SessionChange,
+        applied: &Applied,
+        now: Timestamp,
+    ) {
         if let Some(touch) = change.touch.as_ref().filter(|_| applied.touched) {
             touch.apply(Arc::make_mut(&mut self.session), now);
             self.newer_agent &= touch.agent.is_none();
+            self.seen |= change.presented;
         }
+        take_in_life(&mut self.session, settings, applied, now);
         // Its own write moved the version by one; what moved it further was somebody else's.
         let own = u64::from(!change.patch.is_empty());
         self.is_exact &= applied.version == self.version + own;
@@ -175,4 +199,25 @@ impl Live {
         self.saved.extend(change.patch.clone());
         self.current = applied.token == TokenState::Current;
     }
+}
+
+/// How long the session is stored to live: another request may have used it, or given it another lifetime,
+/// since this one read it, and the cookie tells what is stored (law `lifetime_is_kept`).
+pub(super) fn take_in_life(
+    session: &mut Arc<SessionData>,
+    settings: &Settings,
+    applied: &Applied,
+    now: Timestamp,
+) {
+    if session.expires_at == applied.expires_at && session.lifetime() == applied.lifetime {
+        return;
+    }
+    let session = Arc::make_mut(session);
+    session.expires_at = applied.expires_at;
+    session.idle_ttl_secs = applied.lifetime.idle_ttl_secs;
+    session.cookie_persistent = applied.lifetime.cookie_persistent;
+    session.not_after = applied.lifetime.not_after;
+    // Whoever moved the end has used it then.
+    let used = expiry::active_since(settings, session).min(now);
+    session.last_active_at = session.last_active_at.max(used);
 }

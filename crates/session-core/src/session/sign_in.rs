@@ -5,10 +5,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::backend::Carry;
+use crate::clock::Timestamp;
 use crate::data::{check_key, check_value, invalid};
 use crate::error::Error;
 use crate::id::{InvalidUserId, UserId};
 use crate::key::KeyFor;
+use crate::lifetime::Lifetime;
 use crate::patch::Patch;
 
 /// A sign-in with its options.
@@ -31,8 +33,23 @@ pub struct SignIn {
     pub(super) user: Result<UserId, InvalidUserId>,
     pub(super) patch: Patch,
     pub(super) carry: Carry,
-    pub(super) idle_ttl_secs: Option<u64>,
-    pub(super) cookie_persistent: Option<bool>,
+    pub(super) lifetime: Chosen,
+}
+
+/// What a sign-in says of the new session's lifetime.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Chosen(Lifetime);
+
+impl Chosen {
+    /// With what was buffered, where the sign-in says nothing.
+    pub(super) fn over(self, buffered: Option<Lifetime>) -> Lifetime {
+        let (chosen, buffered) = (self.0, buffered.unwrap_or_default());
+        Lifetime {
+            idle_ttl_secs: chosen.idle_ttl_secs.or(buffered.idle_ttl_secs),
+            cookie_persistent: chosen.cookie_persistent.or(buffered.cookie_persistent),
+            not_after: chosen.not_after.or(buffered.not_after),
+        }
+    }
 }
 
 impl SignIn {
@@ -47,8 +64,7 @@ impl SignIn {
             user: user.try_into().map_err(Into::into),
             patch: Patch::new(),
             carry: Carry::All,
-            idle_ttl_secs: None,
-            cookie_persistent: None,
+            lifetime: Chosen::default(),
         }
     }
 
@@ -77,17 +93,24 @@ impl SignIn {
         self
     }
 
-    /// An idle lifetime of this session's own, in whole seconds: at least one, at most 400 days. The
-    /// absolute lifetime of the configuration still bounds it.
+    /// An idle lifetime of this session's own, in whole seconds: at least one, at most 400 days, or the
+    /// sign-in is an error. The absolute lifetime of the configuration still bounds it.
     pub fn lifetime(mut self, idle: Duration) -> Self {
-        self.idle_ttl_secs = Some(idle.as_secs().max(1));
+        self.lifetime.0 = self.lifetime.0.idle(idle);
         self
     }
 
     /// Whether the cookie outlives the browser (`true`), or ends with it, whatever the configuration
     /// says. The session itself ends at its expiry either way.
     pub fn persistent(mut self, persistent: bool) -> Self {
-        self.cookie_persistent = Some(persistent);
+        self.lifetime.0 = self.lifetime.0.persistent(persistent);
+        self
+    }
+
+    /// A fixed end, which no activity and no re-authentication moves, such as that of an identity
+    /// provider's token. It must be in the future, or the sign-in is an error.
+    pub fn until(mut self, end: Timestamp) -> Self {
+        self.lifetime.0 = self.lifetime.0.until(end);
         self
     }
 }

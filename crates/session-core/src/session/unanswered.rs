@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use super::buffer::Buffer;
 use super::turn::{Told, Turn};
-use super::{Live, Loaded, Session};
+use super::{FoundAs, Live, Loaded, Session};
 use crate::backend::{EndedBy, Found};
 use crate::clock::Timestamp;
-use crate::error::{BackendError, BackendErrorKind, Error, ErrorKind};
+use crate::error::{BackendError, Error, ErrorKind};
 use crate::event::EventKind;
 use crate::patch::Patch;
 use crate::record::SessionData;
@@ -24,20 +25,18 @@ pub(super) enum Unanswered {
     Change {
         patch: Patch,
         /// What of the patch came out of the buffer.
-        buffered: Patch,
+        buffered: Buffer,
         touches: bool,
         at: Timestamp,
     },
     /// A new token for the session.
     Token { token: SessionToken, kind: EventKind },
     /// A new session, in the place of the one that is there.
-    New { token: SessionToken, buffered: Patch, signs_in: bool },
+    New { token: SessionToken, buffered: Buffer, signs_in: bool },
     /// The session's end, by a sign-out.
     End {
-        /// Of all sessions of the user, or of this one.
-        everywhere: bool,
         /// What was in the buffer, and goes with the session.
-        buffered: Patch,
+        buffered: Buffer,
         at: Timestamp,
     },
 }
@@ -66,7 +65,7 @@ impl Session {
             if let Err(error) = &answer {
                 let mut state = self.unsettled();
                 state.call_failed = true;
-                if matches!(error.kind(), BackendErrorKind::Conflict | BackendErrorKind::TooLarge) {
+                if error.kind().says_that_nothing_happened() {
                     // Nothing has happened, says the contract.
                     state.unanswered = None;
                 }
@@ -96,8 +95,8 @@ impl Session {
                 let touched_at = touches.then_some(at);
                 self.reconcile_change(&live, &patch, &buffered, touched_at).await
             }
-            (Some(Unanswered::End { everywhere, buffered, at }), Some(live)) => {
-                self.reconcile_end(turn, &live, everywhere, &buffered, at).await
+            (Some(Unanswered::End { buffered, at }), Some(live)) => {
+                self.reconcile_end(turn, &live, &buffered, at).await
             }
             (_, None) | (None, _) => {
                 self.nothing_happened();
@@ -111,7 +110,7 @@ impl Session {
         turn: &mut Turn<'_>,
         live: Option<Live>,
         token: SessionToken,
-        buffered: &Patch,
+        buffered: &Buffer,
         signs_in: bool,
     ) -> Result<(), Error> {
         let session = match self.stands_for(&token.hash()).await? {
@@ -163,20 +162,22 @@ impl Session {
         &self,
         live: &Live,
         patch: &Patch,
-        buffered: &Patch,
+        buffered: &Buffer,
         touched_at: Option<Timestamp>,
     ) -> Result<(), Error> {
         match self.stands_for(&live.hash).await? {
-            Some(Now::Goes { session, is_current }) => {
-                // A write moves the version, whatever it writes.
-                let is_in =
-                    session.version != live.version && patch.changes_nothing_in(&session.data);
+            Some(Now::Goes { session, found_as }) => {
+                // A write moves the version, whatever it writes; a lifetime does not.
+                let is_in = session.version != live.version
+                    && patch.changes_nothing_in(&session.data)
+                    && buffered.lifetime().is_none_or(|lifetime| lifetime == session.lifetime());
                 let mut state = self.unsettled();
                 if is_in {
                     state.saved(buffered);
                 }
                 state.slid |= touched_at == Some(session.last_active_at);
-                state.replace(live.read_anew(session, is_current));
+                state.relived |= session.lifetime() != live.session.lifetime();
+                state.replace(live.read_anew(session, found_as));
             }
             Some(Now::Ended { .. }) | None => drop(self.ended_meanwhile()),
         }
@@ -187,16 +188,11 @@ impl Session {
         &self,
         turn: &mut Turn<'_>,
         live: &Live,
-        everywhere: bool,
-        buffered: &Patch,
+        buffered: &Buffer,
         asked: Timestamp,
     ) -> Result<(), Error> {
         match self.stands_for(&live.hash).await? {
             Some(Now::Goes { .. }) => self.nothing_happened(),
-            // Says nothing of the session: its grace may be over. A sign-out may be asked for twice.
-            Some(Now::Ended { how: EndedBy::Rotated, .. }) => {
-                return self.end_again(turn, live, everywhere, buffered).await;
-            }
             Some(Now::Ended { how, at }) => {
                 // To the microsecond: another request's sign-out may have been followed by a cookie
                 // that this one must not clear.
@@ -211,36 +207,8 @@ impl Session {
         Ok(())
     }
 
-    async fn end_again(
-        &self,
-        turn: &mut Turn<'_>,
-        live: &Live,
-        everywhere: bool,
-        buffered: &Patch,
-    ) -> Result<(), Error> {
-        let store = &self.inner.store;
-        let (backend, now) = (store.backend(), store.now());
-        let ended = match &live.session.user_id {
-            Some(user) if everywhere => {
-                let removal = backend.remove_user(user, None, EndedBy::SignedOut, now);
-                store.call(removal).await?.contains(&live.session.id)
-            }
-            _ => {
-                let target = live.reference();
-                store.call(backend.remove(&target, None, EndedBy::SignedOut, now)).await?
-            }
-        };
-        if ended {
-            turn.told().push(Told::of(EventKind::SignedOut, &live.session));
-        }
-        // If it was gone already, it is not known by whom, and a cookie that a sign-in has set since must
-        // not be cleared.
-        self.gone(ended, buffered);
-        Ok(())
-    }
-
     /// Drops what was written after a call, if anything was; whether it was.
-    fn drop_writes_since(&self, turn: &mut Turn<'_>, buffered: &Patch) -> bool {
+    fn drop_writes_since(&self, turn: &mut Turn<'_>, buffered: &Buffer) -> bool {
         let mut state = self.unsettled();
         let mut since = state.buffer.clone();
         since.subtract(buffered);
@@ -269,15 +237,17 @@ impl Session {
 
 /// What a token that was once good stands for.
 pub(super) enum Now {
-    Goes { session: Arc<SessionData>, is_current: bool },
+    Goes { session: Arc<SessionData>, found_as: FoundAs },
     Ended { how: EndedBy, at: Timestamp },
 }
 
 impl From<Found> for Now {
     fn from(found: Found) -> Self {
         match found {
-            Found::Live(session) => Self::Goes { session, is_current: true },
-            Found::Grace { session, .. } => Self::Goes { session, is_current: false },
+            Found::Live { session, token_seen } => {
+                Self::Goes { session, found_as: FoundAs::Current { seen: token_seen } }
+            }
+            Found::Grace { session, .. } => Self::Goes { session, found_as: FoundAs::InGrace },
             Found::Ended { how, at, .. } => Self::Ended { how, at },
         }
     }

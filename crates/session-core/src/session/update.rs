@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::buffer::Buffer;
 use super::read::read;
 use super::save::Changed;
 use super::unanswered::Now;
@@ -39,8 +40,8 @@ impl Session {
     /// [`get_or_discard`](Self::get_or_discard) first takes away what does not fit.
     ///
     /// # Errors
-    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save), except that nothing stays
-    /// buffered of it; [`Unavailable`](ErrorKind::Unavailable) if others wrote to the session in each
+    /// As [`get`](Self::get), [`set`](Self::set) (at once, before `change` is called) and
+    /// [`save`](Self::save), except that nothing stays buffered of it; [`Unavailable`](ErrorKind::Unavailable) if others wrote to the session in each
     /// of the thousand tries.
     ///
     /// # Cancellation
@@ -76,6 +77,7 @@ impl Session {
     {
         let key = key.key_name().to_owned();
         check_key(&key)?;
+        self.check_may_store()?;
         for tries in 0..TRIES {
             // What the application brings runs before the turn, which is why the turn looks again.
             let seen = self.look(&key).await?;
@@ -132,8 +134,8 @@ impl Session {
         };
         let (loaded, buffer, decided) = self.snapshot();
         let is_as_seen = self.state().value(key) == seen;
-        let mut patch = buffer.clone();
-        patch.set(key, value);
+        let mut changed = buffer.clone();
+        changed.set(key, value);
         match loaded {
             Loaded::Without(Absence::Refused(refusal)) => {
                 Err(Error::from_kind(refusal.error_kind()))
@@ -142,23 +144,23 @@ impl Session {
             Loaded::Without(_) if !is_as_seen => Ok(Put::Stale),
             Loaded::Without(_) => {
                 // Nobody else can know this session yet, so nothing can race.
-                self.check_size(None, &patch)?;
-                Box::pin(self.create_anonymous(&mut turn, patch, &buffer)).await?;
+                self.check_size(None, &changed)?;
+                Box::pin(self.create_anonymous(&mut turn, changed, &buffer)).await?;
                 Ok(Put::Done)
             }
             // Data that is not exact has no version that stands for it.
             Loaded::With(live) if !is_as_seen || !live.is_exact => Ok(Put::Stale),
-            Loaded::With(live) => self.put_into(&live, patch, &buffer).await,
+            Loaded::With(live) => self.put_into(&live, changed, &buffer).await,
         }
     }
 
-    async fn put_into(&self, live: &Live, patch: Patch, buffer: &Patch) -> Result<Put, Error> {
-        self.check_size(Some(live), &patch)?;
-        let Some(mut write) = self.write(live, patch, self.inner.store.now()) else {
+    async fn put_into(&self, live: &Live, changed: Buffer, buffer: &Buffer) -> Result<Put, Error> {
+        self.check_size(Some(live), &changed)?;
+        let Some(mut write) = self.write(live, changed, self.inner.store.now()) else {
             return Ok(Put::Done);
         };
         write.change.if_version = Some(live.version);
-        write.buffered = Some(buffer.clone());
+        write.buffered = buffer.clone();
         match self.carry_out(&write).await? {
             Changed::Applied => Ok(Put::Done),
             Changed::Conflict => {
@@ -184,8 +186,8 @@ impl Session {
     /// Reads the session again, after another request changed it.
     async fn reload(&self, live: &Live) -> Result<(), Error> {
         match self.stands_for(&live.hash).await? {
-            Some(Now::Goes { session, is_current }) => {
-                self.unsettled().replace(live.read_anew(session, is_current));
+            Some(Now::Goes { session, found_as }) => {
+                self.unsettled().replace(live.read_anew(session, found_as));
                 Ok(())
             }
             Some(Now::Ended { .. }) | None => Err(self.ended_meanwhile()),

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use event_listener::Event;
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 
 use super::{Cookie, Inner, Session, load::Request};
 use crate::client::proxies::Peer;
 use crate::client::scheme::Scheme;
+use crate::client::site::Sent;
 use crate::store::SessionStore;
 
 /// One request as its adapter sees it: what it says of itself goes in, the [`Session`] comes out, and
@@ -32,7 +33,7 @@ use crate::store::SessionStore;
 ///     H: AsyncFnOnce(Session, Request<String>) -> Result<Response<String>, Error>,
 /// {
 ///     let visit = store.begin();
-///     visit.attach(request.headers(), Peer::Unknown, None);
+///     visit.attach(request.method(), request.uri(), request.headers(), Peer::Unknown, None);
 ///     let answered = match visit.load().await {
 ///         Ok(session) => handler(session, request).await,
 ///         Err(error) => Err(error),
@@ -76,23 +77,37 @@ pub(super) struct Phase(AtomicU8);
 impl Phase {
     const BEGUN: u8 = 0;
     const LOADED: u8 = 1;
-    /// The response was decided, and nobody had asked for the session.
+    /// The response was decided, and the session had not been loaded.
     const OVER: u8 = 2;
+    /// Somebody has got the session, or has looked who is signed in.
+    const ASKED_FOR: u8 = 4;
 
     fn is_loaded(&self) -> bool {
-        self.0.load(Ordering::Acquire) == Self::LOADED
+        self.0.load(Ordering::Acquire) & Self::LOADED != 0
+    }
+
+    /// Somebody asks.
+    pub(super) fn is_asked_for(&self) {
+        // Nearly always it is set already, or nobody else sees it yet; but a look is cheaper.
+        if !self.was_asked_for() {
+            self.0.fetch_or(Self::ASKED_FOR, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn was_asked_for(&self) -> bool {
+        self.0.load(Ordering::Acquire) & Self::ASKED_FOR != 0
     }
 
     /// The session is there; whether that is too late for the response. Whoever calls holds the state.
     pub(super) fn load(&self) -> bool {
-        self.0.swap(Self::LOADED, Ordering::AcqRel) == Self::OVER
+        self.0.fetch_or(Self::LOADED, Ordering::AcqRel) & Self::OVER != 0
     }
 
-    /// The response is decided; whether anybody had asked for the session.
+    /// The response is decided; whether the session was loaded.
     pub(super) fn end(&self) -> bool {
         let order = Ordering::AcqRel;
         let ended = self.0.compare_exchange(Self::BEGUN, Self::OVER, order, Ordering::Acquire);
-        ended == Err(Self::LOADED)
+        ended.is_err_and(|phase| phase & Self::LOADED != 0)
     }
 }
 
@@ -118,20 +133,48 @@ impl Visit {
         &self.session.inner.store
     }
 
-    /// Tells of the request: its headers, who is at the other end, and, if the framework knows it, how
+    /// Tells of the request: its head, who is at the other end, and, if the framework knows it, how
     /// the request came. No I/O; the first call counts.
     ///
     /// The scheme is for [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else.
-    pub fn attach(&self, headers: &HeaderMap, peer: Peer, scheme: Option<Scheme>) {
-        let settings = self.store().settings();
-        let request = &self.session.inner.request;
-        request.get_or_init(|| Request::new(headers, peer, scheme, settings));
+    pub fn attach(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: Peer,
+        scheme: Option<Scheme>,
+    ) {
+        let (store, request) = (self.store(), &self.session.inner.request);
+        request.get_or_init(|| {
+            let sent = Sent { method, uri, headers, peer };
+            Request::new(sent, scheme, store.settings())
+        });
     }
 
-    /// The session, if it was loaded. Never asks the backend.
+    /// The request has arrived now: for an adapter whose handlers may load the session much later than
+    /// it [attaches](Self::attach) the request, such as after they have read a body. It costs a look at the
+    /// clock. Without it the request counts as arrived when its session is loaded.
+    pub fn arrives(&self) {
+        if let Some(request) = self.session.request() {
+            request.arrives(self.store().now());
+        }
+    }
+
+    /// The session, if it was loaded, for somebody who asks for it. Never asks the backend.
     #[must_use]
     pub fn loaded(&self) -> Option<&Session> {
-        self.session.inner.phase.is_loaded().then_some(&self.session)
+        let is_loaded = self.is_loaded();
+        if is_loaded {
+            self.session.inner.phase.is_asked_for();
+        }
+        is_loaded.then_some(&self.session)
+    }
+
+    /// Whether the session was loaded.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.session.inner.phase.is_loaded()
     }
 
     /// Whether this request has changed a token already: it signed in or out, re-authenticated,
@@ -150,6 +193,6 @@ impl Visit {
 
 impl fmt::Debug for Visit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit").field("loaded", &self.loaded()).finish_non_exhaustive()
+        f.debug_struct("Visit").field("loaded", &self.is_loaded()).finish_non_exhaustive()
     }
 }

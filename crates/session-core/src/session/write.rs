@@ -24,6 +24,10 @@ impl Session {
     /// - [`TooLarge`](ErrorKind::TooLarge): the data would be larger than `max_data_bytes`, or
     ///   `anonymous_max_data_bytes`. What makes it smaller is never refused.
     /// - [`LateWrite`](ErrorKind::LateWrite).
+    /// - Where the request may not make a session (see [`may_store`](Self::may_store)):
+    ///   [`SessionEnded`](ErrorKind::SessionEnded) if its token was refused or its session ended
+    ///   meanwhile, [`CrossSite`](ErrorKind::CrossSite) if it comes from another site,
+    ///   [`Unavailable`](ErrorKind::Unavailable) if an outage was told to go on as a visitor.
     pub fn set<T: Serialize>(&self, key: impl KeyFor<T>, value: T) -> Result<(), Error> {
         let key = key.key_name();
         check_key(key)?;
@@ -36,6 +40,9 @@ impl Session {
         let max_data = |signed_in| self.inner.store.settings().max_data(signed_in);
 
         let mut state = self.writable()?;
+        if let Some(refusal) = state.refusal() {
+            return Err(Error::from_kind(refusal.error_kind()));
+        }
         let before = state.size();
         let mut after = before;
         state.subtract(&mut after, key);
@@ -95,6 +102,14 @@ impl Session {
         state.buffer.clear();
         state.size = Some(Size::default());
         Ok(())
+    }
+
+    /// For what would store.
+    pub(super) fn check_may_store(&self) -> Result<(), Error> {
+        match self.unsettled().refusal() {
+            Some(refusal) => Err(Error::from_kind(refusal.error_kind())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn writable(&self) -> Result<std::sync::MutexGuard<'_, State>, Error> {

@@ -82,6 +82,7 @@ impl SessionBackend for Shared {
         &self,
         _: &SessionRef,
         _: Option<&UserId>,
+        _: Option<&SessionRef>,
         _: EndedBy,
         _: Timestamp,
     ) -> Result<bool, BackendError> {
@@ -90,6 +91,7 @@ impl SessionBackend for Shared {
     async fn remove_user(
         &self,
         _: &UserId,
+        _: Option<&SessionRef>,
         _: Option<&SessionId>,
         _: EndedBy,
         _: Timestamp,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use session_core::{
-    Carry, Error, ErrorKind, EventKind, Key, ManualClock, MemoryBackend, Peer, SessionConfig,
-    SessionStore, SignIn, Timestamp, UserId,
+    Carry, EndedBy, Error, ErrorKind, EventKind, Key, ManualClock, MemoryBackend, Peer,
+    SessionConfig, SessionStore, SignIn, Timestamp, UserId,
 };
 
 use crate::support::Request;
@@ -90,7 +90,7 @@ async fn nobody_has_a_session_that_was_not_loaded() {
     assert!(visit.loaded().is_none());
     assert_eq!(kind(visit.load().await), Some(ErrorKind::Misconfigured));
     assert!(visit.loaded().is_none());
-    visit.attach(&HeaderMap::new(), Peer::Unknown, None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), &HeaderMap::new(), Peer::Unknown, None);
     let session = visit.load().await.unwrap();
     assert!(session.id().is_none() && visit.loaded().is_some());
 }
@@ -106,8 +106,8 @@ async fn nobody_is_signed_in() {
     ] {
         assert_eq!(result, Some(ErrorKind::Unauthenticated), "{name}");
     }
-    assert_eq!(kind(session.rotate().await), Some(ErrorKind::NoSession));
-    assert!(!session.logout().await.unwrap());
+    assert!(!session.rotate().await.unwrap(), "there is nothing to rotate");
+    assert_eq!(session.logout().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -254,9 +254,75 @@ async fn administration_ends_sessions() {
     for cookie in &cookies {
         let session = request(&store, cookie).await;
         assert!(session.id().is_none());
-        session.set("a", 1).unwrap();
-        assert_eq!(kind(finish(&session).await), Some(ErrorKind::SessionEnded));
+        assert_eq!(session.ended().unwrap().how, EndedBy::Revoked);
+        session.set("flash", "your password was reset").unwrap();
+        assert!(finish(&session).await.unwrap() != *cookie, "a visitor's");
     }
+}
+
+/// A visitor's first data is saved by a rotation; a second one rotates it.
+#[tokio::test]
+async fn rotating_makes_a_visitors_session() {
+    let store = store();
+    let session = request(&store, "").await;
+    session.set("cart", 1).unwrap();
+    assert!(session.rotate().await.unwrap());
+    let id = session.id().unwrap();
+    assert!(session.rotate().await.unwrap());
+    assert_eq!(session.id(), Some(id));
+    let cookie = finish(&session).await.unwrap();
+    assert_eq!(request(&store, &cookie).await.get::<u32>("cart").unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn a_lifetime_out_of_bounds_is_no_sign_in() {
+    let store = store();
+    for (name, sign_in) in [
+        ("too long", SignIn::new("ann").lifetime(Duration::from_secs(401 * 86_400))),
+        ("too short", SignIn::new("ann").lifetime(Duration::from_millis(10))),
+        ("over already", SignIn::new("ann").until(store.now())),
+    ] {
+        let session = request(&store, "").await;
+        let refused = kind(session.authenticate_with(sign_in).await);
+        assert_eq!(refused, Some(ErrorKind::InvalidData), "{name}");
+        assert!(session.id().is_none(), "{name}");
+    }
+}
+
+/// Whoever lists devices does not show what is stored, nor on whose account: [`DeviceView`] is what
+/// an application serialises.
+#[tokio::test]
+async fn a_list_of_devices_shows_no_data() {
+    let store = store();
+    let session = request(&store, "").await;
+    session.authenticate("ann").await.unwrap();
+    session.set("secret", "hidden").unwrap();
+    session.save().await.unwrap();
+    let devices = session.list().await.unwrap();
+    let json = serde_json::to_string(&devices).unwrap();
+    assert!(
+        devices[0].current && !json.contains("hidden") && !json.contains("fingerprint"),
+        "{json}"
+    );
+}
+
+/// An event tells of a token that no browser got.
+#[tokio::test]
+async fn a_token_that_nobody_is_told_of_is_an_event() {
+    let lost = Arc::new(AtomicU64::new(0));
+    let heard = lost.clone();
+    let store = store().on_event(move |event| {
+        heard.fetch_add(u64::from(event.kind == EventKind::TokenLost), SeqCst);
+    });
+    let session = request(&store, "").await;
+    session.authenticate("ann").await.unwrap();
+    finish(&session).await.unwrap();
+    drop(session);
+    assert_eq!(lost.load(SeqCst), 0, "it was told of");
+    let session = request(&store, "").await;
+    session.authenticate("ann").await.unwrap();
+    drop(session);
+    assert_eq!(lost.load(SeqCst), 1, "the client went away");
 }
 
 /// What a scheduler of the application's own calls: more than a batch goes, and nothing that lives.
@@ -284,4 +350,26 @@ async fn a_scheduler_purges_everything() {
     }
     assert_eq!(told.load(SeqCst), 1200);
     assert!(request(&store, &alice).await.is_authenticated());
+}
+
+/// A form that is sent twice carries the cart twice; after a sign-out in between nothing is carried.
+#[tokio::test]
+async fn nothing_is_carried_from_before_a_sign_out() {
+    for (name, signs_out, expected) in [("a double click", false, Some(1)), ("out, in", true, None)]
+    {
+        let store = store();
+        let visitor = request(&store, "").await;
+        visitor.set("cart", 1).unwrap();
+        let before = finish(&visitor).await.unwrap();
+        let first = request(&store, &before).await;
+        first.authenticate("ann").await.unwrap();
+        finish(&first).await.unwrap();
+
+        let second = request(&store, &before).await;
+        if signs_out {
+            second.logout().await.unwrap();
+        }
+        second.authenticate("ann").await.unwrap();
+        assert_eq!(second.get::<u32>("cart").unwrap(), expected, "{name}");
+    }
 }

@@ -51,8 +51,13 @@ fn a_full_one_says_so_and_keeps_what_it_has() {
     let alice = UserId::new("alice").unwrap();
     let live = now_or_never(backend.list(&alice, START)).unwrap();
     assert_eq!(live.len(), 2);
-    let replaced =
-        now_or_never(backend.remove_user(&alice, None, session_core::EndedBy::SignedOut, START));
+    let replaced = now_or_never(backend.remove_user(
+        &alice,
+        None,
+        None,
+        session_core::EndedBy::SignedOut,
+        START,
+    ));
     assert_eq!(replaced.unwrap().len(), 2);
     create(&backend, Some("alice"), START).unwrap();
 }

@@ -27,7 +27,7 @@ impl Request {
         scheme: Option<Scheme>,
     ) -> Self {
         let visit = store.begin();
-        visit.attach(headers, peer, scheme);
+        visit.attach(&http::Method::GET, &http::Uri::default(), headers, peer, scheme);
         let session = visit.load().await.unwrap();
         Self { visit, session }
     }

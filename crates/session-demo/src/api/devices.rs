@@ -15,7 +15,10 @@ pub(crate) async fn list(session: &Session) -> Outcome {
     struct Shape<'a> {
         sessions: Vec<SessionView<'a>>,
     }
-    let (sessions, current) = (session.list().await?, session.id());
+    // Whether this session may ask. What it shows of the others is less than is told here.
+    session.list().await?;
+    let (user, current) = (session.user_id().ok_or(Code::Unauthenticated)?, session.id());
+    let sessions = session.store().list(&user).await?;
     let sessions = sessions.iter().map(|one| SessionView::listed(one, current)).collect();
     Ok(Answer::json(&Shape { sessions }))
 }

@@ -32,6 +32,10 @@ pub(crate) async fn rotate(session: &Session) -> Outcome {
     // Whether this request or a parallel one did it is the same to the caller: a new token is on its
     // way to the browser.
     session.rotate().await?;
+    // And nothing to rotate is nothing that a script may take for done.
+    if session.id().is_none() {
+        return Err(Code::Unauthenticated.into());
+    }
     Ok(view::current(session))
 }
 

@@ -21,13 +21,24 @@ pub(crate) async fn fail_login(session: &Session, body: &[u8]) -> Outcome {
 
 /// `POST /api/logout`
 pub(crate) async fn logout(session: &Session) -> Outcome {
-    Ok(ended(usize::from(session.logout().await?)))
+    Ok(ended(session.logout().await?))
 }
 
 /// `POST /api/goodbye`: signs out, and leaves a note for the visitor
 pub(crate) async fn goodbye(session: &Session, body: &[u8]) -> Outcome {
     let note = parse_json(body)?;
     session.logout().await?;
+    leave(session, note).await
+}
+
+/// `POST /api/start-over`: stores a note whatever dead or refused token came
+pub(crate) async fn start_over(session: &Session, body: &[u8]) -> Outcome {
+    let note = parse_json(body)?;
+    session.start_over().await?;
+    leave(session, note).await
+}
+
+async fn leave(session: &Session, note: Value) -> Outcome {
     session.set("note", note)?;
     // Now, and not with the response, because the answer shows the session that is made.
     session.save().await?;

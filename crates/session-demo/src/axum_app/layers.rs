@@ -23,7 +23,7 @@ pub(super) async fn protected(mut response: Response) -> Response {
 /// Refuses forms from other sites.
 pub(super) async fn own_forms_only(request: Request, next: Next) -> Response {
     if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
-        return pages::problem(&Code::CrossSite.into()).into_response();
+        return pages::problem(&Code::ForeignForm.into()).into_response();
     }
     next.run(request).await
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use http::StatusCode;
-use session_core::{DeviceType, ErrorKind, Session, SessionData, SessionId, Timestamp};
+use session_core::{DeviceType, DeviceView, ErrorKind, Session, SessionId, Timestamp};
 
 use super::moment::Moment;
 use super::{page_with, theme};
@@ -13,8 +13,13 @@ use crate::api::devices::id;
 pub(crate) async fn show(session: &Session) -> Outcome {
     let Some(user) = session.user_id() else { return Ok(Answer::see_other("/")) };
     let now = session.store().now();
-    let (sessions, current) = (session.list().await?, session.id());
-    let devices = sessions.iter().map(|one| Device::new(one, current, now));
+    let views = match session.list().await {
+        Ok(views) => views,
+        // Ended while we looked: there, one signs in.
+        Err(error) if error.kind() == ErrorKind::SessionEnded => return Ok(Answer::see_other("/")),
+        Err(error) => return Err(error.into()),
+    };
+    let devices = views.iter().map(|view| Device::new(view, now));
     let (mut this, others): (Vec<_>, Vec<_>) = devices.partition(|device| device.is_this);
     let page = Page { theme: theme::of(session), user: user.as_str(), this: this.pop(), others };
     Ok(page_with(StatusCode::OK, &page))
@@ -76,21 +81,17 @@ struct Device<'a> {
 }
 
 impl<'a> Device<'a> {
-    fn new(session: &'a SessionData, current: Option<SessionId>, now: Timestamp) -> Self {
-        let first = session.ip_address.filter(|first| Some(*first) != session.last_ip_address);
+    fn new(view: &'a DeviceView, now: Timestamp) -> Self {
+        let first = view.ip_address.filter(|first| Some(*first) != view.last_ip_address);
         Self {
-            id: session.id,
-            is_this: current == Some(session.id),
-            name: if session.device_name.is_empty() {
-                "Unknown browser"
-            } else {
-                &session.device_name
-            },
-            kind: Kind::of(session.device_type),
-            address: session.last_ip_address.map(|ip| ip.to_string()),
+            id: view.id,
+            is_this: view.current,
+            name: if view.device_name.is_empty() { "Unknown browser" } else { &view.device_name },
+            kind: Kind::of(view.device_type),
+            address: view.last_ip_address.map(|ip| ip.to_string()),
             first_address: first.map(|ip| ip.to_string()),
-            first_seen: Moment::new(session.created_at, now),
-            last_seen: Moment::new(session.last_active_at, now),
+            first_seen: Moment::new(view.created_at, now),
+            last_seen: Moment::new(view.last_active_at, now),
         }
     }
 }

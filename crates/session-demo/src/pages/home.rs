@@ -3,7 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 use serde_json::Value;
-use session_core::{ErrorKind, Session};
+use session_core::{EndedBy, ErrorKind, Session};
 
 use super::cart::{self, Line, PRODUCTS, Product};
 use super::{page_with, theme};
@@ -31,6 +31,7 @@ struct Home<'a> {
     themes: [(&'static str, &'static str); 3],
     user: Option<String>,
     wrong: Option<Wrong<'a>>,
+    told: Option<&'static str>,
     device: String,
     visits: Option<u64>,
     products: &'static [Product],
@@ -51,12 +52,24 @@ impl Home<'_> {
             themes: theme::THEMES,
             user: session.user_id().map(|user| user.to_string()),
             wrong: None,
+            told: signed_out(session),
             device: session.meta().device_name().to_owned(),
             visits: None,
             products: &PRODUCTS,
             items: cart.iter().map(|line| line.count).sum(),
             cart,
         }
+    }
+}
+
+/// What somebody is told who did not sign out here, and yet is.
+fn signed_out(session: &Session) -> Option<&'static str> {
+    match session.ended()?.how {
+        EndedBy::Revoked => Some("You were signed out on another device. You can sign in again."),
+        EndedBy::Evicted => {
+            Some("You were signed out here, because you signed in on many other devices since.")
+        }
+        _ => None,
     }
 }
 

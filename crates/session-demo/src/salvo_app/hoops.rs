@@ -73,7 +73,7 @@ pub(super) async fn own_forms_only(
     flow: &mut FlowCtrl,
 ) {
     if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
-        pages::problem(&Code::CrossSite.into()).render(response);
+        pages::problem(&Code::ForeignForm.into()).render(response);
         flow.skip_rest();
     }
 }

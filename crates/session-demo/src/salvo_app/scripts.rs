@@ -53,6 +53,11 @@ pub(super) async fn goodbye(session: Session, body: JsonBody) -> Outcome {
 }
 
 #[handler]
+pub(super) async fn start_over(session: Session, body: JsonBody) -> Outcome {
+    api::sign_in::start_over(&session, &body.0).await
+}
+
+#[handler]
 pub(super) async fn logout_others(session: Session) -> Outcome {
     api::devices::logout_others(&session).await
 }

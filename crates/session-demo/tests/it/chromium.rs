@@ -64,5 +64,9 @@ mod devices;
 mod driver;
 #[path = "chromium/looks.rs"]
 mod looks;
+#[path = "chromium/other_site.rs"]
+mod other_site;
 #[path = "chromium/person.rs"]
 mod person;
+#[path = "chromium/sites.rs"]
+mod sites;

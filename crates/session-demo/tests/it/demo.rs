@@ -111,10 +111,12 @@ impl Demo {
         Browser::new((ip, self.address.port()).into())
     }
 
-    /// One where `user` is signed in.
+    /// One where `user` is signed in and has used it: a session's first request after a sign-in is told
+    /// its cookie once more.
     pub(crate) async fn signed_in(&self, user: &str) -> Browser {
         let mut browser = self.browser();
         browser.login(user).await;
+        browser.session().await;
         browser
     }
 

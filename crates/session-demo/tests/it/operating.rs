@@ -91,11 +91,14 @@ fn operating_md_names_the_events() {
         EventKind::Revoked,
         EventKind::Evicted,
         EventKind::SignedOut,
-        EventKind::FingerprintMismatch(MismatchAction::Revoke),
+        EventKind::FingerprintMismatch(MismatchAction::Reject),
         EventKind::FingerprintUnrecognised,
         EventKind::AmbiguousToken,
         EventKind::DataDroppedOnUserSwitch,
         EventKind::DataDroppedOnServerError,
+        EventKind::DataDroppedOnStartOver,
+        EventKind::TokenLost,
+        EventKind::ClockSkew,
         EventKind::TouchFailed,
     ] {
         assert!(PAGE.contains(&format!("`{event}`")), "{event}");

@@ -133,7 +133,8 @@ impl Load {
         for number in 0..CLIENTS {
             let mut browser = demo.browser();
             let user = format!("user{number}");
-            let id = browser.login(&user).await["id"].clone();
+            browser.login(&user).await;
+            let id = browser.session().await["id"].clone();
             let client =
                 Client { number, user, id, browser, state: state.clone(), stored: Vec::new() };
             clients.spawn(client.work());

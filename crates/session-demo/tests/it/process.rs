@@ -15,6 +15,7 @@ on_every_framework! {
     a_request_in_flight_is_finished
     sessions_outlive_the_process_and_the_framework
     a_database_that_fails_signs_nobody_out
+    a_visitor_for_an_outage_stores_nothing
 }
 
 async fn it_says_where_it_listens_and_nothing_else(framework: Framework) {
@@ -208,6 +209,30 @@ pub(crate) async fn in_database(file: &Path, statement: &'static str) {
     connection.close().await.unwrap();
 }
 
+/// Whoever reads on as a visitor stores nothing all the same, and does not start over.
+async fn a_visitor_for_an_outage_stores_nothing(framework: Framework) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("c.yaml"), "on_backend_error: anonymous").unwrap();
+    let options = ["--backend", "sqlite:new/demo.db", "--config", "c.yaml"];
+    let demo = Demo::start(framework, folder, &options).await;
+    let mut browser = demo.signed_in("alice").await;
+    let file = demo.file("new/demo.db");
+    in_database(&file, "ALTER TABLE web_sessions RENAME TO elsewhere").await;
+    assert_eq!(browser.session().await, Value::Null);
+    browser.get("/").await.check(200).page();
+    for path in
+        ["/api/start-over", "/api/goodbye", "/api/logout", "/api/increment/k", "/api/rotate"]
+    {
+        let reply = browser.post(path, &Value::Null).await;
+        reply.check_error(503, "unavailable");
+        assert!(reply.cookie().is_none(), "{path}");
+    }
+    let reply = browser.form("/theme", "theme=dark").await;
+    assert!(reply.check(503).page().contains("Not just now") && reply.cookie().is_none());
+    in_database(&file, "ALTER TABLE elsewhere RENAME TO web_sessions").await;
+    assert_eq!(browser.get("/api/me").await.json(), json!({ "user_id": "alice" }));
+}
+
 async fn a_database_that_fails_signs_nobody_out(framework: Framework) {
     let demo = Demo::sqlite(framework).await;
     let mut browser = demo.signed_in("alice").await;
@@ -221,7 +246,14 @@ async fn a_database_that_fails_signs_nobody_out(framework: Framework) {
         reply.check_error(503, "unavailable");
         assert!(reply.cookie().is_none(), "{path}");
     }
-    for path in ["/api/logout", "/api/increment/k", "/api/purge", "/api/rotate"] {
+    for path in [
+        "/api/logout",
+        "/api/goodbye",
+        "/api/start-over",
+        "/api/increment/k",
+        "/api/purge",
+        "/api/rotate",
+    ] {
         let reply = browser.post(path, &Value::Null).await;
         reply.check_error(503, "unavailable");
         assert!(reply.cookie().is_none(), "{path}");
@@ -229,6 +261,11 @@ async fn a_database_that_fails_signs_nobody_out(framework: Framework) {
     let reply = browser.get("/").await;
     assert!(reply.check(503).page().contains("Not just now"));
     assert!(reply.header("retry-after").is_some() && reply.cookie().is_none());
+    for path in ["/logout", "/cart", "/theme", "/login"] {
+        let reply = browser.form(path, "item=Tea&theme=dark&user=alice&password=demo").await;
+        assert!(reply.check(503).page().contains("Not just now"), "{path}");
+        assert!(reply.header("retry-after").is_some() && reply.cookie().is_none());
+    }
     // What touches no session goes on, and a visitor who stores nothing needs no database.
     browser.get("/api/public").await.check(200);
     let mut visitor = demo.browser();

@@ -13,6 +13,7 @@ on_every_combination! {
     one_rotation_wins
     every_sign_in_succeeds
     signing_out_beats_a_slow_write
+    a_token_that_ended_writes_no_more
     signing_in_beats_a_slow_write
 }
 
@@ -73,15 +74,13 @@ async fn every_sign_in_succeeds(demo: Demo) {
     let body = json!({ "user": "alice" }).to_string();
     let requests = (0..8).map(|_| (Method::POST, "/api/login".to_owned(), body.clone()));
     let replies = at_once(&browser, requests).await;
-    let mut carried = 0;
     for reply in &replies {
         let session = reply.check(200).json()["session"].clone();
-        carried += usize::from(session["data"] == json!({ "cart": ["tea"] }));
+        assert_eq!(session["data"], json!({ "cart": ["tea"] }), "carried by each");
         let mut own = browser.clone();
         own.cookie = reply.cookie().map(|cookie| cookie.value);
         assert_eq!(own.session().await["id"], session["id"]);
     }
-    assert_eq!(carried, 1);
 }
 
 /// Starts a slow write, and returns when its handler has loaded the session and waits.
@@ -103,6 +102,19 @@ async fn signing_out_beats_a_slow_write(mut demo: Demo) {
         slow.check_error(409, "session_ended");
         assert!(slow.cookie().is_none());
         assert_eq!(thief.get("/api/session").await.json(), json!({ "session": null }));
+    }
+}
+
+async fn a_token_that_ended_writes_no_more(mut demo: Demo) {
+    for path in ["/api/reauthenticate", "/api/logout-all"] {
+        let mut browser = demo.signed_in("alice").await;
+        let running = slow_write(&mut demo, &browser).await;
+        browser.post(path, &Value::Null).await.check(200);
+        browser.login("alice").await;
+        let [slow] = &running.join_all().await[..] else { panic!("one") };
+        slow.check_error(409, "session_ended");
+        assert!(slow.cookie().is_none());
+        browser.get("/api/data/late").await.check_error(404, "no_such_key");
     }
 }
 

@@ -57,6 +57,8 @@ async fn browser(demo: &Demo, who: Who) -> Browser {
         User => {
             let body = json!({ "user": "alice", "data": data() });
             browser.post("/api/login", &body).await.check(200);
+            // The first request with a new token is told its cookie once more.
+            browser.session().await;
         }
     }
     browser
@@ -181,7 +183,9 @@ async fn of_sessions(demo: Demo) {
             check(&demo, Visitor, request, body, &Error(400, code), Cookie::None).await;
         }
     }
-    check(&demo, User, "POST /api/goodbye", "{", &Error(400, "invalid_json"), Cookie::None).await;
+    for request in ["POST /api/goodbye", "POST /api/start-over"] {
+        check(&demo, User, request, "{", &Error(400, "invalid_json"), Cookie::None).await;
+    }
 }
 
 async fn of_data(demo: Demo) {
@@ -285,6 +289,8 @@ async fn of_failures(demo: Demo) {
         ("POST /api/fail/k", "1", Error(500, "requested"), Cookie::None),
         ("POST /api/fail/k?status=500", "1", Error(500, "requested"), Cookie::None),
         ("POST /api/fail/k?status=599", "1", Error(599, "requested"), Cookie::None),
+        // What answers a time-out cut the handler off.
+        ("POST /api/fail/k?status=408", "1", Error(408, "requested"), Cookie::None),
         ("POST /api/fail/k?status=400", "1", Error(400, "requested"), Cookie::Set),
         ("POST /api/fail/k?status=418", "1", Error(418, "requested"), Cookie::Set),
         ("POST /api/fail/?status=404", "1", Error(404, "requested"), Cookie::Set),
@@ -300,7 +306,7 @@ async fn of_failures(demo: Demo) {
         check(&demo, Visitor, request, body, &answer, cookie).await;
     }
     let mut user = browser(&demo, User).await;
-    for (status, kept) in [(400, true), (499, true), (500, false), (503, false)] {
+    for (status, kept) in [(400, true), (408, false), (499, true), (500, false), (503, false)] {
         let path = format!("/api/fail/k{status}?status={status}");
         user.post(&path, &json!(1)).await.check(status);
         let after = user.get(&format!("/api/data/k{status}")).await;

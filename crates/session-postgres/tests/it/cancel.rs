@@ -39,6 +39,7 @@ async fn call(backend: &PostgresBackend, n: usize, session: &SessionRef, polls: 
     let mut sign_in = NewSession::new(record_of("alice"), token());
     sign_in.cap = NonZeroU32::new(3);
     sign_in.replaces = Some(Replace { session: session.clone(), carry: Default::default() });
+    let acting = Some(session);
     match n % 9 {
         0 => drop_after(polls, backend.update(session, &both, NOW)).await,
         1 => drop_after(polls, backend.update(session, &rotation, NOW)).await,
@@ -46,9 +47,12 @@ async fn call(backend: &PostgresBackend, n: usize, session: &SessionRef, polls: 
         3 => drop_after(polls, backend.create(NewSession::new(record(), token()), NOW)).await,
         4 => drop_after(polls, backend.find(&token(), NOW)).await,
         5 => drop_after(polls, backend.list(&user, NOW)).await,
-        6 => drop_after(polls, backend.remove(session, None, EndedBy::Revoked, NOW)).await,
+        6 => drop_after(polls, backend.remove(session, None, acting, EndedBy::Revoked, NOW)).await,
         7 => drop_after(polls, backend.purge_expired(NOW, 10)).await,
-        _ => drop_after(polls, backend.remove_user(&user, None, EndedBy::SignedOut, NOW)).await,
+        _ => {
+            drop_after(polls, backend.remove_user(&user, acting, None, EndedBy::SignedOut, NOW))
+                .await;
+        }
     }
 }
 

@@ -72,14 +72,14 @@ with_server! {
         let place = Place::new();
         let backend = PostgresBackend::connect_with(place.config()).await.unwrap();
         let session = SessionRef::by_id(record().id);
-        let how = session_core::EndedBy::Revoked;
+        let (how, alice) = (session_core::EndedBy::Revoked, user_id("alice"));
         for (name, error) in [
             ("find", backend.find(&token(), NOW).await.unwrap_err()),
             ("list", backend.list(&user_id("a"), NOW).await.unwrap_err()),
             ("update", backend.update(&session, &set("k", 1), NOW).await.unwrap_err()),
             ("create", backend.create(NewSession::new(record(), token()), NOW).await.unwrap_err()),
-            ("remove", backend.remove(&session, None, how, NOW).await.unwrap_err()),
-            ("remove_user", backend.remove_user(&user_id("a"), None, how, NOW).await.unwrap_err()),
+            ("remove", backend.remove(&session, None, None, how, NOW).await.unwrap_err()),
+            ("remove_user", backend.remove_user(&alice, None, None, how, NOW).await.unwrap_err()),
             ("purge", backend.purge_expired(NOW, 1).await.unwrap_err()),
             ("ping", backend.ping().await.unwrap_err()),
         ] {

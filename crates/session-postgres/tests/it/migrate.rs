@@ -62,12 +62,60 @@ with_server! {
         live(&fresh.backend, &session.token.unwrap()).await;
     }
 
-    async fn an_edited_migration_is_noticed() {
-        let fresh = Fresh::new().await;
-        let mut connection = fresh.place.connection().await;
-        connection.execute("UPDATE web_sessions_migrations SET checksum = '\\x00'").await.unwrap();
-        let error = fresh.backend.migrate().await.unwrap_err();
-        assert!(error.to_string().contains("migration 1"), "{error}");
+    async fn tables_from_before_the_first_release_are_refused() {
+        let place = Place::new();
+        let mut connection = place.connection().await;
+        // What such a database has: the same version with another text, and tables of another shape.
+        let text = format!(
+            "CREATE SCHEMA {}; \
+             CREATE TABLE web_sessions (id text PRIMARY KEY, token_hash bytea NOT NULL); \
+             CREATE TABLE web_session_tombstones (token_hash bytea PRIMARY KEY); \
+             CREATE FUNCTION web_session_lock_user_v1(p_user text) RETURNS void \
+             LANGUAGE sql AS 'SELECT NULL::void'; \
+             CREATE TABLE web_sessions_migrations (version bigint PRIMARY KEY, \
+             description text NOT NULL, installed_on timestamptz NOT NULL DEFAULT now(), \
+             success boolean NOT NULL, checksum bytea NOT NULL, execution_time bigint NOT NULL); \
+             INSERT INTO web_sessions_migrations \
+             VALUES (1, 'sessions', now(), true, '\\x0123', 0)",
+            place.schema
+        );
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
+        let backend = PostgresBackend::connect_with(place.config()).await.unwrap();
+        let error = backend.migrate().await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Other);
+        let text = error.to_string();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for word in [
+            "before the first release",
+            "made anew",
+            "web_sessions,",
+            "web_session_tombstones",
+            "web_sessions_migrations",
+            "web_session_*_v1",
+            "or the schema",
+        ] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+        // Nothing was changed, and who does what it says can go on.
+        let columns: i64 = query_scalar(
+            "SELECT count(*) FROM information_schema.columns WHERE table_schema = $1 \
+             AND table_name = 'web_sessions'",
+        )
+        .bind(place.schema.clone())
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        assert_eq!(columns, 2);
+        sqlx::raw_sql(
+            "DROP TABLE web_sessions, web_session_tombstones, web_sessions_migrations; \
+             DROP FUNCTION web_session_lock_user_v1",
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        backend.migrate().await.unwrap();
+        let session = stored(&backend, record()).await;
+        live(&backend, &session.token.unwrap()).await;
     }
 
     async fn the_applications_own_tables_are_left_alone() {

@@ -37,7 +37,10 @@ with_server! {
                     "a sign-in",
                     backend.create(NewSession::new(record_of("a"), token()), NOW).await.unwrap_err(),
                 ),
-                ("everywhere", backend.remove_user(&user_id("a"), None, how, NOW).await.unwrap_err()),
+                (
+                    "everywhere",
+                    backend.remove_user(&user_id("a"), None, None, how, NOW).await.unwrap_err(),
+                ),
             ] {
                 assert_eq!(error.kind(), BackendErrorKind::Other, "{name}");
                 assert!(error.to_string().contains("READ COMMITTED"), "{name}: {}", chain(&error));
@@ -75,7 +78,7 @@ with_server! {
         let fresh = Fresh::new().await;
         let pool = PgPoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(std::time::Duration::from_millis(100))
+            .acquire_timeout(std::time::Duration::from_millis(700))
             .connect_with(fresh.place.options())
             .await
             .unwrap();

@@ -33,7 +33,7 @@ with_server! {
                     backend.update(&old, &change, after(round)).await.unwrap();
                     if n == 0 {
                         let how = EndedBy::SignedOut;
-                        backend.remove_user(&user_id(theirs), None, how, NOW).await.unwrap();
+                        backend.remove_user(&user_id(theirs), None, None, how, NOW).await.unwrap();
                         backend.purge_expired(after(100), 5).await.unwrap();
                     }
                 }
@@ -67,6 +67,19 @@ with_server! {
         assert_eq!(tries, 3);
     }
 
+    /// What waits in one schema holds nobody up in another, whatever the users are called.
+    async fn users_of_two_schemas_are_two_users() {
+        let (one, two) = (Fresh::new().await, Fresh::new().await);
+        stored(&one.backend, record_of("alice")).await;
+        let mut other = one.place.connection().await;
+        let mut transaction = other.begin().await.unwrap();
+        query("SELECT web_session_lock_user_v1('alice')").execute(&mut *transaction).await.unwrap();
+        stored(&two.backend, record_of("alice")).await;
+        let new = NewSession::new(record_of("alice"), token());
+        let error = one.backend.create(new, NOW).await.unwrap_err();
+        assert!(error.to_string().contains("lock_timeout"), "{}", chain(&error));
+    }
+
     async fn a_lock_that_is_never_given_back() {
         let fresh = Fresh::new().await;
         let session = stored(&fresh.backend, record_of("alice")).await;
@@ -76,11 +89,15 @@ with_server! {
         let how = EndedBy::SignedOut;
         for (name, started, error) in [
             ("update", Instant::now(), fresh.backend.update(&session, &set("k", 1), NOW).await.err()),
-            ("remove", Instant::now(), fresh.backend.remove(&session, None, how, NOW).await.err()),
+            (
+                "remove",
+                Instant::now(),
+                fresh.backend.remove(&session, None, None, how, NOW).await.err(),
+            ),
             (
                 "remove_user",
                 Instant::now(),
-                fresh.backend.remove_user(&user_id("alice"), None, how, NOW).await.err(),
+                fresh.backend.remove_user(&user_id("alice"), None, None, how, NOW).await.err(),
             ),
         ] {
             let error = error.unwrap_or_else(|| panic!("{name} succeeded"));
@@ -92,5 +109,27 @@ with_server! {
         super::support::live(&fresh.backend, &session.token.unwrap()).await;
         transaction.rollback().await.unwrap();
         fresh.backend.update(&session, &set("k", 1), NOW).await.unwrap();
+    }
+}
+
+with_server! {
+    /// A sign-in that is on its way when its session expires is not refused because another device signed in
+    /// meanwhile: the session expired, and was not ended.
+    async fn a_sign_in_sees_that_its_session_expired_beside_another() {
+        let fresh = Fresh::new().await;
+        let user = user_id("ann");
+        let mut old = stored(&fresh.backend, record_of("ann")).await;
+        old.user = Some(user.clone());
+        let late = after(3601);
+        let fresh_record = || {
+            let mut record = record_of("ann");
+            record.expires_at = after(7200);
+            record
+        };
+        fresh.backend.create(NewSession::new(fresh_record(), token()), late).await.unwrap();
+        let mut new = NewSession::new(fresh_record(), token());
+        new.replaces = Some(Replace { session: old, carry: Default::default() });
+        let made = fresh.backend.create(new, late).await;
+        assert!(made.is_ok(), "{}", chain(&made.unwrap_err()));
     }
 }

@@ -53,13 +53,13 @@ const CALLS: [(&str, Call); 8] = [
         })
     }),
     ("remove", |backend, session| {
-        Box::pin(
-            async move { backend.remove(session, None, EndedBy::SignedOut, NOW).await.map(drop) },
-        )
+        Box::pin(async move {
+            backend.remove(session, None, None, EndedBy::SignedOut, NOW).await.map(drop)
+        })
     }),
     ("remove_user", |backend, _| {
         Box::pin(async {
-            backend.remove_user(&user_id("c"), None, EndedBy::SignedOut, NOW).await.map(drop)
+            backend.remove_user(&user_id("c"), None, None, EndedBy::SignedOut, NOW).await.map(drop)
         })
     }),
     ("purge_expired", |backend, _| {

@@ -191,7 +191,7 @@ pub(crate) fn touch(at: Timestamp) -> SessionChange {
 
 pub(crate) async fn live(backend: &PostgresBackend, token: &TokenHash) -> SessionData {
     match backend.find(token, NOW).await.unwrap_or_else(|error| panic!("{}", chain(&error))) {
-        Some(Found::Live(session)) => SessionData::clone(&session),
+        Some(Found::Live { session, .. }) => SessionData::clone(&session),
         other => panic!("{other:?}"),
     }
 }

@@ -20,7 +20,10 @@ async fn touches() -> (i64, i64) {
     }
     for round in 1..=TOUCHES {
         for session in &sessions {
-            fresh.backend.update(session, &touch(after(round)), after(round)).await.unwrap();
+            // The first of them marks the token as seen.
+            let mut touch = touch(after(round));
+            touch.presented = true;
+            fresh.backend.update(session, &touch, after(round)).await.unwrap();
         }
     }
     // A connection's counts are flushed when it ends, if not before.
@@ -64,9 +67,9 @@ with_server! {
         let fresh = Fresh::new().await;
         let mut connection = fresh.place.connection().await;
         query(
-            "INSERT INTO web_sessions (id, token_hash, user_id, device_name, device_type, data, \
-             version, created_at, last_active_at, expires_at, purge_after) \
-             SELECT lpad(n::text, 26, '0'), sha256(n::text::bytea), \
+            "INSERT INTO web_sessions (id, token_hash, token_seen, user_id, device_name, device_type, \
+             data, version, created_at, last_active_at, expires_at, purge_after) \
+             SELECT lpad(n::text, 26, '0'), sha256(n::text::bytea), true, \
              CASE WHEN n % 3 = 0 THEN NULL ELSE (n / 3)::text END, '', 'unknown', '{}', 0, \
              now(), now(), now() + interval '1 day', now() + n * interval '1 second' \
              FROM generate_series(1, 20000) AS n",
@@ -74,7 +77,17 @@ with_server! {
         .execute(&mut connection)
         .await
         .unwrap();
-        query("ANALYZE web_sessions").execute(&mut connection).await.unwrap();
+        query(
+            "INSERT INTO web_session_tombstones \
+             (token_hash, session_id, how, at, expires_at, successor_id) \
+             SELECT sha256((-n)::text::bytea), lpad(n::text, 26, '0'), 'replaced', now(), \
+             now() + n * interval '1 second', lpad((n / 2)::text, 26, '0') \
+             FROM generate_series(1, 20000) AS n",
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        query("ANALYZE web_sessions, web_session_tombstones").execute(&mut connection).await.unwrap();
         for (statement, index) in [
             ("SELECT 1 FROM web_sessions WHERE token_hash = '\\x00'", "web_sessions_token_hash"),
             ("SELECT 1 FROM web_sessions WHERE user_id = '7'", "web_sessions_user_id"),
@@ -97,6 +110,22 @@ with_server! {
                 "SELECT 1 FROM web_sessions WHERE user_id = '7' OR id = 'x' ORDER BY id FOR UPDATE",
                 "web_sessions_user_id",
             ),
+            (
+                "SELECT token_hash FROM web_session_tombstones WHERE session_id = ANY ('{x,y}') \
+                 OR successor_id = 'x' OR token_hash = ANY ('{}'::bytea[]) \
+                 ORDER BY token_hash FOR UPDATE",
+                "web_session_tombstones_successor_id",
+            ),
+            (
+                "UPDATE web_session_tombstones SET successor_seen = true \
+                 WHERE (session_id = 'x' OR successor_id = 'x') AND NOT successor_seen",
+                "web_session_tombstones_session_id",
+            ),
+            (
+                "SELECT token_hash FROM web_session_tombstones WHERE session_id = 'x' \
+                 AND grace_until > now() ORDER BY ordinal DESC OFFSET 7",
+                "web_session_tombstones_session_id",
+            ),
         ] {
             let explain = AssertSqlSafe(format!("EXPLAIN {statement}"));
             let rows = query(explain).fetch_all(&mut connection).await.unwrap();
@@ -118,7 +147,7 @@ with_server! {
                 1 => {
                     // Its tombstone is due.
                     let how = EndedBy::SignedOut;
-                    assert!(fresh.backend.remove(&session, None, how, NOW).await.unwrap());
+                    assert!(fresh.backend.remove(&session, None, None, how, NOW).await.unwrap());
                 }
                 _ => {}
             }

@@ -11,14 +11,17 @@ const CREATE_V1: &str = "SELECT outcome, stored::text, evicted, replaced \
     FROM web_session_create_v1($1, $2, 'old', '192.0.2.1'::text::inet, NULL::text::inet, 'agent', \
     'Device', 'desktop', NULL::bytea, 0::bigint, NULL::bigint, NULL::boolean, $3::timestamptz, \
     $3::timestamptz, $3::timestamptz, $3::timestamptz + interval '1 hour', NULL::timestamptz, \
-    $3::timestamptz, $3::timestamptz + interval '5 minutes', false, '{}'::text[], \
-    '{\"a\": 1}'::text::jsonb, 65536::bigint, 2::bigint, NULL::text, NULL::text[])";
-const UPDATE_V1: &str = "SELECT outcome, new_version, is_current, touched \
+    NULL::timestamptz, $3::timestamptz, $3::timestamptz + interval '5 minutes', false, '{}'::text[], \
+    '{\"a\": 1}'::text::jsonb, 65536::bigint, 2::bigint, NULL::text, \
+    NULL::bytea, NULL::text, NULL::text[], $3::timestamptz - interval '10 seconds', '{}'::bytea[])";
+const UPDATE_V1: &str = "SELECT outcome, new_version, is_current, touched, \
+    new_expires_at, new_idle_ttl_secs, new_cookie_persistent, new_not_after, ended \
     FROM web_session_update_v1($1, $2, $3::timestamptz, NULL::bigint, false, '{}'::text[], \
     '{\"b\": 2}'::text::jsonb, 65536::bigint, $3::timestamptz, \
-    $3::timestamptz + interval '2 hours', '192.0.2.2'::text::inet, NULL::text, NULL::text, NULL::text)";
-const REMOVE_USER_V1: &str = "SELECT removed FROM web_session_remove_user_v1('old', NULL::text, \
-    'signed_out', $1::timestamptz, $1::timestamptz + interval '5 minutes')";
+    $3::timestamptz + interval '2 hours', '192.0.2.2'::text::inet, NULL::text, NULL::text, NULL::text, \
+    true)";
+const REMOVE_USER_V1: &str = "SELECT outcome, removed FROM web_session_remove_user_v1('old', NULL::text, \
+    NULL::bytea, NULL::text, 'signed_out', $1::timestamptz, $1::timestamptz + interval '5 minutes')";
 const PURGE_V1: &str =
     "SELECT removed, more FROM web_session_purge_v1($1::timestamptz, 100::bigint)";
 
@@ -52,7 +55,7 @@ with_server! {
         let removed = query(text(REMOVE_USER_V1)).bind(&now).fetch_one(&mut old).await.unwrap();
         let mut expected = [id.to_string(), newer.id.to_string()];
         expected.sort_unstable();
-        assert_eq!(removed.get::<Vec<String>, _>(0), expected);
+        assert_eq!(removed.get::<Vec<String>, _>(1), expected);
         let found = fresh.backend.find(&hash, NOW).await.unwrap();
         assert!(matches!(found, Some(Found::Ended { .. })), "{found:?}");
         let purged = query(text(PURGE_V1)).bind(&now).fetch_one(&mut old).await.unwrap();

@@ -9,11 +9,12 @@ use salvo_core::http::cookie::Cookie;
 use salvo_core::http::uri::Scheme;
 use salvo_core::prelude::*;
 use session_conformance::http::{
-    App, Harness, JAR, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain,
+    jar_cookie,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
-use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler};
+use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler, user_id_from_depot};
 use session_sqlite::SqliteBackend;
 use session_test_servers::given;
 
@@ -60,6 +61,8 @@ impl Harness for Salvo {
         let rest = || Router::with_path("{**rest}");
         let app = Router::new()
             .push(path(UNTOUCHED).goal(untouched).push(rest().goal(untouched)))
+            .push(path(LOOKS).goal(looks).push(rest().goal(looks)))
+            .push(path(CONTAINED).push(rest().hoop(contained).goal(asks)))
             .push(path(JAR).push(rest().hoop(jar).goal(asks)))
             .push(rest().goal(asks));
         let handler = SessionHandler::new(store);
@@ -91,6 +94,25 @@ async fn asks(
 #[handler]
 async fn untouched(request: &mut Request, response: &mut Response) {
     write(session_conformance::http::untouched(whole(request).await).await, response);
+}
+
+#[handler]
+async fn looks(request: &mut Request, depot: &mut Depot, response: &mut Response) {
+    let _who = user_id_from_depot(depot);
+    write(session_conformance::http::untouched(whole(request).await).await, response);
+}
+
+#[handler]
+async fn contained(
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+    ctrl: &mut FlowCtrl,
+) {
+    let headers = request.headers().clone();
+    if let Err(status) = contain(&headers, ctrl.call_next(request, depot, response)).await {
+        response.status_code(status);
+    }
 }
 
 /// Sets a cookie by salvo's own means.

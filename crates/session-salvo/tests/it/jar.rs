@@ -40,6 +40,8 @@ async fn the_jar_never_speaks_in_the_session_s_name() {
         .push(Router::with_path("{way}").hoop(sessions).hoop(meddles).get(who).post(sign_in));
     let app = Service::new(router);
     let user = get(&app, "/sign-in", "").await.cookie();
+    // Its first request sends the cookie anew; what follows sends none.
+    get(&app, "/first", &user).await.check("first", 200, "alice");
     for way in ["/add", "/remove", "/jar", "/header"] {
         let reply = get(&app, way, &user).await.check(way, 200, "alice");
         assert_eq!(reply.cookies(), ["theme=dark"], "{way}");

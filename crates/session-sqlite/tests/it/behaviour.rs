@@ -4,37 +4,56 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use session_core::{
-    Applied, BackendErrorKind, Carry, EndedBy, Found, NewSession, Reauthentication, Replace,
-    Rotation, SessionBackend, SessionChange, SessionRef, TokenState, Updated, UserId,
+    BackendErrorKind, Carry, EndedBy, Found, NewSession, Reauthentication, Replace, Rotation,
+    SessionBackend, SessionChange, SessionRef, TOMBSTONE_LIFETIME, Timestamp, TokenState, Updated,
+    UserId,
 };
+use session_sqlite::SqliteBackend;
 
 use super::support::{Fresh, NOW, after, live, record, record_of, set, stored, token, touch};
 
-fn applied(version: u64, touched: bool) -> Updated {
-    Updated::Applied(Applied { version, token: TokenState::Current, touched })
+/// Applies a change, and checks the version and whether it touched.
+async fn applies(
+    backend: &SqliteBackend,
+    (session, change): (&SessionRef, &SessionChange),
+    now: Timestamp,
+    (version, touched): (u64, bool),
+) {
+    match backend.update(session, change, now).await.unwrap() {
+        Updated::Applied(applied) => {
+            assert_eq!((applied.version, applied.touched), (version, touched));
+            assert_eq!(applied.token, TokenState::Current);
+            let stored = backend.list(&UserId::new("alice").unwrap(), now).await.unwrap();
+            for stored in stored.iter().filter(|stored| stored.id == session.id) {
+                let answered = (applied.expires_at, applied.lifetime);
+                assert_eq!(answered, (stored.expires_at, stored.lifetime()));
+            }
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
-fn touching(at: session_core::Timestamp) -> SessionChange {
+fn touching(at: Timestamp) -> SessionChange {
     SessionChange::touch(touch(at))
 }
 
 #[tokio::test]
 async fn a_touch_that_is_not_due_is_skipped_and_the_rest_is_not() {
     let fresh = Fresh::new().await;
-    let session = stored(&fresh.backend, record()).await;
+    let session = stored(&fresh.backend, record_of("alice")).await;
     let token = session.token.unwrap();
     let late = after(400);
     let mut change = touching(late);
     change.touch.as_mut().unwrap().due_before = NOW.minus(Duration::from_micros(1));
-    assert_eq!(fresh.backend.update(&session, &change, late).await.unwrap(), applied(0, false));
+    applies(&fresh.backend, (&session, &change), late, (0, false)).await;
     assert_eq!(live(&fresh.backend, &token).await.last_active_at, NOW);
 
     change.patch = set("k", 1).patch;
-    assert_eq!(fresh.backend.update(&session, &change, late).await.unwrap(), applied(1, false));
+    applies(&fresh.backend, (&session, &change), late, (1, false)).await;
     assert_eq!(live(&fresh.backend, &token).await.last_active_at, NOW);
 
     change.touch.as_mut().unwrap().due_before = NOW;
-    assert_eq!(fresh.backend.update(&session, &change, late).await.unwrap(), applied(2, true));
+    applies(&fresh.backend, (&session, &change), late, (2, true)).await;
     let touched = live(&fresh.backend, &token).await;
     assert_eq!(touched.last_active_at, late);
     assert_eq!(touched.expires_at, late.plus(Duration::from_secs(3600)));
@@ -43,17 +62,25 @@ async fn a_touch_that_is_not_due_is_skipped_and_the_rest_is_not() {
     let mut change = touching(late);
     change.touch.as_mut().unwrap().agent = None;
     change.touch.as_mut().unwrap().ip_address = None;
-    assert_eq!(fresh.backend.update(&session, &change, late).await.unwrap(), applied(2, true));
+    applies(&fresh.backend, (&session, &change), late, (2, true)).await;
     let touched = live(&fresh.backend, &token).await;
     assert_eq!(touched.device_name, "Chrome on Windows");
     assert_eq!(touched.last_ip_address, None);
 }
 
 #[tokio::test]
-async fn a_touch_moves_forward_and_stops_at_the_absolute_end() {
+async fn a_touch_moves_forward_and_stops_at_the_end() {
+    check_end(Some(after(4000)), None).await;
+    check_end(Some(after(4000)), Some(after(5000))).await;
+    check_end(Some(after(5000)), Some(after(4000))).await;
+    check_end(None, Some(after(4000))).await;
+}
+
+/// `absolute` and `own` come to an end after 4000 seconds.
+async fn check_end(absolute: Option<Timestamp>, own: Option<Timestamp>) {
     let fresh = Fresh::new().await;
-    let mut record = record();
-    record.absolute_expires_at = Some(after(4000));
+    let mut record = record_of("alice");
+    (record.absolute_expires_at, record.not_after) = (absolute, own);
     let session = stored(&fresh.backend, record).await;
     for (name, at, expires_at, expected) in [
         ("a clock that jumped back", after(0), after(10), after(3600)),
@@ -62,7 +89,7 @@ async fn a_touch_moves_forward_and_stops_at_the_absolute_end() {
     ] {
         let mut change = touching(at);
         change.touch.as_mut().unwrap().expires_at = expires_at;
-        assert_eq!(fresh.backend.update(&session, &change, at).await.unwrap(), applied(0, true));
+        applies(&fresh.backend, (&session, &change), at, (0, true)).await;
         let found = live(&fresh.backend, &session.token.unwrap()).await;
         assert_eq!((found.expires_at, found.last_active_at), (expected, at), "{name}");
     }
@@ -71,13 +98,17 @@ async fn a_touch_moves_forward_and_stops_at_the_absolute_end() {
 #[tokio::test]
 async fn conditions_in_their_order() {
     let fresh = Fresh::new().await;
-    let session = stored(&fresh.backend, record()).await;
+    let stale = stored(&fresh.backend, record()).await;
+    let next = Rotation::Graceful { token: token(), grace_until: after(30) };
+    let session = SessionRef { token: Some(*next.token()), ..stale.clone() };
+    fresh.backend.update(&stale, &SessionChange::rotation(next), NOW).await.unwrap();
     let gone = SessionRef::by_id(record().id);
+    let dead = SessionRef { token: Some(token()), ..session.clone() };
     let mut change = set("k", "x".repeat(100));
     change.max_bytes = 10;
     change.if_version = Some(7);
     change.rotation = Some(Rotation::Graceful { token: token(), grace_until: after(30) });
-    let stale = SessionRef { token: Some(token()), ..session.clone() };
+    assert_eq!(fresh.backend.update(&dead, &change, NOW).await.unwrap(), Updated::Missing);
     assert_eq!(fresh.backend.update(&gone, &change, NOW).await.unwrap(), Updated::Missing);
     assert_eq!(fresh.backend.update(&stale, &change, after(3600)).await.unwrap(), Updated::Missing);
     assert_eq!(fresh.backend.update(&stale, &change, NOW).await.unwrap(), Updated::Conflict);
@@ -85,14 +116,21 @@ async fn conditions_in_their_order() {
     assert_eq!(fresh.backend.update(&stale, &change, NOW).await.unwrap(), Updated::Superseded);
     let error = fresh.backend.update(&session, &change, NOW).await.unwrap_err();
     assert_eq!(error.kind(), BackendErrorKind::TooLarge);
+    for used in [stale.token.unwrap(), session.token.unwrap()] {
+        change.rotation = Some(Rotation::Graceful { token: used, grace_until: after(30) });
+        let error = fresh.backend.update(&session, &change, NOW).await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Conflict);
+    }
 
     change.rotation = None;
+    assert_eq!(fresh.backend.update(&dead, &change, NOW).await.unwrap(), Updated::Missing);
     assert_eq!(fresh.backend.update(&gone, &change, NOW).await.unwrap(), Updated::Missing);
     change.if_version = Some(7);
     assert_eq!(fresh.backend.update(&session, &change, NOW).await.unwrap(), Updated::Conflict);
     let nothing = SessionChange::patch(session_core::Patch::new());
     assert_eq!(fresh.backend.update(&gone, &nothing, NOW).await.unwrap(), Updated::Missing);
-    assert_eq!(fresh.backend.update(&session, &nothing, NOW).await.unwrap(), applied(0, false));
+    assert_eq!(fresh.backend.update(&dead, &nothing, NOW).await.unwrap(), Updated::Missing);
+    applies(&fresh.backend, (&session, &nothing), NOW, (0, false)).await;
     assert!(live(&fresh.backend, &session.token.unwrap()).await.data.is_empty());
 }
 
@@ -122,8 +160,9 @@ async fn graces_end_with_a_reauthentication_and_with_their_session() {
         expires_at: after(60),
         absolute_expires_at: Some(after(600)),
         ip_address: None,
+        end_others: false,
     });
-    assert_eq!(backend.update(&at(second), &again, after(1)).await.unwrap(), applied(0, false));
+    applies(backend, (&at(second), &again), after(1), (0, false)).await;
     for hash in [first.token.unwrap(), second, third] {
         let found = backend.find(&hash, after(1)).await.unwrap();
         assert!(matches!(found, Some(Found::Ended { id, .. }) if id == first.id), "{found:?}");
@@ -132,7 +171,7 @@ async fn graces_end_with_a_reauthentication_and_with_their_session() {
     assert_eq!((now.expires_at, now.authenticated_at), (after(60), Some(after(1))));
 
     backend.update(&at(fourth), &graceful(token()), after(1)).await.unwrap();
-    backend.remove(&first, None, EndedBy::SignedOut, after(2)).await.unwrap();
+    backend.remove(&first, None, None, EndedBy::SignedOut, after(2)).await.unwrap();
     let found = backend.find(&fourth, after(2)).await.unwrap();
     assert!(matches!(found, Some(Found::Ended { .. })), "{found:?}");
 }
@@ -143,7 +182,7 @@ async fn a_token_that_ended_is_never_issued_again() {
     let session = stored(&fresh.backend, record_of("alice")).await;
     let dead = session.token.unwrap();
     let other = stored(&fresh.backend, record()).await;
-    fresh.backend.remove(&session, None, EndedBy::Revoked, NOW).await.unwrap();
+    fresh.backend.remove(&session, None, None, EndedBy::Revoked, NOW).await.unwrap();
     let rotation = SessionChange::rotation(Rotation::Immediate { token: dead });
     for (name, error) in [
         ("create", fresh.backend.create(NewSession::new(record(), dead), NOW).await.unwrap_err()),
@@ -168,7 +207,7 @@ async fn a_sign_in_carries_replaces_and_evicts() {
         phones.push(stored(backend, phone).await);
     }
     let mut expired = record_of("alice");
-    expired.expires_at = NOW;
+    expired.expires_at = NOW.minus(TOMBSTONE_LIFETIME);
     stored(backend, expired).await;
     let cart = stored(backend, record()).await;
     backend.update(&cart, &set("cart", 3), NOW).await.unwrap();

@@ -49,9 +49,11 @@ async fn call(backend: &SqliteBackend, n: usize, session: &SessionRef, polls: us
         4 => drop_after(polls, backend.create(NewSession::new(record(), token()), NOW)).await,
         5 => drop_after(polls, backend.find(&token(), NOW)).await,
         6 => drop_after(polls, backend.list(&user, NOW)).await,
-        7 => drop_after(polls, backend.remove(session, None, EndedBy::Revoked, NOW)).await,
+        7 => drop_after(polls, backend.remove(session, None, None, EndedBy::Revoked, NOW)).await,
         8 => drop_after(polls, backend.purge_expired(NOW, 10)).await,
-        _ => drop_after(polls, backend.remove_user(&user, None, EndedBy::SignedOut, NOW)).await,
+        _ => {
+            drop_after(polls, backend.remove_user(&user, None, None, EndedBy::SignedOut, NOW)).await
+        }
     };
 }
 
@@ -102,8 +104,11 @@ async fn a_dropped_sign_in_is_whole() {
         let before = fresh.backend.find(&old.token.unwrap(), NOW).await.unwrap();
         let after = fresh.backend.find(&hash, NOW).await.unwrap();
         match (before, after) {
-            (Some(session_core::Found::Live(_)), None) => kept += 1,
-            (Some(session_core::Found::Ended { .. }), Some(session_core::Found::Live(new))) => {
+            (Some(session_core::Found::Live { .. }), None) => kept += 1,
+            (
+                Some(session_core::Found::Ended { .. }),
+                Some(session_core::Found::Live { session: new, .. }),
+            ) => {
                 assert_eq!(
                     new.data.get("cart").and_then(serde_json::Value::as_u64),
                     Some(n as u64)
@@ -127,7 +132,7 @@ async fn a_caller_that_waits_for_a_connection_begins_nothing() {
     let backend = SqliteBackend::from_pool(pool.clone());
     let session = stored(&backend, record_of("alice")).await;
     let held = pool.acquire().await.unwrap();
-    let remove = backend.remove(&session, None, EndedBy::Revoked, NOW);
+    let remove = backend.remove(&session, None, None, EndedBy::Revoked, NOW);
     assert!(tokio::time::timeout(Duration::from_millis(20), remove).await.is_err());
     drop(held);
     live(&backend, &session.token.unwrap()).await;

@@ -1,9 +1,11 @@
 //! `migrate`: twice, by many at once, and on databases that are not ours to change.
 
-use session_core::{BackendErrorKind, SessionBackend};
+use session_core::{BackendErrorKind, NewSession, SessionBackend};
 use session_sqlite::SqliteBackend;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-use super::support::{Fresh, chain, live, record, stored};
+use super::support::{Fresh, NOW, chain, live, record, stored, token};
 
 #[tokio::test]
 async fn connecting_changes_no_schema() {
@@ -62,15 +64,59 @@ async fn a_schema_from_the_future_is_refused() {
     live(&fresh.backend, &session.token.unwrap()).await;
 }
 
+/// What the first migration was while nothing was released, as far as it differs.
+const OLDER_SHAPE: &str = "
+CREATE TABLE web_sessions (id TEXT NOT NULL PRIMARY KEY, token_hash BLOB NOT NULL) STRICT;
+CREATE TABLE web_session_tombstones (token_hash BLOB NOT NULL PRIMARY KEY, session_id TEXT NOT NULL,
+    grace_until INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX web_session_tombstones_grace ON web_session_tombstones (session_id)
+    WHERE grace_until IS NOT NULL;";
+
 #[tokio::test]
-async fn an_edited_migration_is_noticed() {
-    let fresh = Fresh::new().await;
-    sqlx::query("UPDATE web_sessions_migrations SET checksum = x'00'")
-        .execute(&fresh.pool().await)
-        .await
-        .unwrap();
-    let error = fresh.backend.migrate().await.unwrap_err();
-    assert!(error.to_string().contains("migration 1"), "{error}");
+async fn a_database_from_before_the_first_release_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let backend = SqliteBackend::connect(path.to_str().unwrap()).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let older = Migration::new(
+        1,
+        "sessions".into(),
+        MigrationType::Simple,
+        OLDER_SHAPE.into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![older]);
+    migrator.dangerous_set_table_name("web_sessions_migrations");
+    migrator.run(&pool).await.unwrap();
+    sqlx::raw_sql("INSERT INTO web_sessions VALUES ('kept', x'00')").execute(&pool).await.unwrap();
+
+    let error = backend.migrate().await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Other);
+    for part in [
+        "made before the first release, and must be made anew",
+        "drop the tables web_sessions, web_session_tombstones and web_sessions_migrations",
+        "or delete the file",
+    ] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM web_sessions").fetch_one(&pool).await.unwrap();
+    assert_eq!(rows, 1, "nothing was changed");
+    // Its statements do not fit either.
+    let error = backend.create(NewSession::new(record(), token()), NOW).await.unwrap_err();
+    assert!(error.to_string().contains("run migrate() first"), "{error}");
+
+    sqlx::raw_sql(
+        "DROP TABLE web_sessions; DROP TABLE web_session_tombstones; \
+         DROP TABLE web_sessions_migrations",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    backend.migrate().await.unwrap();
+    let session = stored(&backend, record()).await;
+    live(&backend, &session.token.unwrap()).await;
 }
 
 #[tokio::test]

@@ -4,36 +4,61 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use session_core::{
-    Carry, EndedBy, Found, MemoryBackend, NewSession, Patch, Reauthentication, Replace, Rotation,
-    SessionBackend, SessionChange, SessionRef, Timestamp, TokenHash, UserId,
+    Carry, EndedBy, Found, Lifetime, MemoryBackend, NewLifetime, NewSession, Patch,
+    Reauthentication, Replace, Rotation, SessionBackend, SessionChange, SessionRef,
+    TOMBSTONE_LIFETIME, Timestamp, TokenHash, UserId,
 };
 
 use super::support::{Fresh, NOW, Random, record, token, touch};
 
-/// What happened so far, as far as the next call needs it.
+/// What happened so far, as far as the next call needs it: what is so young that no tombstone of it
+/// can be forgotten, each with when it was made.
 struct World {
     random: Random,
     now: Timestamp,
-    sessions: Vec<SessionRef>,
-    tokens: Vec<TokenHash>,
+    sessions: Vec<(Timestamp, SessionRef)>,
+    tokens: Vec<(Timestamp, TokenHash)>,
 }
 
 impl World {
+    fn go_on(&mut self) {
+        self.now = self.now.plus(Duration::from_secs(self.random.below(20) as u64));
+        let oldest = self.now.minus(TOMBSTONE_LIFETIME);
+        self.sessions.retain(|(made, _)| *made > oldest);
+        self.tokens.retain(|(made, _)| *made > oldest);
+    }
+
     fn token(&mut self) -> TokenHash {
         let token = token();
-        self.tokens.push(token);
+        self.tokens.push((self.now, token));
         token
     }
 
     fn session(&mut self) -> SessionRef {
         let mut session = match self.sessions.len() {
             0 => SessionRef::by_id(record().id),
-            _ => self.random.pick(&self.sessions).clone(),
+            _ => self.random.pick(&self.sessions).1.clone(),
         };
-        if self.random.below(3) == 0 && !self.tokens.is_empty() {
-            session.token = Some(*self.random.pick(&self.tokens));
+        match self.random.below(6) {
+            0 | 1 if !self.tokens.is_empty() => {
+                session.token = Some(self.random.pick(&self.tokens).1);
+            }
+            2 => session.token = None,
+            _ => {}
         }
         session
+    }
+
+    fn acting(&mut self) -> Option<SessionRef> {
+        (self.random.below(2) == 0).then(|| self.session())
+    }
+
+    fn how(&mut self) -> EndedBy {
+        *self.random.pick(&[EndedBy::SignedOut, EndedBy::Revoked])
+    }
+
+    fn not_after(&mut self) -> Option<Timestamp> {
+        (self.random.below(3) == 0).then(|| self.later(600))
     }
 
     fn user(&mut self) -> UserId {
@@ -64,6 +89,7 @@ impl World {
         record.last_active_at = self.now;
         record.expires_at = self.later(600);
         record.absolute_expires_at = (self.random.below(3) == 0).then(|| self.later(900));
+        record.not_after = self.not_after();
         let mut new = NewSession::new(record, self.token());
         new.patch = self.patch();
         new.cap = NonZeroU32::new(u32::try_from(self.random.below(5)).unwrap());
@@ -74,7 +100,12 @@ impl World {
                 1 => Carry::keys(&[&"a", &"\""]),
                 _ => Carry::Nothing,
             };
-            new.replaces = Some(Replace { session: self.session(), carry });
+            let mut session = self.session();
+            session.user = (self.random.below(2) == 0).then(|| self.user());
+            new.replaces = Some(Replace { session, carry });
+        }
+        for _ in 0..self.random.below(3) {
+            new.presented.extend(self.session().token);
         }
         new
     }
@@ -92,6 +123,15 @@ impl World {
             }
             change.touch = Some(touch);
         }
+        change.presented = self.random.below(2) == 0;
+        if self.random.below(6) == 0 {
+            let lifetime = Lifetime {
+                idle_ttl_secs: (self.random.below(2) == 0).then_some(60),
+                cookie_persistent: (self.random.below(2) == 0).then_some(true),
+                not_after: self.not_after(),
+            };
+            change.lifetime = Some(NewLifetime { lifetime, expires_at: self.later(600) });
+        }
         change.rotation = match self.random.below(6) {
             0 => Some(Rotation::Graceful { token: self.token(), grace_until: self.later(60) }),
             1 => Some(Rotation::Immediate { token: self.token() }),
@@ -102,6 +142,7 @@ impl World {
                 expires_at: self.later(600),
                 absolute_expires_at: (self.random.below(2) == 0).then(|| self.later(900)),
                 ip_address: None,
+                end_others: self.random.below(2) == 0,
             });
         }
         change
@@ -125,14 +166,10 @@ async fn both<T, F: Future<Output = Result<T, session_core::BackendError>>>(
 
 fn found(found: &Option<Found>) -> String {
     match found {
-        Some(Found::Live(session)) => format!("live {}", json(&**session)),
-        Some(Found::Grace { session, until }) => format!("grace {until} {}", json(&**session)),
+        Some(Found::Live { session, token_seen }) => format!("live {token_seen} {session:?}"),
+        Some(Found::Grace { session, until }) => format!("grace {until} {session:?}"),
         other => format!("{other:?}"),
     }
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap()
 }
 
 #[tokio::test]
@@ -150,21 +187,27 @@ async fn check(seed: u64) {
     let mut world =
         World { random: Random(seed), now: NOW, sessions: Vec::new(), tokens: Vec::new() };
     for step in 0..600 {
-        world.now = world.now.plus(Duration::from_secs(world.random.below(20) as u64));
+        world.go_on();
         let now = world.now;
         let (one, other) = match world.random.below(20) {
             0..5 => {
                 let new = world.new_session();
                 let hash = new.token;
+                if new.replaces.as_ref().is_some_and(|replace| replace.session.user.is_some()) {
+                    // Whether one to replace has expired shows only until it is deleted.
+                    sqlite.purge_expired(now, u32::MAX).await.unwrap();
+                    memory.purge_expired(now, u32::MAX).await.unwrap();
+                }
                 let calls = (sqlite.create(new.clone(), now), memory.create(new, now));
                 let (one, other, made) = both(calls.0, calls.1, |made| {
                     let mut evicted = made.evicted.clone();
                     evicted.sort_unstable();
-                    format!("{} {evicted:?} {}", json(&made.session), made.replaced)
+                    format!("{:?} {evicted:?} {}", made.session, made.replaced)
                 })
                 .await;
                 if let Some(made) = made {
-                    world.sessions.push(super::support::reference(made.session.id, hash));
+                    let session = super::support::reference(made.session.id, hash);
+                    world.sessions.push((now, session));
                 }
                 (one, other)
             }
@@ -178,21 +221,22 @@ async fn check(seed: u64) {
             15 | 16 => {
                 let session = world.session();
                 let owner = (world.random.below(2) == 0).then(|| world.user());
-                let (owner, how) = (owner.as_ref(), EndedBy::Revoked);
+                let (acting, how) = (world.acting(), world.how());
+                let (owner, acting) = (owner.as_ref(), acting.as_ref());
                 let calls = (
-                    sqlite.remove(&session, owner, how, now),
-                    memory.remove(&session, owner, how, now),
+                    sqlite.remove(&session, owner, acting, how, now),
+                    memory.remove(&session, owner, acting, how, now),
                 );
                 let (one, other, _) = both(calls.0, calls.1, |done| format!("{done:?}")).await;
                 (one, other)
             }
             17 => {
                 let (user, except) = (world.user(), world.session().id);
-                let except = Some(&except);
-                let how = EndedBy::SignedOut;
+                let (acting, how) = (world.acting(), world.how());
+                let (acting, except) = (acting.as_ref(), Some(&except));
                 let calls = (
-                    sqlite.remove_user(&user, except, how, now),
-                    memory.remove_user(&user, except, how, now),
+                    sqlite.remove_user(&user, acting, except, how, now),
+                    memory.remove_user(&user, acting, except, how, now),
                 );
                 let (one, other, _) = both(calls.0, calls.1, |ids| {
                     let mut ids = ids.clone();
@@ -211,12 +255,12 @@ async fn check(seed: u64) {
             _ => {
                 let user = world.user();
                 let calls = (sqlite.list(&user, now), memory.list(&user, now));
-                let (one, other, _) = both(calls.0, calls.1, json).await;
+                let (one, other, _) = both(calls.0, calls.1, |list| format!("{list:?}")).await;
                 (one, other)
             }
         };
         assert_eq!(one, other, "seed {seed}, step {step}");
-        for hash in world.tokens.iter().rev().take(40) {
+        for (_, hash) in world.tokens.iter().rev().take(40) {
             let calls = (sqlite.find(hash, now), memory.find(hash, now));
             let (one, other, _) = both(calls.0, calls.1, found).await;
             assert_eq!(one, other, "seed {seed}, step {step}");

@@ -14,7 +14,7 @@ async fn sessions_outlive_the_backend() {
     let change = SessionChange::touch(touch(NOW));
     fresh.backend.update(&session, &change, NOW).await.unwrap();
     let how = session_core::EndedBy::SignedOut;
-    assert!(fresh.backend.remove(&gone, None, how, NOW).await.unwrap());
+    assert!(fresh.backend.remove(&gone, None, None, how, NOW).await.unwrap());
     let before = live(&fresh.backend, &session.token.unwrap()).await;
     fresh.backend.close().await;
     assert!(!fresh.path.with_extension("db-wal").exists(), "closing moves the WAL into the file");

@@ -113,7 +113,7 @@ pub(crate) fn touch(at: Timestamp) -> Touch {
 
 pub(crate) async fn live(backend: &SqliteBackend, token: &TokenHash) -> SessionData {
     match backend.find(token, NOW).await.unwrap() {
-        Some(Found::Live(session)) => SessionData::clone(&session),
+        Some(Found::Live { session, .. }) => SessionData::clone(&session),
         other => panic!("{other:?}"),
     }
 }

@@ -147,7 +147,13 @@ fn data(c: &mut Criterion) {
     c.bench_function("session/set a key of a new session", |b| {
         b.iter(|| {
             let visit = store.begin();
-            visit.attach(&HeaderMap::new(), session_core::Peer::Unknown, None);
+            visit.attach(
+                &http::Method::GET,
+                &http::Uri::default(),
+                &HeaderMap::new(),
+                session_core::Peer::Unknown,
+                None,
+            );
             let session = runtime.block_on(visit.load()).unwrap();
             session.set("cart", black_box(3)).unwrap();
         });

@@ -132,7 +132,7 @@ impl Table {
             let found = backend.find(&token, now).await?;
             samples[0].add(began.elapsed());
             // Those that a former round's sign-ins evicted have tombstones.
-            let is_known = matches!(found, Some(Found::Live(_) | Found::Ended { .. }));
+            let is_known = matches!(found, Some(Found::Live { .. } | Found::Ended { .. }));
             ensure!(is_known, "a session is gone: {found:?}");
         }
         for session in self.some(round, 1000) {

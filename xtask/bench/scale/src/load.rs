@@ -79,7 +79,7 @@ impl Seen {
 async fn find(backend: &dyn SessionBackend, session: &SessionRef, now: Timestamp) -> Result<()> {
     let token = session.token.ok_or_else(|| anyhow::anyhow!("a session without a token"))?;
     match backend.find(&token, now).await? {
-        Some(Found::Live(_)) => Ok(()),
+        Some(Found::Live { .. }) => Ok(()),
         _ => anyhow::bail!("a live session was not found"),
     }
 }

@@ -146,7 +146,7 @@ async fn at_once(arguments: &Arguments, scratch: &Scratch) -> Result<()> {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let store = SessionStore::shared(Arc::new(watched.clone()), config)?.with_clock(clock.clone());
     let visit = store.begin();
-    visit.attach(&headers(None)?, peer(), None);
+    visit.attach(&http::Method::GET, &http::Uri::default(), &headers(None)?, peer(), None);
     let session = visit.load().await?;
     session.authenticate(UserId::new("ann")?).await?;
     let mut answer = HeaderMap::new();
@@ -163,7 +163,7 @@ async fn at_once(arguments: &Arguments, scratch: &Scratch) -> Result<()> {
             let (store, headers) = (store.clone(), headers(Some(&cookie))?);
             requests.spawn(async move {
                 let visit = store.begin();
-                visit.attach(&headers, peer(), None);
+                visit.attach(&http::Method::GET, &http::Uri::default(), &headers, peer(), None);
                 let session = visit.load().await?;
                 ensure!(session.is_authenticated(), "the session was not found");
                 let mut conclusion = visit.finish(StatusCode::OK).await;

@@ -74,20 +74,22 @@ impl SessionBackend for Watched {
         &self,
         session: &SessionRef,
         owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        self.inner.remove(session, owner, how, now).await
+        self.inner.remove(session, owner, acting, how, now).await
     }
 
     async fn remove_user(
         &self,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        self.inner.remove_user(user, except, how, now).await
+        self.inner.remove_user(user, acting, except, how, now).await
     }
 
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {

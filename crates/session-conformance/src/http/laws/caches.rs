@@ -1,6 +1,6 @@
-//! The headers of a response: one cookie of the session's name, and what caches are told.
+//! The headers of a response: one cookie of the session's name.
 
-use session_core::{SameSite, SessionToken, UserId};
+use session_core::{SameSite, SessionToken};
 
 use crate::http::browser::MAX_SET_COOKIE;
 use crate::http::harness::JAR;
@@ -61,7 +61,7 @@ pub async fn one_cookie_per_response(lab: &Lab) {
     // Where the library has nothing to say, nobody else speaks in its name: a handler would sign its
     // user out.
     for prefix in ["", JAR] {
-        let browser = site.signed_in("ann").await;
+        let browser = site.come_back("ann").await;
         let answer = browser
             .ask(&format!("{prefix}/get.a"))
             .answers_with("set-cookie", "_session=handler; Path=/")
@@ -90,83 +90,4 @@ pub async fn one_cookie_per_response(lab: &Lab) {
         let longest = answer.set_cookies().iter().map(|line| line.len()).max();
         assert!(longest <= Some(MAX_SET_COOKIE), "{longest:?} bytes in a Set-Cookie");
     }
-}
-
-/// `Vary: Cookie` when the session was used, whatever came of it; with every Set-Cookie
-/// `Cache-Control: no-store`, unless the handler's own says `no-store` or `private`. Where no cookie
-/// is set, the handler's own word stands.
-pub async fn caches_are_told(lab: &Lab) {
-    let site = Site::open(lab).await;
-    let browser = site.signed_in("ann").await;
-    let varies = |answer: &crate::http::exchange::Answer| {
-        let lines = answer.headers.get_all("vary").iter();
-        let words = lines.flat_map(|line| line.to_str().unwrap_or("").split(','));
-        words.filter(|word| word.trim().eq_ignore_ascii_case("cookie")).count()
-    };
-    for (name, ask) in [
-        ("somebody who looks", browser.ask("/get.a")),
-        ("somebody who writes", browser.ask("/set.a.1")),
-        ("a visitor who looks", site.ask("/get.a")),
-        ("a visitor who stores", site.ask("/set.a.1")),
-        ("a malformed cookie", site.ask("/get.a").token("x")),
-        ("a handler that only asks", browser.ask("/")),
-        ("not found", browser.ask("/get.a/status.404")),
-        ("a handler that failed", browser.ask("/get.a/status.500")),
-        ("a handler that says it", browser.ask("/").answers_with("vary", "accept, cookie")),
-        ("a handler that says another", browser.ask("/").answers_with("vary", "accept")),
-    ] {
-        let answer = ask.send().await;
-        assert_eq!(varies(&answer), 1, "{name}: `Vary: Cookie`, once");
-    }
-    let answer = browser.ask("/").answers_with("vary", "accept").send().await.ok();
-    let lines = answer.headers.get_all("vary").iter();
-    let said = lines.filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
-    assert!(said.contains("accept"), "the handler's own Vary stays: {said}");
-    let all = browser.ask("/").answers_with("vary", "*").send().await.ok();
-    assert!(all.headers.get_all("vary").iter().any(|line| line == "*"), "`Vary: *` stays");
-
-    for (handler, expected) in [
-        ("", "no-store"),
-        ("no-store", "no-store"),
-        ("private", "private"),
-        ("private, max-age=60", "private, max-age=60"),
-        ("max-age=0, Private", "max-age=0, Private"),
-        ("max-age=60,NO-STORE", "max-age=60,NO-STORE"),
-        ("public, max-age=3600", "no-store"),
-        ("no-cache", "no-store"),
-        ("private=\"x-secret\", max-age=60", "no-store"),
-        ("x-private", "no-store"),
-    ] {
-        for (why, ask) in [
-            ("a new session", site.ask("/set.a.1")),
-            ("a sign-in", site.ask("/login.ann")),
-            ("a sign-out", site.signed_in("ann").await.ask("/logout")),
-        ] {
-            let ask =
-                if handler.is_empty() { ask } else { ask.answers_with("cache-control", handler) };
-            let answer = ask.send().await.ok();
-            assert_eq!(answer.cookies().len(), 1, "{why}: a cookie");
-            let lines: Vec<_> = answer.headers.get_all("cache-control").iter().collect();
-            assert_eq!(lines, [expected], "{why}: Cache-Control, the handler's own: {handler:?}");
-        }
-    }
-    for handler in ["public, max-age=3600", "no-cache"] {
-        let answer = browser.ask("/get.a").answers_with("cache-control", handler).send().await;
-        let answer = answer.ok().no_cookie();
-        assert_eq!(answer.header("cache-control"), Some(handler), "no cookie: the handler's own");
-    }
-    assert_eq!(browser.go("/get.a").await.ok().header("cache-control"), None, "no cookie: nothing");
-    site.advance(400);
-    let slid = browser.go("/get.a").await.ok();
-    assert!(slid.new_token().is_some(), "the cookie slid");
-    assert_eq!(slid.header("cache-control"), Some("no-store"), "a cookie that slid");
-    assert_eq!(varies(&slid), 1, "a cookie that slid");
-
-    // An answer of the library's own in the place of the handler's.
-    let late = browser.begin("/set.a.1/hold.late");
-    site.gate("late").arrival().await;
-    site.store.revoke_all(&UserId::new("ann").expect("a user id")).await.expect("a revocation");
-    site.gate("late").open();
-    let answer = late.answer().await.is(409);
-    assert_eq!(varies(&answer), 1, "an answer of the library's own");
 }

@@ -2,7 +2,8 @@
 
 use cookie::Cookie;
 use session_core::{
-    CookieConfig, MemoryBackend, Peer, SameSite, SecurePolicy, SessionConfig, SessionStore,
+    CookieConfig, MemoryBackend, MismatchAction, Peer, SameSite, SecurePolicy, SessionConfig,
+    SessionStore,
 };
 
 use crate::db::NOW;
@@ -44,6 +45,9 @@ async fn slides(lab: &Lab) {
     assert_eq!(answer.max_age(), Some(MONTH), "a signed-in session's cookie");
     both_agree("signed in", &site, &answer).await;
     let token = browser.present_token();
+    // Whose browser has a new token is told at once, whenever it was touched before.
+    let answer = browser.go("/get.a").await.signed_in("ann");
+    both_agree("presented for the first time", &site, &answer).await;
 
     for secs in [0, 1, 298] {
         site.advance(secs);
@@ -167,6 +171,7 @@ async fn clock_jumps_back(lab: &Lab) {
     site.advance(10 * DAY);
     let browser = site.browser();
     browser.go("/login.ann/set.a.1").await.ok();
+    browser.come_back().await;
     let token = browser.present_token();
     let end = site.live(&token).await.expect("a live session").expires_at;
     site.clock.set(NOW);
@@ -191,6 +196,7 @@ pub async fn removal_matches(lab: &Lab) {
         let site = Site::with(lab, |config| {
             config.cookie_name = name.to_owned();
             config.cookie = cookie.clone();
+            config.on_fingerprint_mismatch = MismatchAction::Revoke;
         })
         .await;
         let path = cookie.path.trim_end_matches('/');

@@ -74,6 +74,8 @@ pub async fn one_read_one_write(lab: &Lab) {
         cost("a stale cookie", site.ask("/get.a").token(&stale), READ).await;
         let made = cost("a visitor who stores", browser.ask("/set.a.1/set.b.2"), MADE).await;
         browser.receive(&made);
+        // That a browser has its new token is written once, whenever it was touched before.
+        cost("the first with a new token", browser.ask("/get.a"), READ_AND_WRITE).await;
         cost("looking", browser.ask("/get.a/get.b/get.c"), READ).await;
         let many = "/set.a.2/set.b.3/set.c.4/remove.b/take.a/set.d.5";
         cost("many keys", browser.ask(many), READ_AND_WRITE).await;
@@ -100,6 +102,10 @@ pub async fn one_read_one_write(lab: &Lab) {
         let gone = Calls { remove: 1, ..READ };
         browser.receive(&cost("a sign-out", browser.ask("/logout"), gone).await);
         cost("signed out", browser.ask("/get.a"), NOTHING).await;
+
+        let fresh = site.signed_in("ann").await;
+        cost("the first, and it writes", fresh.ask("/set.a.1/set.b.2"), READ_AND_WRITE).await;
+        cost("the second", fresh.ask("/get.a"), READ).await;
     }
 
     let site = Site::with(lab, |config| config.save_unchanged = true).await;

@@ -1,6 +1,8 @@
 //! Backends and handlers that fail.
 
-use session_core::{BackendErrorKind, EventKind, OnBackendError, UserId};
+use session_core::{
+    BackendErrorKind, EventKind, MismatchAction, OnBackendError, SessionConfig, UserId,
+};
 
 use crate::backends::{Fault, Gate, Method};
 use crate::http::harness::Mount;
@@ -17,7 +19,10 @@ const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
 /// still there.
 pub async fn outage_clears_nothing(lab: &Lab) {
     for mount in [Mount::Once, Mount::Eager] {
-        let site = Site::mounted(lab, mount, |_| {}).await;
+        let revoke = |config: &mut SessionConfig| {
+            config.on_fingerprint_mismatch = MismatchAction::Revoke;
+        };
+        let site = Site::mounted(lab, mount, revoke).await;
         let browser = site.browser();
         browser.go("/login.ann/set.a.1").await.ok();
         let token = browser.present_token();
@@ -95,7 +100,7 @@ async fn committed_before(lab: &Lab) {
 
 async fn never_answered(lab: &Lab) {
     let site = Site::with(lab, |config| config.backend_timeout_ms = 50).await;
-    let browser = site.signed_in("ann").await;
+    let browser = site.come_back("ann").await;
     for (method, path) in [
         (Method::Find, "/get.a"),
         (Method::Update, "/set.a.1"),
@@ -148,6 +153,8 @@ pub async fn failed_save_is_reported(lab: &Lab) {
                 "/remove.a",
                 "/clear",
             ] {
+                // What is there already is not written again.
+                browser.go("/set.a.0").await.ok();
                 site.probe.fail(fault.only(Method::Update));
                 if path == "/set.a.1/try.save" && fault == Fault::new(kind).answer_lost() {
                     // Only the answer was lost: the response looks, and what is stored is no failure.
@@ -180,7 +187,7 @@ pub async fn failed_save_is_reported(lab: &Lab) {
 
     // It ended meanwhile, though not by a sign-out.
     for path in ["/set.a.1/hold.late", "/set.a.1/hold.late/status.303", "/hold.late/clear"] {
-        let browser = site.signed_in("eve").await;
+        let browser = site.signed_in_at("/login.eve/set.b.1").await;
         let late = browser.begin(path);
         site.gate("late").arrival().await;
         let eve = UserId::new("eve").expect("a user id");
@@ -229,67 +236,4 @@ pub async fn failed_save_is_reported(lab: &Lab) {
         let events = site.take_events();
         assert!(events.contains(&EventKind::TouchFailed), "a touch failed: {events:?}");
     }
-}
-
-/// A 5xx from the handler discards buffered data, with an event, never token or cookie changes. What
-/// was saved before stays. Any other status saves.
-pub async fn server_error_discards_data(lab: &Lab) {
-    let site = Site::open(lab).await;
-    let browser = site.browser();
-    browser.go("/login.ann/set.a.1").await.ok();
-    for status in [500, 501, 502, 503, 504, 599] {
-        site.take_events();
-        let answer = browser.go(&format!("/set.a.2/set.b.3/status.{status}")).await.is(status);
-        assert_eq!(answer.results().as_array().map(Vec::len), Some(3), "the handler's own answer");
-        let events = site.take_events();
-        let told = events.contains(&EventKind::DataDroppedOnServerError);
-        assert!(told, "{status}: data was dropped without an event: {events:?}");
-        let data = browser.go("/get.a").await.signed_in("ann").data();
-        assert_eq!(data.to_string(), r#"{"a":1}"#, "{status}: buffered data was saved");
-        site.browser().go(&format!("/set.a.1/status.{status}")).await.is(status).no_cookie();
-    }
-    browser.go("/set.a.2/error").await.is(500);
-    assert_eq!(
-        browser.go("/get.a").await.ok().data()["a"],
-        1,
-        "an error of the handler's is a 5xx"
-    );
-    for (number, status) in [200, 204, 301, 400, 401, 404, 422, 499].into_iter().enumerate() {
-        browser.ask(&format!("/set.n.{number}/status.{status}")).send().await.is(status);
-        let data = browser.go("/get.n").await.ok().data();
-        assert_eq!(data["n"], number, "{status}: what was written is saved");
-    }
-
-    for path in ["/login.ann", "/login.bob", "/rotate", "/reauthenticate"] {
-        let browser = site.browser();
-        browser.go("/login.ann/set.a.1").await.ok();
-        let before = browser.present_token();
-        let answer = browser.go(&format!("{path}/set.b.2/status.500")).await.is(500);
-        assert_ne!(answer.token(), before, "{path}, then 500: the token that was committed");
-        let answer = browser.go("/get.b").await.ok();
-        assert!(answer.user().is_some(), "{path}, then 500: the new token works");
-        assert_eq!(answer.data().get("b"), None, "{path}, then 500: buffered data was saved");
-    }
-    let browser = site.signed_in("ann").await;
-    let token = browser.present_token();
-    browser.go("/logout/set.note.1/status.500").await.is(500).removal();
-    assert!(site.is_dead(&token).await, "signed out, then 500");
-    assert_eq!(browser.token(), None, "signed out, then 500: the cookie");
-
-    let browser = site.signed_in("ann").await;
-    browser.go("/set.saved.1/save/set.lost.2/status.500").await.is(500);
-    let data = browser.go("/get.saved").await.signed_in("ann").data();
-    assert_eq!(data.to_string(), r#"{"saved":1}"#, "saved before the 500");
-    browser.go("/set.carried.1/login.ann/status.500").await.is(500);
-    let data = browser.go("/get.carried").await.signed_in("ann").data();
-    assert_eq!(data["carried"], 1, "what a sign-in carried is committed");
-
-    // The handler's 500 is the answer, also where saving would have failed.
-    site.probe.fail(DOWN.only(Method::Update));
-    let answer = browser.go("/set.a.1/status.500").await.is(500);
-    assert!(answer.body.contains("results"), "the handler's own answer");
-    site.probe.recover();
-
-    let site = Site::with(lab, |config| config.save_unchanged = true).await;
-    site.browser().go("/get.a/status.500").await.is(500).no_cookie();
 }

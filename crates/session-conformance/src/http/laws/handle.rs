@@ -26,16 +26,20 @@ enum Start {
     Anonymous,
     SignedIn,
     InGrace,
+    /// Revoked, which makes a visitor of it.
     Ended,
+    /// Replaced, and its browser has the newer token.
+    Followed,
     Ambiguous,
 }
 
-const STARTS: [Start; 6] = [
+const STARTS: [Start; 7] = [
     Start::Visitor,
     Start::Anonymous,
     Start::SignedIn,
     Start::InGrace,
     Start::Ended,
+    Start::Followed,
     Start::Ambiguous,
 ];
 
@@ -122,19 +126,19 @@ impl Case {
         let (answer, results) = if self.pair[1] == "the response" {
             match way {
                 Way::InOrder => {
-                    let answer = ask(format!("/set.b.1/one.{first}")).send().await;
+                    let answer = ask(format!("/try.set.b.1/one.{first}")).send().await;
                     let result = of_handler(&answer, 1);
                     (answer, [result, Value::Null])
                 }
                 Way::InTheOther => {
                     let desk = Desk::open();
-                    let answer = ask("/set.b.1/keep".to_owned()).at(&desk).send().await;
+                    let answer = ask("/try.set.b.1/keep".to_owned()).at(&desk).send().await;
                     let late = perform(desk.kept(), first, self.own(&presented).await).await;
                     (answer, [late, Value::Null])
                 }
                 Way::AtOnce => {
                     let desk = Desk::open();
-                    let answer = ask(format!("/set.b.1/begin.{first}")).at(&desk).send().await;
+                    let answer = ask(format!("/try.set.b.1/begin.{first}")).at(&desk).send().await;
                     let left = desk.left().await;
                     (answer, [left, Value::Null])
                 }
@@ -142,9 +146,9 @@ impl Case {
         } else {
             let second = self.word(1, round);
             let (path, order) = match way {
-                Way::InOrder => (format!("/set.b.1/one.{first}/one.{second}"), [1, 2]),
-                Way::InTheOther => (format!("/set.b.1/one.{second}/one.{first}"), [2, 1]),
-                Way::AtOnce => (format!("/set.b.1/pair.{first}.{second}"), [1, 2]),
+                Way::InOrder => (format!("/try.set.b.1/one.{first}/one.{second}"), [1, 2]),
+                Way::InTheOther => (format!("/try.set.b.1/one.{second}/one.{first}"), [2, 1]),
+                Way::AtOnce => (format!("/try.set.b.1/pair.{first}.{second}"), [1, 2]),
             };
             let answer = ask(path).send().await;
             let results = order.map(|at| of_handler(&answer, at));
@@ -174,6 +178,12 @@ impl Case {
                 let ended = site.live(&token).await.expect("a session").id;
                 let id = format!("/revoke.{ended}");
                 site.ask(&id).token(&other).send().await.ok();
+                vec![token]
+            }
+            Start::Followed => {
+                let token = sign_in().await;
+                let newer = site.ask(&format!("/login.{ann}")).token(&token).send().await.token();
+                site.ask("/get.n").token(&newer).send().await.ok();
                 vec![token]
             }
             Start::Ambiguous => vec![sign_in().await, site.ask("/set.n.1").send().await.token()],
@@ -218,7 +228,7 @@ impl Case {
     async fn own(&self, presented: &[String]) -> Option<SessionId> {
         let [token] = presented else { return None };
         match self.site.found(token).await? {
-            Found::Live(session) | Found::Grace { session, .. } => Some(session.id),
+            Found::Live { session, .. } | Found::Grace { session, .. } => Some(session.id),
             Found::Ended { .. } => None,
         }
     }
@@ -230,7 +240,7 @@ impl Case {
         };
         match self.site.found(token).await {
             None => "nothing".to_owned(),
-            Some(Found::Live(data)) => format!("live {}", session(&data)),
+            Some(Found::Live { session: data, .. }) => format!("live {}", session(&data)),
             Some(Found::Grace { session: data, .. }) => format!("in grace {}", session(&data)),
             Some(Found::Ended { how, .. }) => format!("ended {how}"),
         }

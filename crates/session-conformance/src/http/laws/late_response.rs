@@ -1,7 +1,8 @@
 //! Responses that come late: the browser has a newer cookie by then.
 
-use session_core::SessionToken;
+use session_core::{MismatchAction, SessionToken};
 
+use super::ends::{BY_ITSELF, End, presenting};
 use crate::backends::{Gate, Method};
 use crate::http::browser::Browser;
 use crate::http::lab::Lab;
@@ -9,16 +10,18 @@ use crate::http::site::Site;
 use crate::race::race;
 use crate::run::rounds;
 
-/// A parallel request that began with a token that has just ended never clears or overwrites the new
-/// cookie. A sliding cookie is sent only when the touch applied and the token presented was still
-/// the current one. A cookie is cleared only by a sign-out or a fingerprint revocation that this very
-/// request made, never because its token is stale, expired or unknown.
+/// A cookie is cleared only by an explicit sign-out, or by a request that itself ended its session, never
+/// because a token is dead, stale, expired or unknown. A request that began with a token which a newer
+/// one follows never overwrites the newer cookie. A sliding cookie is sent only when the touch applied
+/// and the token presented was still the current one.
 pub async fn late_response_never_clobbers(lab: &Lab) {
     caught_after_loading(lab).await;
     caught_before_loading(lab).await;
     one_slide_of_two(lab).await;
     one_removal_of_two(lab).await;
     stale_tokens(lab).await;
+    followed_tokens(lab).await;
+    slow_navigation(lab).await;
     racing(lab).await;
 }
 
@@ -87,6 +90,17 @@ async fn caught_before_loading(lab: &Lab) {
             site.advance(20);
             stop.pass();
             received_late(&name, &browser, late.answer().await.ok(), user).await;
+
+            // It arrived before the token ended, however long it waited.
+            let stop = site.probe.stop(Method::Find, Gate::Before);
+            let late = browser.begin("/set.b.2");
+            stop.arrived().await;
+            browser.go(then).await.ok();
+            site.advance(60);
+            stop.pass();
+            let late = late.answer().await.refused_as_ended();
+            let user = if user.is_none() { None } else { browser.go("/get.a").await.user() };
+            received_late(&name, &browser, late, user.as_deref()).await;
         }
     }
 }
@@ -118,27 +132,13 @@ async fn one_slide_of_two(lab: &Lab) {
     assert_eq!(session.last_active_at, site.now(), "one of the two requests touched the session");
 }
 
-/// Two sign-outs at once: one clears the cookie. By the time of the other somebody may have signed
-/// in again. So with two requests from another browser.
+/// Two requests from another browser at once: the one that ended the session clears the cookie. By the
+/// time of the other somebody may have signed in again.
 async fn one_removal_of_two(lab: &Lab) {
-    for logout in ["/logout", "/logout-all", "/set.a.1/logout"] {
-        let site = Site::open(lab).await;
-        let browser = site.signed_in("ann").await;
-        let late = browser.begin(&format!("/hold.late{logout}"));
-        site.gate("late").arrival().await;
-        browser.go("/logout").await.ok().removal();
-        browser.go("/login.ann").await.ok();
-        site.gate("late").open();
-        // Signing out everywhere reaches the new session too, which is what was asked for.
-        let answer = late.answer().await.ok();
-        if logout == "/logout-all" {
-            answer.no_cookie();
-        } else {
-            received_late(logout, &browser, answer, Some("ann")).await;
-        }
-    }
-
-    let site = Site::open(lab).await;
+    let site = Site::with(lab, |config| {
+        config.on_fingerprint_mismatch = MismatchAction::Revoke;
+    })
+    .await;
     let browser = site.signed_in("ann").await;
     let stop = site.probe.stop(Method::Remove, Gate::Before);
     let late = browser.ask("/get.a").replace("user-agent", "curl/8.5.0").begin();
@@ -156,7 +156,12 @@ async fn stale_tokens(lab: &Lab) {
     let visitor = site.visitor().await;
     let expired = visitor.present_token();
     site.advance(2 * 86_400);
-    for stale in [&unknown, &expired] {
+    let revoked = site.signed_in("ann").await;
+    End::Revoked.happen(&site, &revoked, "ann").await;
+    let replaced = site.signed_in("ann").await;
+    End::SignsIn.happen(&site, &replaced, "ann").await;
+    let (revoked, replaced) = (revoked.present_token(), replaced.present_token());
+    for stale in [&unknown, &expired, &revoked, &replaced] {
         for mode in ["", "navigate", "cors", "no-cors", "same-origin", "websocket"] {
             let ask = site.ask("/get.a").token(stale);
             let ask = if mode.is_empty() { ask } else { ask.header("sec-fetch-mode", mode) };
@@ -169,6 +174,60 @@ async fn stale_tokens(lab: &Lab) {
     made.token();
     site.ask("/get.a").token("not a token").send().await.no_session().no_cookie();
     site.ask("/get.a").send().await.no_session().no_cookie();
+}
+
+/// A token that is followed makes no cookie: to 10 s after its browser ended it, and for as long as is known
+/// that its browser has the newer one.
+async fn followed_tokens(lab: &Lab) {
+    for end in BY_ITSELF {
+        let site = Site::open(lab).await;
+        for (secs, newer_is_seen, makes) in [
+            (0, false, false),
+            (9, false, false),
+            (10, false, true),
+            (0, true, false),
+            (10, true, false),
+            (250, true, false),
+        ] {
+            let name = format!("{end:?} {secs} s ago, the newer one is seen: {newer_is_seen}");
+            let browser = site.signed_in("ann").await;
+            let newer = end.happen(&site, &browser, "ann").await;
+            if newer_is_seen {
+                let Some(newer) = newer else { continue };
+                presenting(&browser, "/get.a", &[&newer]).send().await.signed_in("ann");
+            }
+            site.advance(secs);
+            let page = browser.ask("/get.a").header("sec-fetch-mode", "navigate");
+            page.send().await.no_session().no_cookie();
+            let answer = browser.ask("/set.a.1").send().await;
+            if makes {
+                assert!(answer.ok().new_token().is_some(), "{name}: it goes on as a visitor");
+            } else {
+                assert!(answer.cookies().is_empty(), "{name}: a cookie over the newer one");
+                answer.refused_as_ended();
+            }
+        }
+    }
+}
+
+/// A page is slow whose token has expired or is dead, and its user signs in in the tab beside it.
+async fn slow_navigation(lab: &Lab) {
+    for end in [None, Some(End::Revoked), Some(End::Evicted), Some(End::SignsOut)] {
+        let site = End::site(lab, false).await;
+        let browser = site.signed_in("ann").await;
+        let token = browser.present_token();
+        match end {
+            Some(end) => drop(end.happen(&site, &browser, "ann").await),
+            None => site.advance(31 * 86_400),
+        }
+        let page = presenting(&browser, "/get.a/hold.late/get.b", &[&token]);
+        let late = page.header("sec-fetch-mode", "navigate").begin();
+        site.gate("late").arrival().await;
+        browser.go("/login.ann").await.ok();
+        site.gate("late").open();
+        let late = late.answer().await.no_session();
+        received_late(&format!("a slow page, {end:?}"), &browser, late, Some("ann")).await;
+    }
 }
 
 /// Many requests race with a sign-in; then their responses come in any order.

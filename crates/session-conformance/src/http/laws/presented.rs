@@ -1,13 +1,13 @@
 //! What a request presents: cookies that this server issued, and all the others.
 
-use session_core::{EventKind, SessionToken};
+use session_core::SessionToken;
 
 use crate::backends::Calls;
 use crate::http::lab::Lab;
 use crate::http::site::Site;
 
 /// A well-formed token that nobody issued.
-fn forged() -> String {
+pub(super) fn forged() -> String {
     SessionToken::generate().expect("randomness").expose()
 }
 
@@ -133,73 +133,4 @@ pub async fn every_cookie_header_read(lab: &Lab) {
         assert_eq!(answer.id(), None, "{name}: not our cookie, and read as ours");
         assert_eq!(site.probe.take_calls(), Calls::NONE, "{name}: looked up");
     }
-}
-
-/// Of several different well-formed values (at most 4 are looked up) the only live one counts,
-/// wherever it stands; a value sent twice is one, and two tokens of one session are no doubt. Several
-/// live ones are ambiguous: refused, with an event, and all of them live on.
-pub async fn tossed_cookie_loses(lab: &Lab) {
-    let site = Site::open(lab).await;
-    let browser = site.signed_in("ann").await;
-    let live = browser.present_token();
-    let look = async |name: &str, tokens: &[&str], expected: Option<&str>| {
-        site.probe.take_calls();
-        let mut together = browser.ask("/get.a").without("cookie");
-        let mut apart = browser.ask("/get.a").without("cookie");
-        let pairs: Vec<_> = tokens.iter().map(|token| format!("_session={token}")).collect();
-        together = together.header("cookie", pairs.join("; "));
-        for pair in pairs {
-            apart = apart.header("cookie", pair);
-        }
-        for ask in [together, apart] {
-            let answer = ask.send().await.ok();
-            assert_eq!(answer.user().as_deref(), expected, "{name}");
-            assert!(site.probe.take_calls().find <= 4, "{name}: looked up more than 4");
-            answer.no_cookie();
-        }
-    };
-    let [a, b, c, d] = [forged(), forged(), forged(), forged()];
-    let ended = {
-        let other = site.signed_in("bob").await;
-        let token = other.present_token();
-        other.go("/logout").await.ok();
-        token
-    };
-    let ann = Some("ann");
-    look("a stale one before it", &[&a, &live], ann).await;
-    look("a stale one behind it", &[&live, &a], ann).await;
-    look("an ended one before it", &[&ended, &live], ann).await;
-    look("an ended one behind it", &[&live, &ended], ann).await;
-    look("malformed ones do not count", &["x", "", "y", &a[..63], "z", &live], ann).await;
-    look("a value sent twice is one", &[&a, &a, &a, &a, &a, &live, &live], ann).await;
-    look("the fourth", &[&a, &b, &c, &live], ann).await;
-    look("the fifth is not looked up", &[&a, &b, &c, &d, &live], None).await;
-    assert!(!site.is_dead(&live).await, "it lives on all the same");
-
-    // Two tokens of one session, the one before in its grace period.
-    let answer = browser.go("/rotate").await.ok();
-    let (old, live) = (live, answer.token());
-    look("its token before, too", &[&old, &live], ann).await;
-    look("its token before behind it", &[&live, &old], ann).await;
-    site.take_events();
-
-    let planted = site.signed_in("mallory").await.present_token();
-    let anonymous = site.visitor().await.present_token();
-    for (name, tokens) in [
-        ("another user's", [&planted, &live]),
-        ("another user's behind it", [&live, &planted]),
-        ("a visitor's", [&anonymous, &live]),
-        ("one in grace", [&planted, &old]),
-    ] {
-        site.take_events();
-        let line = tokens.map(|token| format!("_session={token}")).join("; ");
-        let answer = browser.ask("/get.a").replace("cookie", line).send().await;
-        answer.no_session().no_cookie();
-        let events = site.take_events();
-        assert!(events.contains(&EventKind::AmbiguousToken), "{name}: no event: {events:?}");
-        for token in tokens {
-            assert!(!site.is_dead(token).await, "{name}: a session was ended");
-        }
-    }
-    browser.go("/get.a").await.signed_in("ann");
 }

@@ -2,6 +2,7 @@
 
 use session_core::{EndedBy, EventKind, Found};
 
+use super::ends::presenting;
 use crate::http::browser::Browser;
 use crate::http::lab::Lab;
 use crate::http::site::Site;
@@ -18,8 +19,14 @@ async fn dead_at_once(site: &Site, name: &str, before: &str, browser: &Browser) 
 /// Signing in, re-authenticating and switching user always issue a new token, in a grace period too,
 /// and the one before is dead at once, without grace. Signing in makes a new session id and carries
 /// over the data of an anonymous session or of the same user's, never another user's;
-/// re-authenticating keeps the id.
+/// re-authenticating keeps the id. A form that was sent twice loses nothing: for 10 s, what the first
+/// sign-in took over is carried by the second one too, if it is the same user's.
 pub async fn sign_in_rotates(lab: &Lab) {
+    carries(lab).await;
+    sent_twice(lab).await;
+}
+
+async fn carries(lab: &Lab) {
     let site = Site::open(lab).await;
     // (name, made with, then, whose, what is there afterwards)
     for (name, first, then, data) in [
@@ -100,6 +107,9 @@ pub async fn sign_in_rotates(lab: &Lab) {
         let before = browser.present_token();
         let asks = (0..6).map(|_| browser.ask("/login.ann")).collect::<Vec<_>>();
         let answers = race(asks.into_iter().map(|ask| async move { ask.send().await })).await;
+        for answer in &answers {
+            assert_eq!(answer.data()["a"], 1, "one of racing sign-ins lost what it carries");
+        }
         let mut tokens: Vec<_> = answers.iter().map(|answer| answer.token()).collect();
         tokens.push(before.clone());
         tokens.sort();
@@ -109,9 +119,52 @@ pub async fn sign_in_rotates(lab: &Lab) {
     }
 }
 
+/// "Sign in" is pressed twice: both requests bring the cookie of the visitor's session.
+async fn sent_twice(lab: &Lab) {
+    let site = Site::open(lab).await;
+    // (name, the first, what its session then gets, after so many seconds the second, what that carries)
+    for (name, first, since, secs, second, data) in [
+        ("a double click", "/login.ann", None, 0, "/login.ann", r#"{"cart":1}"#),
+        ("a slow one", "/login.ann", None, 9, "/login.ann", r#"{"cart":1}"#),
+        ("too slow", "/login.ann", None, 10, "/login.ann", "{}"),
+        ("another user", "/login.ann", None, 0, "/login.bob", "{}"),
+        ("what came since", "/login.ann", Some("/set.x.1"), 0, "/login.ann", r#"{"cart":1}"#),
+        ("some keys", "/login.ann", None, 0, "/login.ann.keys.x", "{}"),
+        ("nothing before", "/login.ann.nothing", None, 0, "/login.ann", r#"{"cart":1}"#),
+    ] {
+        let browser = site.browser();
+        browser.go("/set.cart.1").await.ok();
+        let answer = browser.ask(first).send().await.signed_in("ann");
+        if let Some(since) = since {
+            site.ask(since).token(answer.token()).send().await.signed_in("ann");
+        }
+        site.advance(secs);
+        let user = if second == "/login.bob" { "bob" } else { "ann" };
+        let answer = browser.go(second).await.signed_in(user);
+        assert_eq!(answer.data().to_string(), data, "{name}: in the request itself");
+        let next = browser.go("/get.cart").await.signed_in(user);
+        assert_eq!(next.data().to_string(), data, "{name}: what is carried");
+    }
+    // Both had loaded the session when it was still there.
+    for (first, second, user, data) in [
+        ("/set.b.2/hold.one/login.ann", "/set.c.3/hold.two/login.ann", "ann", r#"{"a":1,"c":3}"#),
+        ("/hold.one/login.ann", "/hold.two/login.bob", "bob", "{}"),
+    ] {
+        let browser = site.visitor().await;
+        let (one, two) = (browser.begin(first), browser.begin(second));
+        site.gate("one").arrival().await;
+        site.gate("two").arrival().await;
+        site.gate("one").open();
+        one.answer().await.signed_in("ann");
+        site.gate("two").open();
+        let answer = two.answer().await.signed_in(user);
+        assert_eq!(answer.data().to_string(), data, "{second}: what is carried");
+    }
+}
+
 /// After a plain rotation the token before works for the grace period, for reading and for writing;
-/// a request that presents it gets no sliding cookie. Of racing rotations one gives a token. Without
-/// a grace period the token before is over at once.
+/// a request that presents it gets no sliding cookie. At most 8 tokens of a session are in grace. Of
+/// racing rotations one gives a token. Without a grace period the token before is over at once.
 pub async fn rotation_has_grace(lab: &Lab) {
     let site = Site::with(lab, |config| config.touch_interval_secs = Some(10)).await;
     let browser = site.browser();
@@ -156,10 +209,34 @@ pub async fn rotation_has_grace(lab: &Lab) {
         racing.go("/get.a").await.signed_in("ann");
     }
 
+    eight_in_grace(lab).await;
+
     let site = Site::with(lab, |config| config.rotation_grace_secs = 0).await;
     let browser = site.signed_in("ann").await;
     let before = browser.present_token();
     browser.go("/rotate").await.signed_in("ann");
     dead_at_once(&site, "no grace", &before, &browser).await;
+    browser.go("/get.a").await.signed_in("ann");
+}
+
+/// However often a session is rotated, at most 8 of its tokens are in grace: the last ones.
+async fn eight_in_grace(lab: &Lab) {
+    let site = Site::open(lab).await;
+    let browser = site.signed_in("ann").await;
+    let mut before = Vec::new();
+    for _ in 0..11 {
+        before.push(browser.present_token());
+        browser.go("/rotate").await.signed_in("ann");
+    }
+    let (ended, in_grace) = before.split_at(3);
+    for token in in_grace {
+        presenting(&browser, "/get.a", &[token]).send().await.signed_in("ann").no_cookie();
+    }
+    for token in ended {
+        let found = site.found(token).await;
+        let rotated = matches!(found, Some(Found::Ended { how: EndedBy::Rotated, .. }));
+        assert!(rotated, "a ninth token in grace");
+        presenting(&browser, "/get.a", &[token]).send().await.no_session();
+    }
     browser.go("/get.a").await.signed_in("ann");
 }

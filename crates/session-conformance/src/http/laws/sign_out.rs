@@ -29,6 +29,10 @@ async fn in_flight(lab: &Lab) {
             ("/set.a.1", "/save", true),
             ("", "/update.n", true),
             ("/set.a.1", "/try.save", true),
+            ("/set.a.1", "/try.save/try.set.b.2/try.update.n", true),
+            ("", "/try.save/set.a.1", true),
+            ("", "/login.ann", true),
+            ("/set.a.1", "/login.ann", true),
             ("/remove.old", "", true),
             ("", "/clear", true),
             ("/set.a.1", "/try.rotate", true),
@@ -51,7 +55,11 @@ async fn in_flight(lab: &Lab) {
             site.gate("late").open();
             let answer = late.answer().await;
             let answer = if is_refused { answer.refused_as_ended() } else { answer.ok() };
-            browser.receive(&answer.no_cookie());
+            browser.receive(&if after == "/logout" {
+                answer.removal()
+            } else {
+                answer.no_cookie()
+            });
             assert!(site.is_dead(&token).await, "{name}: the session is back");
             assert_eq!(site.sessions_of("ann").await, 0, "{name}: ann has a session");
             assert_eq!(browser.go("/get.a").await.user(), None, "{name}: signed in again");

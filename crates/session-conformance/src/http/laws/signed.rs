@@ -79,7 +79,7 @@ async fn forgeries(site: &Site, good: &str) -> Vec<(&'static str, String)> {
 
 async fn forged(lab: &Lab, mount: Mount) {
     let site = signed(lab, mount, |_| {}).await;
-    let victim = site.signed_in("ann").await;
+    let victim = site.come_back("ann").await;
     let good = victim.present_token();
     let is_signed = good.len() == TOKEN + 1 + 43 && good.as_bytes()[TOKEN] == b'.';
     assert!(is_signed, "{mount:?}: a token, a dot and a signature");
@@ -111,7 +111,7 @@ async fn forged(lab: &Lab, mount: Mount) {
 /// Forged ones are not among the four that are looked up, and are no doubt about the good one.
 async fn beside_a_good_one(lab: &Lab) {
     let site = signed(lab, Mount::Once, |_| {}).await;
-    let browser = site.signed_in("ann").await;
+    let browser = site.come_back("ann").await;
     let good = browser.present_token();
     let forgeries = forgeries(&site, &good).await;
     let ask = |pairs: &[String]| {
@@ -154,7 +154,7 @@ async fn signing(lab: &Lab) {
         [(Off, true, true), (AcceptUnsigned, true, false), (Required, false, false)]
     {
         let site = signed(lab, Mount::Once, |config| config.signing = Some(signing)).await;
-        let browser = site.signed_in("ann").await;
+        let browser = site.come_back("ann").await;
         let token = browser.present_token()[..TOKEN].to_owned();
         for (name, value, passes) in [
             ("unsigned", token.clone(), unsigned),

@@ -139,6 +139,7 @@ impl Fault for Upserts {
         let updated = db.update(session, change, now).await?;
         let last = self.last.lock().unwrap().get(&session.id).cloned();
         if updated == Updated::Missing
+            && db.peek(&session.id, now).await.is_none()
             && !change.patch.is_empty()
             && let Some(record) = last.filter(|record| record.expires_at > now)
         {
@@ -166,10 +167,17 @@ impl Fault for TakesAnyEnd {
         now: Timestamp,
     ) -> Result<Updated, BackendError> {
         let updated = db.update(session, change, now).await?;
-        if let (Updated::Applied(applied), Some(touch)) = (&updated, &change.touch)
-            && applied.touched
-        {
-            self.ends.lock().unwrap().insert(session.id, touch.expires_at);
+        if let Updated::Applied(applied) = &updated {
+            let mut ends = self.ends.lock().unwrap();
+            match &change.touch {
+                _ if change.lifetime.is_some() || change.reauthentication.is_some() => {
+                    ends.remove(&session.id);
+                }
+                Some(touch) if applied.touched && !change.presented => {
+                    ends.insert(session.id, touch.expires_at);
+                }
+                _ => {}
+            }
         }
         Ok(updated)
     }
@@ -181,7 +189,7 @@ impl Fault for TakesAnyEnd {
         now: Timestamp,
     ) -> Result<Option<Found>, BackendError> {
         let mut found = db.find(token, now).await?;
-        if let Some(Found::Live(session) | Found::Grace { session, .. }) = &mut found {
+        if let Some(Found::Live { session, .. } | Found::Grace { session, .. }) = &mut found {
             let end = self.ends.lock().unwrap().get(&session.id).copied();
             let session = Arc::make_mut(session);
             session.expires_at = end.map_or(session.expires_at, |end| end.min(session.expires_at));
@@ -210,5 +218,160 @@ impl Fault for RotatesAgain {
             return db.update(&session, change, now).await;
         }
         Ok(updated)
+    }
+}
+
+/// Knows the absolute end and no other.
+#[derive(Default)]
+pub(super) struct PassesTheFixedEnd {
+    ends: Mutex<HashMap<SessionId, Timestamp>>,
+}
+
+#[async_trait]
+impl Fault for PassesTheFixedEnd {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let updated = db.update(session, change, now).await?;
+        if let Updated::Applied(applied) = &updated {
+            let mut ends = self.ends.lock().unwrap();
+            if change.lifetime.is_some() || change.reauthentication.is_some() {
+                ends.remove(&session.id);
+            } else if let Some(touch) = change.touch.as_ref().filter(|_| applied.touched) {
+                ends.insert(session.id, touch.expires_at);
+            }
+        }
+        Ok(updated)
+    }
+
+    async fn find(
+        &self,
+        db: &Db,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Found>, BackendError> {
+        let mut found = db.find(token, now).await?;
+        if let Some(Found::Live { session, .. } | Found::Grace { session, .. }) = &mut found
+            && let Some(end) = self.ends.lock().unwrap().get(&session.id).copied()
+        {
+            let end = session.absolute_expires_at.map_or(end, |bound| bound.min(end));
+            let session = Arc::make_mut(session);
+            session.expires_at = session.expires_at.max(end);
+        }
+        Ok(found)
+    }
+}
+
+/// Takes a new lifetime for a touch.
+pub(super) struct NeverShortens;
+
+#[async_trait]
+impl Fault for NeverShortens {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let mut change = change.clone();
+        if let Some(new) = &mut change.lifetime
+            && let Some(read) = db.peek(&session.id, now).await
+        {
+            new.expires_at = new.expires_at.max(read.expires_at);
+        }
+        db.update(session, &change, now).await
+    }
+}
+
+/// A lifetime moves the version, where one is named.
+pub(super) struct CountsALifetime;
+
+#[async_trait]
+impl Fault for CountsALifetime {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let mut change = change.clone();
+        if change.lifetime.is_some() && change.if_version.is_some() {
+            change.patch.remove("nothing");
+        }
+        db.update(session, &change, now).await
+    }
+}
+
+/// Writes to the session that is named, by whatever right.
+pub(super) struct TakesAnyToken;
+
+#[async_trait]
+impl Fault for TakesAnyToken {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let updated = db.update(session, change, now).await?;
+        if updated == Updated::Missing && change.rotation.is_none() {
+            return db.update(&db.by_name(session, now).await, change, now).await;
+        }
+        Ok(updated)
+    }
+}
+
+/// Ends no grace for being one too many.
+#[derive(Default)]
+pub(super) struct KeepsEveryGrace {
+    graces: Mutex<HashMap<TokenHash, (SessionId, Timestamp)>>,
+}
+
+#[async_trait]
+impl Fault for KeepsEveryGrace {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let before = db.token(&session.id);
+        let updated = db.update(session, change, now).await?;
+        if let (Updated::Applied(_), Some(before)) = (&updated, before) {
+            let mut graces = self.graces.lock().unwrap();
+            match &change.rotation {
+                Some(Rotation::Graceful { grace_until, .. }) => {
+                    graces.insert(before, (session.id, *grace_until));
+                }
+                Some(_) => graces.retain(|_, (id, _)| *id != session.id),
+                None => {}
+            }
+        }
+        Ok(updated)
+    }
+
+    async fn find(
+        &self,
+        db: &Db,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Found>, BackendError> {
+        let found = db.find(token, now).await?;
+        let grace = self.graces.lock().unwrap().get(token).copied();
+        match (&found, grace) {
+            (Some(Found::Ended { .. }), Some((id, until))) if until > now => {
+                let session = db.peek(&id, now).await;
+                Ok(session.map(|session| Found::Grace { session, until }).or(found))
+            }
+            _ => Ok(found),
+        }
     }
 }

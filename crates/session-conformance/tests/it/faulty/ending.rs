@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use session_conformance::async_trait;
 use session_conformance::laws::tokens_at_rest;
 use session_core::{
-    BackendError, Created, EndedBy, Found, NewSession, Purged, SessionData, SessionId, SessionRef,
-    Timestamp, TokenHash, UserId,
+    BackendError, Created, EndedBy, Found, NewSession, Purged, SessionChange, SessionData,
+    SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
 };
 
 use super::{Db, Fault, round_trip};
@@ -21,15 +21,19 @@ impl Fault for EndsOneByOne {
         &self,
         db: &Db,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
+        if acting.is_some() {
+            return db.remove_user(user, acting, except, how, now).await;
+        }
         let mut ended = Vec::new();
         for session in
             db.list(user, now).await?.iter().filter(|session| Some(&session.id) != except)
         {
-            if db.remove(&SessionRef::by_id(session.id), None, how, now).await? {
+            if db.remove(&SessionRef::by_id(session.id), None, acting, how, now).await? {
                 ended.push(session.id);
             }
             tokio::task::yield_now().await;
@@ -48,10 +52,11 @@ impl Fault for AsksNoOwner {
         db: &Db,
         session: &SessionRef,
         _: Option<&UserId>,
+        acting: Option<&SessionRef>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        db.remove(session, None, how, now).await
+        db.remove(session, None, acting, how, now).await
     }
 }
 
@@ -64,18 +69,123 @@ impl Fault for EndsOnePage {
         &self,
         db: &Db,
         user: &UserId,
+        acting: Option<&SessionRef>,
         except: Option<&SessionId>,
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        let mut ended = Vec::new();
         let sessions = db.list(user, now).await?;
+        if sessions.len() <= 20 {
+            return db.remove_user(user, acting, except, how, now).await;
+        }
+        let mut ended = Vec::new();
         for session in sessions.iter().filter(|session| Some(&session.id) != except).take(20) {
-            if db.remove(&SessionRef::by_id(session.id), None, how, now).await? {
+            if db.remove(&SessionRef::by_id(session.id), None, acting, how, now).await? {
                 ended.push(session.id);
             }
         }
         Ok(ended)
+    }
+}
+
+/// Asks whether the acting session lives, and not whether its token is good.
+pub(super) struct ActsByName;
+
+#[async_trait]
+impl Fault for ActsByName {
+    async fn remove(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        owner: Option<&UserId>,
+        acting: Option<&SessionRef>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<bool, BackendError> {
+        let Some(acting) = acting else {
+            return db.remove(session, owner, None, how, now).await;
+        };
+        let acting = db.by_name(acting, now).await;
+        db.remove(session, owner, Some(&acting), how, now).await
+    }
+}
+
+/// The same, where all of a user's sessions end.
+pub(super) struct ActsOnAllByName;
+
+#[async_trait]
+impl Fault for ActsOnAllByName {
+    async fn remove_user(
+        &self,
+        db: &Db,
+        user: &UserId,
+        acting: Option<&SessionRef>,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        match acting {
+            Some(session) if !db.is_good(session, now).await => {
+                let acting = db.by_name(session, now).await;
+                db.remove_user(user, Some(&acting), except, how, now).await
+            }
+            _ => db.remove_user(user, acting, except, how, now).await,
+        }
+    }
+}
+
+/// Asks whether the acting session has the right, and then ends the others.
+pub(super) struct LooksWhoActs;
+
+#[async_trait]
+impl Fault for LooksWhoActs {
+    async fn remove_user(
+        &self,
+        db: &Db,
+        user: &UserId,
+        acting: Option<&SessionRef>,
+        except: Option<&SessionId>,
+        how: EndedBy,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        match acting {
+            // Who signs out everywhere has to be known to the tombstones.
+            Some(session) if how == EndedBy::Revoked && db.is_good(session, now).await => {
+                round_trip().await;
+                db.remove_user(user, None, except, how, now).await
+            }
+            _ => db.remove_user(user, acting, except, how, now).await,
+        }
+    }
+}
+
+/// Ends the others, and then asks whether the re-authentication applies.
+pub(super) struct EndsTheOthersFirst;
+
+#[async_trait]
+impl Fault for EndsTheOthersFirst {
+    async fn update(
+        &self,
+        db: &Db,
+        session: &SessionRef,
+        change: &SessionChange,
+        now: Timestamp,
+    ) -> Result<Updated, BackendError> {
+        let mut change = change.clone();
+        let mut others = Vec::new();
+        if let Some(again) = &mut change.reauthentication
+            && std::mem::take(&mut again.end_others)
+            && let Some(read) = db.peek(&session.id, now).await
+            && let Some(user) = &read.user_id
+        {
+            let (except, how) = (Some(&session.id), EndedBy::Revoked);
+            others = db.remove_user(user, None, except, how, now).await?;
+        }
+        let mut updated = db.update(session, &change, now).await?;
+        if let Updated::Applied(applied) = &mut updated {
+            applied.ended = others;
+        }
+        Ok(updated)
     }
 }
 
@@ -157,7 +267,7 @@ impl Fault for PurgesTheRenewed {
         let purged = db.purge_expired(now, limit).await?;
         round_trip().await;
         for (_, id) in due {
-            db.remove(&SessionRef::by_id(id), None, EndedBy::Revoked, now).await?;
+            db.remove(&SessionRef::by_id(id), None, None, EndedBy::Revoked, now).await?;
         }
         Ok(purged)
     }

@@ -23,7 +23,7 @@ impl Fault for KeepsMilliseconds {
         now: Timestamp,
     ) -> Result<Option<Found>, BackendError> {
         let mut found = db.find(token, now).await?;
-        if let Some(Found::Live(session) | Found::Grace { session, .. }) = &mut found {
+        if let Some(Found::Live { session, .. } | Found::Grace { session, .. }) = &mut found {
             let session = Arc::make_mut(session);
             let micros = session.created_at.as_micros();
             session.created_at = Timestamp::from_micros(micros - micros.rem_euclid(1000));
@@ -45,10 +45,10 @@ impl Fault for OverwritesByHash {
     ) -> Result<Created, BackendError> {
         match db.create(new.clone(), now).await {
             Err(error) if error.kind() == BackendErrorKind::Conflict => {
-                let Some(Found::Live(old)) = db.find(&new.token, now).await? else {
+                let Some(Found::Live { session: old, .. }) = db.find(&new.token, now).await? else {
                     return Err(error);
                 };
-                db.remove(&SessionRef::by_id(old.id), None, EndedBy::Replaced, now).await?;
+                db.remove(&SessionRef::by_id(old.id), None, None, EndedBy::Replaced, now).await?;
                 db.create(new, now).await
             }
             done => done,
@@ -100,7 +100,7 @@ impl Fault for EndsTheOldOneLater {
     ) -> Result<Option<Found>, BackendError> {
         let lingering = self.lingering.lock().unwrap().get(token).cloned();
         match lingering {
-            Some(old) => Ok(Some(Found::Live(old))),
+            Some(old) => Ok(Some(Found::Live { session: old, token_seen: false })),
             None => db.find(token, now).await,
         }
     }
@@ -118,6 +118,7 @@ impl Fault for CarriesWhatItRead {
         now: Timestamp,
     ) -> Result<Created, BackendError> {
         if let Some(replace) = &mut new.replaces
+            && db.is_good(&replace.session, now).await
             && let Some(old) = db.peek(&replace.session.id, now).await
         {
             let mut data = old.data.clone();
@@ -173,7 +174,7 @@ impl Fault for EvictsTheOldest {
             ids.sort_unstable();
             let surplus = (ids.len() + 1).saturating_sub(cap.get() as usize);
             for id in ids.into_iter().take(surplus) {
-                if db.remove(&SessionRef::by_id(id), None, EndedBy::Evicted, now).await? {
+                if db.remove(&SessionRef::by_id(id), None, None, EndedBy::Evicted, now).await? {
                     victims.push(id);
                 }
             }

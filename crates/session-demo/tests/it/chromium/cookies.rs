@@ -12,6 +12,7 @@ in_chromium! {
     what_the_browser_stored
     what_is_removed_is_gone
     another_site_signs_nobody_out
+    back_would_show_what_is_kept
 }
 
 /// One configuration, and the cookie that comes of it.
@@ -118,4 +119,20 @@ async fn another_site_signs_nobody_out(framework: Framework) {
     let notice = person.see(".notice").await.text().await.unwrap();
     assert!(notice.contains("another site"), "{notice}");
     assert_eq!(person.session().await["user_id"], "alice");
+}
+
+/// What another answer than `no-store` would let the browser's Back show.
+async fn back_would_show_what_is_kept(framework: Framework) {
+    for (yaml, shown) in [("", false), ("no_store_when_signed_in: false", true)] {
+        let demo = Demo::configured(framework, yaml).await;
+        let person = Person::at(&demo).await;
+        person.sign_in("alice").await;
+        person.open("/devices").await;
+        person.see(".devices").await;
+        person.sign_out().await;
+        person.chromium.script("document.documentElement.id = 'left'").await;
+        person.chromium.driver.back().await.unwrap();
+        person.see("html:not(#left)").await;
+        assert_eq!(person.sees(".devices").await, shown, "{yaml}");
+    }
 }

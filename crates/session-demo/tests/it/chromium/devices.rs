@@ -11,6 +11,8 @@ in_chromium_over_databases! {
     back_shows_nothing_to_who_is_signed_out
 }
 
+const SIGNED_OUT: &str = "You were signed out on another device. You can sign in again.";
+
 async fn one_ends_the_other(demo: Demo) {
     let here = Person::at(&demo).await;
     let there = Person::with(&demo, &Options { agent: Some(FIREFOX), ..Options::default() }).await;
@@ -41,6 +43,7 @@ async fn one_ends_the_other(demo: Demo) {
     there.see(SIGN_IN).await;
     assert_eq!(there.path().await, "/");
     assert!(!there.sees(".notice").await && !there.sees("nav").await);
+    there.reads("#told", SIGNED_OUT).await;
 
     // It signs in anew, and the first one noticed nothing.
     there.sign_in("alice").await;
@@ -53,6 +56,8 @@ async fn one_ends_the_other(demo: Demo) {
     there.click("form[action='/logout'] button").await;
     there.see(SIGN_IN).await;
     assert!(!there.sees(".notice").await);
+    // Whatever its cookie was worth, it is gone.
+    assert_eq!(there.jar().await, [] as [serde_json::Value; 0]);
     assert_eq!(here.session().await["user_id"], "alice");
 }
 

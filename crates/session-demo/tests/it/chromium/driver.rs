@@ -86,6 +86,8 @@ impl Chromium {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
+            // Names of sites that are there for the tests only, and have no TLS.
+            "--host-resolver-rules=MAP *.example 127.0.0.1",
             &format!("--user-data-dir={}", profile.path().display()),
         ] {
             wanted.add_arg(argument).unwrap();

@@ -108,6 +108,10 @@ async fn every_page_fits_and_can_be_read(framework: Framework) {
     person.open("/devices").await;
     person.see(".empty").await;
     person.look("one-device").await;
+    demo.signed_in(&long).await.post("/api/logout-others", &Value::Null).await.check(200);
+    person.open("/").await;
+    person.see("#told").await;
+    person.look("signed-out-elsewhere").await;
 }
 
 /// The other devices of a user: what each sends, and the address that it comes from.

@@ -1,0 +1,105 @@
+//! Where two of the handle's promises meet: lifetimes beside failures, tokens that are presented once, and
+//! answers that nobody hears.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::StatusCode;
+use session_conformance::backends::{Fault, Gate, Method};
+use session_core::{BackendErrorKind, ErrorKind, Lifetime, SessionConfig, SessionToken};
+
+use crate::handle::{Site, cookie, kind};
+
+const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
+
+fn site() -> Site {
+    Site::new(SessionConfig::default())
+}
+
+fn an_hour() -> Lifetime {
+    Lifetime::new().idle(Duration::from_secs(3600))
+}
+
+/// What an explicit `save` is given is sent, a lifetime that equals the loaded one too: another request may
+/// have given the session another one since.
+#[tokio::test]
+async fn a_lifetime_that_is_saved_explicitly_is_sent() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (_, first) = site.request(&ann).await;
+    let (_, second) = site.request(&ann).await;
+    second.set_lifetime(an_hour()).unwrap();
+    second.save().await.unwrap();
+    first.set_lifetime(Lifetime::new()).unwrap();
+    first.save().await.unwrap();
+    assert_eq!(site.request(&ann).await.1.lifetime(), Lifetime::new());
+}
+
+/// A save that never reached the database keeps its lifetime, also if what another request wrote looks like
+/// the data that was to be saved.
+#[tokio::test]
+async fn a_lifetime_is_not_lost_with_a_save_that_failed() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request(&ann).await;
+    session.remove("flash").unwrap();
+    session.set_lifetime(an_hour()).unwrap();
+    site.backend.fail(DOWN.only(Method::Update).times(1));
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    let (_, other) = site.request(&ann).await;
+    other.set("other", 1).unwrap();
+    other.save().await.unwrap();
+    let mut conclusion = visit.finish(StatusCode::OK).await;
+    assert!(conclusion.take_error().is_none());
+    assert_eq!(site.request(&ann).await.1.lifetime(), an_hour());
+}
+
+/// Other sessions whose tokens came along give a sign-in no right to renew the one that was ended meanwhile.
+#[tokio::test]
+async fn a_sign_out_of_others_does_not_let_the_ended_return() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request("").await;
+    session.set("mine", 1).unwrap();
+    let own = cookie(visit.finish(StatusCode::OK).await).unwrap();
+    for with_own in [false, true] {
+        let ann = if with_own { site.signed_in().await } else { ann.clone() };
+        let mut cookies = ann.clone();
+        if with_own {
+            for _ in 0..3 {
+                let unknown = SessionToken::generate().unwrap();
+                cookies += &format!("; _session={}", unknown.expose());
+            }
+            cookies += &format!("; {own}");
+        }
+        let (_, slow) = site.request(&cookies).await;
+        assert!(slow.is_authenticated());
+        site.store.revoke_all(&"ann".try_into().unwrap()).await.unwrap();
+        slow.logout().await.unwrap();
+        let renewed = slow.authenticate("ann").await;
+        assert_eq!(kind(renewed), Some(ErrorKind::SessionEnded), "with its own: {with_own}");
+    }
+}
+
+/// A token that no response told of is an event, also if the client went away while the response saved.
+#[tokio::test]
+async fn a_token_is_lost_with_a_response_that_was_dropped() {
+    let events: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = events.clone();
+    let mut site = site();
+    site.store = site.store.on_event(move |event| {
+        seen.lock().unwrap().push(format!("{:?}", event.kind));
+    });
+    let (visit, session) = site.request("").await;
+    session.authenticate("ann").await.unwrap();
+    session.set("a", 1).unwrap();
+    let stop = site.backend.stop(Method::Update, Gate::Before);
+    {
+        let mut finish = Box::pin(visit.finish(StatusCode::OK));
+        let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(finish.as_mut().poll(context).is_pending());
+    }
+    drop((visit, session, stop));
+    let events = events.lock().unwrap();
+    assert!(events.iter().any(|event| event == "TokenLost"), "{events:?}");
+}

@@ -1,0 +1,97 @@
+//! [`Live`]: the session that a request has, and the token that stands for it.
+
+use std::sync::Arc;
+
+use crate::backend::SessionRef;
+use crate::patch::Patch;
+use crate::record::SessionData;
+use crate::token::{SessionToken, TokenHash};
+
+/// A session that is there, as this request knows it.
+#[derive(Clone)]
+pub(super) struct Live {
+    pub(super) session: Arc<SessionData>,
+    /// What this request has saved and `session` does not show yet: see [`State::settle`].
+    pub(super) saved: Patch,
+    /// The data's version, as this request last heard of it.
+    pub(super) version: u64,
+    pub(super) token: Token,
+    pub(super) hash: TokenHash,
+    /// Whether the token is the current one, as far as is known; else it is in grace.
+    pub(super) current: bool,
+    /// Whether the backend knows that a browser has the token.
+    pub(super) seen: bool,
+    /// Whether the request's agent is a newer one of the kind that is stored.
+    pub(super) newer_agent: bool,
+    /// Whether the data is what the backend held at this version. Not so if another request has
+    /// written since it was read: this one's own writes are then on top of something older.
+    pub(super) is_exact: bool,
+}
+
+impl Live {
+    /// As the backend found it.
+    pub(super) fn found(
+        session: Arc<SessionData>,
+        token: Token,
+        hash: TokenHash,
+        state: FoundAs,
+    ) -> Self {
+        let version = session.version;
+        let (saved, newer_agent, is_exact) = (Patch::new(), false, true);
+        let (current, seen) = match state {
+            FoundAs::Current { seen } => (true, seen),
+            FoundAs::InGrace => (false, true),
+        };
+        Self { session, saved, version, token, hash, current, seen, newer_agent, is_exact }
+    }
+
+    /// With a token that this request issued.
+    pub(super) fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
+        let hash = token.hash();
+        Self::found(session, Token::Issued(token), hash, FoundAs::Current { seen: false })
+    }
+
+    /// The same token's session, as the backend holds it now.
+    pub(super) fn read_anew(&self, session: Arc<SessionData>, state: FoundAs) -> Self {
+        let newer_agent = self.newer_agent;
+        Self { newer_agent, ..Self::found(session, self.token.clone(), self.hash, state) }
+    }
+
+    /// Whether its token came with the request.
+    pub(super) const fn is_presented(&self) -> bool {
+        matches!(self.token, Token::Presented { .. })
+    }
+
+    /// Whether this is the first request that presents its token.
+    pub(super) const fn is_first(&self) -> bool {
+        !self.seen && self.current && self.is_presented()
+    }
+
+    pub(super) fn reference(&self) -> SessionRef {
+        SessionRef {
+            id: self.session.id,
+            token: Some(self.hash),
+            user: self.session.user_id.clone(),
+        }
+    }
+}
+
+/// What a token that is good was found to be.
+#[derive(Clone, Copy)]
+pub(super) enum FoundAs {
+    Current { seen: bool },
+    InGrace,
+}
+
+/// The token that stands for a session.
+#[derive(Clone)]
+pub(super) enum Token {
+    /// One that the request presented.
+    Presented {
+        token: SessionToken,
+        /// Whether its cookie is spelt as it would be set today: see [`crate::cookie::Candidate`].
+        is_up_to_date: bool,
+    },
+    /// One that this request issued.
+    Issued(SessionToken),
+}
