@@ -37,7 +37,7 @@ impl Session {
         }
         let mut turn = self.turn().await?;
         let (loaded, buffer, decided) = self.snapshot();
-        if self.unsettled().buffer.is_empty() {
+        if buffer.is_empty() {
             return Ok(());
         }
         match loaded {
