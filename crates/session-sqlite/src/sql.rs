@@ -222,9 +222,9 @@ const DOCUMENTS: usize = 3 + ROOMS.len() * ROOMS.len();
 /// The statement that changes data, touches, or does both at once, as one row or none: `state!`.
 ///
 /// Bound in this order: id, now, version or NULL, token or NULL; for a touch: due before, expiry,
-/// address, user agent or NULL, device name, device type, whether a browser sent the token; for data: how many bytes the stored data
-/// may have at most, then the new data, or the object to merge in, or the paths to remove, then paths
-/// and values to set.
+/// address, user agent or NULL, device name, device type, whether a browser sent the token; for data:
+/// how many bytes the stored data may have at most, then the new data, or the object to merge in, or
+/// the paths to remove, then paths and values to set.
 ///
 /// A touch that is not due makes it change nothing, and so does a token that is seen for the first
 /// time, or data that may become too large; the caller then finds out why.

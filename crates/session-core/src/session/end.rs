@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::load::Request;
 use super::turn::Turn;
 use super::unanswered::{Now, Unanswered};
-use super::{Cookie, Past, Session};
+use super::{Cookie, Session};
 use crate::backend::{EndedBy, SessionRef};
 use crate::clock::Timestamp;
 use crate::device_view::DeviceView;
@@ -56,7 +56,7 @@ impl Session {
     async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
         let live = self.live().ok();
         let mut presented = self.presented();
-        let buffered = self.unsettled().buffer.clone();
+        let mut buffered = self.unsettled().buffer.clone();
         let mut ended = 0;
         if let Some(live) = &live {
             presented.hashes.retain(|hash| *hash != live.hash);
@@ -65,7 +65,7 @@ impl Session {
             let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
             let note = self.note_end(now);
             let is_ended = self.ask(note, removal).await?;
-            let buffered = self.unsettled().buffer.clone();
+            buffered = self.unsettled().buffer.clone();
             self.gone(is_ended, &buffered);
             if is_ended {
                 ended = 1;
@@ -90,23 +90,14 @@ impl Session {
         if ended > 0 || had_cookie || state.cookie == Cookie::Issue {
             state.cookie = Cookie::Remove;
         }
-        // What ended otherwise must not be renewed by a sign-in of this request's, whatever else it ended.
-        let is_another_end =
-            |past: &Past| past.session.as_ref().is_some_and(|session| session.user.is_some());
-        let past = state.past.take().filter(|past| ended == 0 || is_another_end(past));
-        if ended > 0 {
-            state.leave(Absence::SignedOut);
-            state.past = past;
-        } else {
-            // What ended otherwise must not be renewed by a sign-in of this request's, and nothing is
-            // carried from before a sign-out.
-            state.past = past.map(|mut past| {
-                past.session.take_if(|session| session.user.is_none());
-                past
-            });
-            // The cookie may have been held back, and is then still good.
-            let held_back = Absence::Refused(Refusal::CrossSite);
-            state.leave(if is_cross_site { held_back } else { Absence::SignedOut });
+        // The cookie may have been held back, and is then still good.
+        let is_held_back = ended == 0 && is_cross_site;
+        let held_back = Absence::Refused(Refusal::CrossSite);
+        state.leave(if is_held_back { held_back } else { Absence::SignedOut });
+        // Nothing is carried from before a sign-out. A session that ended otherwise is not forgotten, or a
+        // sign-in of this request's would renew it.
+        if let Some(past) = &mut state.past {
+            past.session.take_if(|session| session.user.is_none());
         }
     }
 

@@ -96,10 +96,8 @@ impl Visit {
     /// # Cancellation
     /// The next call begins anew.
     pub async fn load(&self) -> Result<Session, Error> {
-        if self.loaded().is_none() {
-            self.load_unasked().await?;
-        }
-        self.session().inner.phase.is_asked_for();
+        self.load_unasked().await?;
+        self.session().inner.phase.mark_asked_for();
         Ok(self.session().clone())
     }
 

@@ -1,5 +1,6 @@
 //! Going on as a visitor: [`Session::start_over`].
 
+use super::turn::Turn;
 use super::{Loaded, Session};
 use crate::backend::EndedBy;
 use crate::error::Error;
@@ -37,21 +38,16 @@ impl Session {
         }
         // Bound, so that the lock is not held on to.
         let refusal = self.unsettled().refusal();
-        match refusal {
-            None => return Ok(()),
-            Some(Refusal::Ambiguous) => {}
-            Some(_) => {
-                self.is_visitors(&mut turn);
-                return Ok(());
-            }
+        let Some(refusal) = refusal else { return Ok(()) };
+        if refusal == Refusal::Ambiguous {
+            let tokens = self.presented().hashes;
+            self.end_presented(&mut turn, &tokens, EndedBy::Replaced, false).await?;
         }
-        let tokens = self.presented().hashes;
-        self.end_presented(&mut turn, &tokens, EndedBy::Replaced, false).await?;
-        self.is_visitors(&mut turn);
+        self.go_on_as_visitor(&mut turn);
         Ok(())
     }
 
-    fn is_visitors(&self, turn: &mut super::turn::Turn<'_>) {
+    fn go_on_as_visitor(&self, turn: &mut Turn<'_>) {
         let mut state = self.unsettled();
         if !state.buffer.is_empty() {
             state.forget_buffer();

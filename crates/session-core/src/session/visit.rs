@@ -87,7 +87,7 @@ impl Phase {
     }
 
     /// Somebody asks.
-    pub(super) fn is_asked_for(&self) {
+    pub(super) fn mark_asked_for(&self) {
         // Nearly always it is set already, or nobody else sees it yet; but a look is cheaper.
         if !self.was_asked_for() {
             self.0.fetch_or(Self::ASKED_FOR, Ordering::AcqRel);
@@ -166,7 +166,7 @@ impl Visit {
     pub fn loaded(&self) -> Option<&Session> {
         let is_loaded = self.is_loaded();
         if is_loaded {
-            self.session.inner.phase.is_asked_for();
+            self.session.inner.phase.mark_asked_for();
         }
         is_loaded.then_some(&self.session)
     }
