@@ -15,8 +15,8 @@ use ::cookie::{Cookie, CookieBuilder, time::OffsetDateTime};
 use http::{HeaderMap, HeaderValue, header};
 
 pub use self::candidates::Candidates;
+pub(crate) use self::candidates::Presented;
 use self::candidates::Signatures;
-pub(crate) use self::candidates::{Candidate, Presented};
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
 use self::signing::KeyRing;
 use self::signing::MIN_SECRET_BYTES;

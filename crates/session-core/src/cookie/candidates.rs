@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::signing::{KeyRing, MAC_TEXT_LEN, Signing, Verdict, is_signature};
+use super::signing::{KeyRing, MAC_TEXT_LEN, Signing, is_signature};
 use crate::token::{TOKEN_TEXT_LEN, is_lower_hex};
 
 /// How many different tokens of one request are looked up. More than one is a cookie planted from
@@ -42,32 +42,26 @@ impl Signatures {
         &self,
         value: &'h [u8],
         checked: &mut usize,
-    ) -> Result<Option<Candidate<'h>>, TooMany> {
+    ) -> Result<Option<&'h [u8; TOKEN_TEXT_LEN]>, TooMany> {
         let Some((token, rest)) = value.split_first_chunk::<TOKEN_TEXT_LEN>() else {
             return Ok(None);
         };
         if !is_lower_hex(token) {
             return Ok(None);
         }
-        let is_up_to_date = match (rest, &self.ring) {
-            ([], None) => true,
-            ([], Some(_)) if self.are_required => return Ok(None),
-            ([], Some(_)) => false,
-            ([b'.', signature @ ..], None) if is_signature(signature) => false,
+        let is_ours = match (rest, &self.ring) {
+            ([], ring) => ring.is_none() || !self.are_required,
+            ([b'.', signature @ ..], None) => is_signature(signature),
             ([b'.', signature @ ..], Some(ring)) if is_signature(signature) => {
                 if *checked == MAX_SIGNATURES {
                     return Err(TooMany);
                 }
                 *checked += 1;
-                match ring.verify(token, signature) {
-                    Verdict::Present => true,
-                    Verdict::Earlier => false,
-                    Verdict::Wrong => return Ok(None),
-                }
+                ring.verify(token, signature)
             }
-            _ => return Ok(None),
+            _ => false,
         };
-        Ok(Some(Candidate { token, is_up_to_date }))
+        Ok(is_ours.then_some(token))
     }
 }
 
@@ -87,7 +81,7 @@ impl<'h> Presented<'h> {
         for value in values {
             presented.named = true;
             if presented.tokens.len() < MAX_SIGNATURES
-                && let Ok(Some(Candidate { token, .. })) = signatures.read(value, &mut checked)
+                && let Ok(Some(token)) = signatures.read(value, &mut checked)
                 && !presented.tokens.contains(&token)
             {
                 presented.tokens.push(token);
@@ -101,20 +95,11 @@ impl<'h> Presented<'h> {
 #[derive(Clone)]
 pub struct Candidates<'h> {
     /// Filled from the front.
-    values: [Option<Candidate<'h>>; MAX_CANDIDATES],
+    values: [Option<&'h [u8; TOKEN_TEXT_LEN]>; MAX_CANDIDATES],
     signatures: usize,
     /// Whether any cookie of our name was sent, well-formed or not.
     pub(super) named: bool,
     truncated: bool,
-}
-
-/// One that may be ours.
-#[derive(Clone, Copy)]
-pub(crate) struct Candidate<'h> {
-    pub(crate) token: &'h [u8; TOKEN_TEXT_LEN],
-    /// Whether the value is spelt as it would be set today: with the present key's signature, or where
-    /// signing is off without any.
-    pub(crate) is_up_to_date: bool,
 }
 
 impl<'h> Candidates<'h> {
@@ -124,8 +109,8 @@ impl<'h> Candidates<'h> {
 
     pub(super) fn add(&mut self, value: &'h [u8], signatures: &Signatures) {
         self.named = true;
-        let candidate = match signatures.read(value, &mut self.signatures) {
-            Ok(Some(candidate)) => candidate,
+        let token = match signatures.read(value, &mut self.signatures) {
+            Ok(Some(token)) => token,
             Ok(None) => return,
             Err(TooMany) => {
                 self.truncated = true;
@@ -135,10 +120,10 @@ impl<'h> Candidates<'h> {
         for slot in &mut self.values {
             match slot {
                 // The same token more than once is one, however it is signed.
-                Some(known) if known.token == candidate.token => return,
+                Some(known) if *known == token => return,
                 Some(_) => {}
                 None => {
-                    *slot = Some(candidate);
+                    *slot = Some(token);
                     return;
                 }
             }
@@ -148,10 +133,6 @@ impl<'h> Candidates<'h> {
 
     /// The tokens' text: secrets, to be parsed and dropped, never logged.
     pub fn iter(&self) -> impl Iterator<Item = &'h [u8; TOKEN_TEXT_LEN]> + use<'h> {
-        self.each().map(|candidate| candidate.token)
-    }
-
-    pub(crate) fn each(&self) -> impl Iterator<Item = Candidate<'h>> + use<'h> {
         self.values.into_iter().flatten()
     }
 

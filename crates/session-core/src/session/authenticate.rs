@@ -67,6 +67,8 @@ impl Session {
         if self.unsettled().refusal() == Some(Refusal::Ambiguous) {
             Box::pin(self.end_presented(&mut turn, &presented, EndedBy::Replaced, false)).await?;
         }
+        // Boxed: few sign in with the first request of a token.
+        Box::pin(self.mark_seen()).await?;
         let (before, buffer) = {
             let state = self.state();
             let before = match &state.loaded {

@@ -54,6 +54,7 @@ impl Session {
     }
 
     async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
+        Box::pin(self.mark_seen()).await?;
         let live = self.live().ok();
         let mut presented = self.presented();
         let mut buffered = self.unsettled().buffer.clone();
@@ -115,6 +116,7 @@ impl Session {
         self.or_stay_out(async {
             let mut turn = self.turn().await?;
             let (live, user) = self.signed_in()?;
+            Box::pin(self.mark_seen()).await?;
             let store = &self.inner.store;
             let (acting, now) = (live.reference(), store.now());
             let removal =

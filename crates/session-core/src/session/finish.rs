@@ -254,18 +254,11 @@ impl Session {
                 let session = &live.session;
                 let persistent =
                     session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
-                let (token, has_changed) = match &live.token {
-                    Token::Issued(token) => (token, true),
-                    // What ends with the browser has no Max-Age to slide; it is sent anew only
-                    // where it is signed otherwise than it would be today.
-                    Token::Presented { token, is_up_to_date } => {
-                        (token, persistent || !is_up_to_date)
-                    }
-                };
+                let (Token::Issued(token) | Token::Presented(token)) = &live.token;
                 let issued = state.cookie == Cookie::Issue;
-                // Without Max-Age there is none to slide, but there may have been one before.
-                let slid = (state.slid && has_changed) || state.relived;
-                let slides = slid && live.current && !failed;
+                // One that ends with the browser is sent anew too: it has no Max-Age to slide, but the
+                // one before it may have had one.
+                let slides = (state.slid || state.relived) && live.current && !failed;
                 if !issued && !slides {
                     return None;
                 }

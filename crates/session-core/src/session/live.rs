@@ -59,7 +59,7 @@ impl Live {
 
     /// Whether its token came with the request.
     pub(super) const fn is_presented(&self) -> bool {
-        matches!(self.token, Token::Presented { .. })
+        matches!(self.token, Token::Presented(_))
     }
 
     /// Whether this is the first request that presents its token.
@@ -87,11 +87,7 @@ pub(super) enum FoundAs {
 #[derive(Clone)]
 pub(super) enum Token {
     /// One that the request presented.
-    Presented {
-        token: SessionToken,
-        /// Whether its cookie is spelt as it would be set today: see [`crate::cookie::Candidate`].
-        is_up_to_date: bool,
-    },
+    Presented(SessionToken),
     /// One that this request issued.
     Issued(SessionToken),
 }

@@ -12,7 +12,6 @@ use crate::client::scheme::{self, Scheme};
 use crate::client::site::{self, Sent};
 use crate::clock::Timestamp;
 use crate::config::{OnBackendError, Settings};
-use crate::cookie::Candidate;
 use crate::dead_token::{DeadToken, Ended};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
@@ -205,7 +204,7 @@ impl Session {
         let mut live: Option<Live> = None;
         let mut dead = Dead::default();
         let candidates = store.settings().cookie.candidates_in(request.cookies());
-        for Candidate { token, is_up_to_date } in candidates.each() {
+        for token in candidates.iter() {
             let token = SessionToken::from_lower_hex(token);
             let now = store.now();
             let hash = token.hash();
@@ -229,7 +228,7 @@ impl Session {
             if expiry::end(store.settings(), &session) <= now {
                 continue;
             }
-            let token = Token::Presented { token, is_up_to_date };
+            let token = Token::Presented(token);
             let this = Live::found(session, token, hash, found_as);
             live = match live.take() {
                 None => Some(this),

@@ -52,6 +52,21 @@ impl Session {
         }
     }
 
+    /// Marks a token as seen that this request is the first to present, before it ends: the browser has
+    /// it, and without the mark the token before it would be a visitor's in 10 s.
+    pub(super) async fn mark_seen(&self) -> Result<(), Error> {
+        let live = self.live().ok().filter(Live::is_first);
+        let now = self.inner.store.now();
+        let Some(write) = live.and_then(|live| self.write(&live, Buffer::default(), now)) else {
+            return Ok(());
+        };
+        match self.carry_out(&write).await {
+            // It ended, and whoever asked for its end finds out.
+            Err(error) if error.kind() == ErrorKind::SessionEnded => Ok(()),
+            marked => marked.map(|_| ()),
+        }
+    }
+
     pub(super) fn plan_without(&self, absence: Absence, buffer: &Buffer) -> Plan {
         let settings = self.inner.store.settings();
         lifecycle::without_session(settings, absence, buffer, buffer.lifetime())

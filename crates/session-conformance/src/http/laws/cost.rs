@@ -95,10 +95,15 @@ pub async fn one_read_one_write(lab: &Lab) {
 
         let ask = browser.ask("/set.z.1/login.ann/get.z");
         browser.receive(&cost("a sign-in carries what is buffered", ask, READ_AND_MADE).await);
+        // What a first request with a token ends with it is marked before.
+        let first = Calls { update: 1, ..READ_AND_MADE };
+        browser.receive(&cost("a sign-in at once", browser.ask("/login.ann"), first).await);
+        browser.go("/get.a").await.signed_in("ann");
         let ask = browser.ask("/login.ann/set.z.2");
         let and_written = Calls { update: 1, ..READ_AND_MADE };
         browser.receive(&cost("written behind a sign-in", ask, and_written).await);
         browser.receive(&cost("a rotation", browser.ask("/rotate"), READ_AND_WRITE).await);
+        browser.go("/get.a").await.signed_in("ann");
         let gone = Calls { remove: 1, ..READ };
         browser.receive(&cost("a sign-out", browser.ask("/logout"), gone).await);
         cost("signed out", browser.ask("/get.a"), NOTHING).await;

@@ -84,6 +84,7 @@ async fn committed_before(lab: &Lab) {
         ("/login.ann/logout-others", Method::RemoveUser, 0),
     ] {
         let browser = site.signed_in("ann").await;
+        browser.go("/get.a").await.signed_in("ann");
         let before = browser.present_token();
         site.probe.fail(DOWN.only(method).sparing(spared));
         let answer = browser.go(path).await.refused_as_outage();

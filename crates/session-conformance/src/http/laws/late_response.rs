@@ -21,6 +21,7 @@ pub async fn late_response_never_clobbers(lab: &Lab) {
     one_removal_of_two(lab).await;
     stale_tokens(lab).await;
     followed_tokens(lab).await;
+    presented_once(lab).await;
     slow_navigation(lab).await;
     racing(lab).await;
 }
@@ -207,6 +208,29 @@ async fn followed_tokens(lab: &Lab) {
                 answer.refused_as_ended();
             }
         }
+    }
+}
+
+/// The newer token's first request is also its last: its browser had it all the same.
+async fn presented_once(lab: &Lab) {
+    for then in [
+        "/login.ann",
+        "/login.bob",
+        "/logout",
+        "/logout-all",
+        "/logout/set.note.1",
+        "/reauthenticate",
+        "/rotate",
+    ] {
+        let site = Site::open(lab).await;
+        let browser = site.visitor().await;
+        let first = browser.present_token();
+        browser.go("/login.ann").await.ok();
+        browser.go(then).await.ok();
+        site.advance(40);
+        let late = presenting(&browser, "/set.b.2", &[&first]).send().await;
+        assert!(late.cookies().is_empty(), "{then}: a cookie over the newer one");
+        late.refused_as_ended();
     }
 }
 

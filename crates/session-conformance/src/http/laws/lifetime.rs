@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use session_core::SessionData;
 
+use super::ends::presenting;
 use crate::backends::Calls;
 use crate::http::browser::Browser;
 use crate::http::exchange::Answer;
@@ -24,6 +25,7 @@ pub async fn lifetime_is_kept(lab: &Lab) {
     nothing_passes_its_end(lab).await;
     survives_what_comes(lab).await;
     follows_what_is_stored(lab).await;
+    told_to_the_newer_token(lab).await;
 }
 
 async fn live(site: &Site, browser: &Browser) -> Arc<SessionData> {
@@ -322,5 +324,24 @@ async fn follows_what_is_stored(lab: &Lab) {
                 }
             }
         }
+    }
+}
+
+/// Chosen through a token in grace: that answer cannot tell the newer token's cookie, and the next slide
+/// does.
+async fn told_to_the_newer_token(lab: &Lab) {
+    let site = Site::open(lab).await;
+    for newer_is_seen in [false, true] {
+        let browser = site.signed_in("ann").await;
+        let before = browser.present_token();
+        assert!(browser.go("/rotate").await.ok().max_age().is_some());
+        if newer_is_seen {
+            browser.go("/get.a").await.signed_in("ann");
+        }
+        presenting(&browser, "/lifetime.browser", &[&before]).send().await.ok();
+        site.advance(if newer_is_seen { 400 } else { 0 });
+        let answer = browser.go("/get.a").await.signed_in("ann");
+        let told = answer.new_token().is_some().then(|| answer.max_age());
+        assert_eq!(told, Some(None), "the newer token was seen before: {newer_is_seen}");
     }
 }
