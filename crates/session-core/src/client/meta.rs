@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 
 use crate::backend::Agent;
 use crate::client::device::{self, Device};
@@ -27,12 +27,18 @@ pub struct SessionMeta {
 }
 
 impl SessionMeta {
-    pub(crate) fn new(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        headers: &HeaderMap,
+        user_agent: Option<&HeaderValue>,
+        peer: Peer,
+        settings: &Settings,
+    ) -> Self {
         let config = &settings.config;
         let meta = Self {
             ip_address: client_ip(headers, peer, &settings.trusted, config.forwarded_header),
-            user_agent: headers.get(header::USER_AGENT).cloned(),
-            ..Self::default()
+            user_agent: user_agent.cloned(),
+            device: OnceLock::new(),
+            fingerprint: OnceLock::new(),
         };
         if config.validate_fingerprint && config.fingerprint_mode == FingerprintMode::Exact {
             // Needs headers that are not kept, so it is taken now.

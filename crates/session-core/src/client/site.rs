@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use crate::client::proxies::{Peer, TrustedProxies};
 
-static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(crate) static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -29,8 +29,12 @@ pub(crate) struct Sent<'r> {
 /// - Else by `Origin`, with a method that may change something: `null`, or one that names neither the
 ///   host that was asked for nor the one that a trusted proxy says was, whatever the ports.
 /// - A program that sends neither is no browser, and holds nothing back.
-pub(crate) fn may_have_held_back(sent: Sent<'_>, trusted: &TrustedProxies) -> bool {
-    match sent.headers.get(&SEC_FETCH_SITE) {
+pub(crate) fn may_have_held_back(
+    sent: Sent<'_>,
+    sec_fetch_site: Option<&HeaderValue>,
+    trusted: &TrustedProxies,
+) -> bool {
+    match sec_fetch_site {
         Some(site) => site == "cross-site" && !is_page_by_get(sent),
         None if sent.method.is_safe() => false,
         None => sent
@@ -101,7 +105,8 @@ mod tests {
         }
         let uri = case.uri.parse().unwrap();
         let sent = Sent { method: &case.method, uri: &uri, headers: &headers, peer: case.peer };
-        assert_eq!(may_have_held_back(sent, &TrustedProxies::default()), expected, "{name}");
+        let site = headers.get(&SEC_FETCH_SITE);
+        assert_eq!(may_have_held_back(sent, site, &TrustedProxies::default()), expected, "{name}");
     }
 
     #[test]

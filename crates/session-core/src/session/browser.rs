@@ -11,6 +11,16 @@ use crate::lifecycle::{Absence, Refusal};
 use crate::record::SessionData;
 
 impl Session {
+    /// Whether the browser is the one of the session without another look: nobody asks, or its agent is byte
+    /// for byte the one that is stored.
+    pub(super) fn is_known_browser(&self, session: &SessionData, request: &Request) -> bool {
+        let config = self.inner.store.config();
+        !config.validate_fingerprint
+            || (config.fingerprint_mode == FingerprintMode::Stable
+                && request.meta().agent_is(session.user_agent.as_deref()))
+    }
+
+    /// For one that is not [known](Self::is_known_browser).
     pub(super) async fn check_fingerprint(
         &self,
         mut live: Live,
@@ -18,14 +28,8 @@ impl Session {
         mut tell: impl FnMut(Told),
     ) -> Result<Loaded, Error> {
         let config = self.inner.store.config();
-        if !config.validate_fingerprint {
-            return Ok(Loaded::With(live));
-        }
         let session: &SessionData = &live.session;
         let known = session.user_agent.as_deref();
-        if config.fingerprint_mode == FingerprintMode::Stable && request.meta().agent_is(known) {
-            return Ok(Loaded::With(live));
-        }
         let agent = request.meta().user_agent();
         let verdict = fingerprint::check(
             config.fingerprint_mode,

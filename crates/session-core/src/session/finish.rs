@@ -103,6 +103,10 @@ impl Visit {
         if !session.inner.phase.end() {
             return Some(Conclusion::default());
         }
+        // Then the backend is nearly always asked.
+        if session.inner.phase.was_written_to() && !discards_data(status) {
+            return None;
+        }
         let now = session.inner.store.now();
         match session.glance(status, now) {
             Glance::OnlyRead(audience) => {
@@ -237,40 +241,23 @@ impl Session {
         let settings = self.inner.store.settings();
         let rules = &settings.cookie;
         let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
-        // Before the lock: a `Clock` may be the application's code.
+        // Most responses tell none.
+        if !self.unsettled().tells_cookie(failed) {
+            return None;
+        }
+        // Not under the lock: a `Clock` may be the application's code.
         let now = self.inner.store.now();
         let state = self.unsettled();
-        match &state.loaded {
-            // The application's last word was "out", and it failed. A session that somebody is signed in
-            // to is not handed to a browser that has not got it yet.
-            Loaded::With(live)
-                if state.stays_out
-                    && state.cookie == Cookie::Issue
-                    && live.session.is_authenticated() =>
-            {
-                None
-            }
-            Loaded::With(live) => {
-                let session = &live.session;
-                let persistent =
-                    session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
-                let (Token::Issued(token) | Token::Presented(token)) = &live.token;
-                let issued = state.cookie == Cookie::Issue;
-                // One that ends with the browser is sent anew too: it has no Max-Age to slide, but the
-                // one before it may have had one.
-                let slides = (state.slid || state.relived) && live.current && !failed;
-                if !issued && !slides {
-                    return None;
-                }
-                let left = persistent.then(|| expiry::end(settings, session).since(now));
-                let value = Zeroizing::new(rules.value(token));
-                Some(rules.set_with(&value, left, secure()))
-            }
-            Loaded::Without(_) if state.cookie == Cookie::Remove => {
-                Some(rules.removal_with(secure()))
-            }
-            Loaded::Without(_) => None,
+        if !state.tells_cookie(failed) {
+            return None;
         }
+        let Loaded::With(live) = &state.loaded else { return Some(rules.removal_with(secure())) };
+        let session = &live.session;
+        let persistent = session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
+        let (Token::Issued(token) | Token::Presented(token)) = &live.token;
+        let left = persistent.then(|| expiry::end(settings, session).since(now));
+        let value = Zeroizing::new(rules.value(token));
+        Some(rules.set_with(&value, left, secure()))
     }
 }
 
@@ -309,6 +296,21 @@ impl State {
             _ if self.had_user => user,
             Loaded::With(_) => Audience::OneVisitor,
             Loaded::Without(_) => Audience::Everybody,
+        }
+    }
+
+    /// Whether the response has a cookie to tell of.
+    fn tells_cookie(&self, failed: bool) -> bool {
+        match &self.loaded {
+            // If the application's last word was "out", and it failed, a session that somebody is signed in
+            // to is not handed to a browser that has not got it yet.
+            Loaded::With(live) if self.cookie == Cookie::Issue => {
+                !(self.stays_out && live.session.is_authenticated())
+            }
+            // One that ends with the browser is sent anew too: it has no Max-Age to slide, but the one
+            // before it may have had one.
+            Loaded::With(live) => (self.slid || self.relived) && live.current && !failed,
+            Loaded::Without(_) => self.cookie == Cookie::Remove,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::turn::Told;
 use super::{FoundAs, Live, Loaded, Past, Session, State, Token, Visit};
@@ -38,22 +38,22 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn new(sent: Sent<'_>, connection: Option<Scheme>, settings: &Settings) -> Self {
         let Sent { headers, peer, .. } = sent;
-        let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
+        let named = Named::of(headers);
         let scheme = || {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
         };
         Self {
-            cookie: cookies.next(),
-            more_cookies: cookies.collect(),
-            meta: SessionMeta::new(headers, peer, settings),
+            cookie: named.cookie.cloned(),
+            more_cookies: named.more_cookies,
+            meta: SessionMeta::new(headers, named.user_agent, peer, settings),
             secure: if settings.cookie.secure_depends() {
                 settings.cookie.secure_over(scheme())
             } else {
                 settings.cookie.secure()
             },
             is_cross_site: settings.refuses_cross_site()
-                && site::may_have_held_back(sent, &settings.trusted),
+                && site::may_have_held_back(sent, named.sec_fetch_site, &settings.trusted),
             arrived: OnceLock::new(),
         }
     }
@@ -76,6 +76,35 @@ impl Request {
 
     pub(super) fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
         self.cookie.iter().chain(&self.more_cookies)
+    }
+}
+
+/// The headers that are looked at of every request. It has few, and a pass over their names costs less than
+/// to look each of these up.
+#[derive(Default)]
+struct Named<'h> {
+    cookie: Option<&'h HeaderValue>,
+    more_cookies: Vec<HeaderValue>,
+    user_agent: Option<&'h HeaderValue>,
+    sec_fetch_site: Option<&'h HeaderValue>,
+}
+
+impl<'h> Named<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let mut named = Self::default();
+        for (name, value) in headers {
+            if *name == header::COOKIE {
+                match named.cookie {
+                    None => named.cookie = Some(value),
+                    Some(_) => named.more_cookies.push(value.clone()),
+                }
+            } else if *name == header::USER_AGENT {
+                named.user_agent.get_or_insert(value);
+            } else if *name == site::SEC_FETCH_SITE {
+                named.sec_fetch_site.get_or_insert(value);
+            }
+        }
+        named
     }
 }
 
@@ -242,7 +271,12 @@ impl Session {
             };
         }
         let absence = match live {
-            Some(live) => return Ok(self.check_fingerprint(live, request, tell).await?.into()),
+            Some(live) if self.is_known_browser(&live.session, request) => {
+                return Ok(Loaded::With(live).into());
+            }
+            Some(live) => {
+                return Ok(Box::pin(self.check_fingerprint(live, request, tell)).await?.into());
+            }
             None if dead.is_followed => Absence::Refused(Refusal::Ended),
             // A good one may be among those that were not looked at.
             None if candidates.truncated() => Absence::Refused(Refusal::Ambiguous),

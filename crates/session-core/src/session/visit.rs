@@ -81,6 +81,8 @@ impl Phase {
     const OVER: u8 = 2;
     /// Somebody has got the session, or has looked who is signed in.
     const ASKED_FOR: u8 = 4;
+    /// Something was written to the buffer, saved meanwhile or not.
+    const WRITTEN_TO: u8 = 8;
 
     fn is_loaded(&self) -> bool {
         self.0.load(Ordering::Acquire) & Self::LOADED != 0
@@ -96,6 +98,17 @@ impl Phase {
 
     pub(super) fn was_asked_for(&self) -> bool {
         self.0.load(Ordering::Acquire) & Self::ASKED_FOR != 0
+    }
+
+    /// Somebody writes to the buffer.
+    pub(super) fn mark_written_to(&self) {
+        if !self.was_written_to() {
+            self.0.fetch_or(Self::WRITTEN_TO, Ordering::AcqRel);
+        }
+    }
+
+    pub(super) fn was_written_to(&self) -> bool {
+        self.0.load(Ordering::Acquire) & Self::WRITTEN_TO != 0
     }
 
     /// The session is there; whether that is too late for the response. Whoever calls holds the state.

@@ -117,6 +117,7 @@ impl Session {
         if state.decided {
             return Err(Error::from_kind(ErrorKind::LateWrite));
         }
+        self.inner.phase.mark_written_to();
         Ok(state)
     }
 }
