@@ -123,6 +123,9 @@ struct State {
     line: Line,
     /// What the backend was asked to change, until its answer is known.
     unanswered: Option<Unanswered>,
+    /// Whether a change whose answer was lost may still come to be stored: then also what looks unchanged
+    /// is sent.
+    doubts: bool,
     /// Whether the call that was asked for last failed. Else, if it is unanswered, its future was dropped.
     call_failed: bool,
 }

@@ -54,6 +54,27 @@ async fn a_lifetime_is_not_lost_with_a_save_that_failed() {
     assert_eq!(site.request(&ann).await.1.lifetime(), an_hour());
 }
 
+/// A write whose answer was lost may still be stored after the request has looked. What the request then puts
+/// back is sent, though it looks unchanged.
+#[tokio::test]
+async fn what_is_put_back_after_a_lost_answer_is_sent() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request(&ann).await;
+    session.set("n", 2).unwrap();
+    site.backend.fail(DOWN.only(Method::Update).times(1));
+    assert_eq!(kind(session.save().await), Some(ErrorKind::Unavailable));
+    // It looks, and finds nothing of it.
+    session.logout_others().await.unwrap();
+    session.set("n", 1).unwrap();
+    let (_, late) = site.request(&ann).await;
+    late.set("n", 2).unwrap();
+    late.save().await.unwrap();
+    let mut conclusion = visit.finish(StatusCode::OK).await;
+    assert!(conclusion.take_error().is_none());
+    assert_eq!(site.request(&ann).await.1.get::<u64>("n").unwrap(), Some(1));
+}
+
 /// Other sessions whose tokens came along give a sign-in no right to renew the one that was ended meanwhile.
 #[tokio::test]
 async fn a_sign_out_of_others_does_not_let_the_ended_return() {

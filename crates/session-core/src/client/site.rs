@@ -6,6 +6,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
+use crate::client::forwarded::{ElementsFromRight, ForwardedHeader, parameter};
 use crate::client::proxies::{Peer, TrustedProxies};
 
 pub(crate) static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -27,12 +28,14 @@ pub(crate) struct Sent<'r> {
 /// - By `Sec-Fetch-Site`, where the browser sends it, which is over HTTPS and to localhost: `cross-site`,
 ///   unless it is a navigation of the whole page by GET, with which a `Lax` cookie comes.
 /// - Else by `Origin`, with a method that may change something: `null`, or one that names neither the
-///   host that was asked for nor the one that a trusted proxy says was, whatever the ports.
+///   host that was asked for nor the one that a trusted proxy says was, whatever the ports: in
+///   X-Forwarded-Host, or as `host=` in Forwarded where that is the configured `forwarded_header`.
 /// - A program that sends neither is no browser, and holds nothing back.
 pub(crate) fn may_have_held_back(
     sent: Sent<'_>,
     sec_fetch_site: Option<&HeaderValue>,
     trusted: &TrustedProxies,
+    forwarded: ForwardedHeader,
 ) -> bool {
     match sec_fetch_site {
         Some(site) => site == "cross-site" && !is_page_by_get(sent),
@@ -40,7 +43,7 @@ pub(crate) fn may_have_held_back(
         None => sent
             .headers
             .get(header::ORIGIN)
-            .is_some_and(|origin| !is_own_origin(origin, sent, trusted)),
+            .is_some_and(|origin| !is_own_origin(origin, sent, trusted, forwarded)),
     }
 }
 
@@ -51,7 +54,12 @@ fn is_page_by_get(sent: Sent<'_>) -> bool {
         && says(&SEC_FETCH_DEST, "document")
 }
 
-fn is_own_origin(origin: &HeaderValue, sent: Sent<'_>, trusted: &TrustedProxies) -> bool {
+fn is_own_origin(
+    origin: &HeaderValue,
+    sent: Sent<'_>,
+    trusted: &TrustedProxies,
+    forwarded: ForwardedHeader,
+) -> bool {
     let Ok(origin) = origin.to_str() else { return false };
     let Some(("http" | "https", asking)) = origin.split_once("://") else { return false };
     let asking = without_port(asking);
@@ -59,9 +67,17 @@ fn is_own_origin(origin: &HeaderValue, sent: Sent<'_>, trusted: &TrustedProxies)
         let host = without_port(host.trim());
         !host.is_empty() && host.eq_ignore_ascii_case(asking)
     };
-    let named = |name: &HeaderName| {
-        let mut lines = sent.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines.any(|line| line.split(',').any(is_it))
+    let lines =
+        |name: &HeaderName| sent.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    let forwarded_host = || match forwarded {
+        ForwardedHeader::Forwarded => lines(&header::FORWARDED).any(|line| {
+            ElementsFromRight::of(line.as_bytes())
+                .filter_map(|element| parameter(element, b"host")?)
+                .any(|host| std::str::from_utf8(host).is_ok_and(is_it))
+        }),
+        ForwardedHeader::XForwardedFor | ForwardedHeader::XRealIp => {
+            lines(&X_FORWARDED_HOST).any(|line| line.split(',').any(is_it))
+        }
     };
     // HTTP/2 says the host in the request's target.
     let authority = sent.uri.authority().map(http::uri::Authority::as_str);
@@ -69,7 +85,7 @@ fn is_own_origin(origin: &HeaderValue, sent: Sent<'_>, trusted: &TrustedProxies)
         let host = sent.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         host.or(authority).is_some_and(is_it)
     };
-    host() || (trusted.believes(sent.peer) && named(&X_FORWARDED_HOST))
+    host() || (trusted.believes(sent.peer) && forwarded_host())
 }
 
 /// `SameSite` holds nothing back between two ports of one host, and proxies often take the port off the
@@ -89,12 +105,13 @@ mod tests {
         method: Method,
         uri: &'static str,
         peer: Peer,
+        forwarded: ForwardedHeader,
         headers: &'static [(&'static str, &'static str)],
     }
 
     fn case(method: Method, headers: &'static [(&'static str, &'static str)]) -> Case {
         let peer = Peer::Ip([203, 0, 113, 9].into());
-        Case { method, uri: "/form", peer, headers }
+        Case { method, uri: "/form", peer, forwarded: ForwardedHeader::default(), headers }
     }
 
     fn check(name: &str, case: &Case, expected: bool) {
@@ -106,7 +123,9 @@ mod tests {
         let uri = case.uri.parse().unwrap();
         let sent = Sent { method: &case.method, uri: &uri, headers: &headers, peer: case.peer };
         let site = headers.get(&SEC_FETCH_SITE);
-        assert_eq!(may_have_held_back(sent, site, &TrustedProxies::default()), expected, "{name}");
+        let trusted = TrustedProxies::default();
+        let header = case.forwarded;
+        assert_eq!(may_have_held_back(sent, site, &trusted, header), expected, "{name}");
     }
 
     #[test]
@@ -179,5 +198,24 @@ mod tests {
         check("a stranger's word", &case(Method::POST, HEADERS), true);
         let proxied = Case { peer: Peer::Ip([10, 0, 0, 1].into()), ..case(Method::POST, HEADERS) };
         check("a trusted proxy's", &proxied, false);
+
+        const HOST: (&str, &str) = ("host", "app:3000");
+        const ORIGIN: (&str, &str) = ("origin", "https://shop.example");
+        const SAID: (&str, &str) =
+            ("forwarded", "for=192.0.2.1;host=\"shop.example:443\", for=10.0.0.2");
+        let forwarded = |headers| Case {
+            peer: Peer::Ip([10, 0, 0, 1].into()),
+            forwarded: ForwardedHeader::Forwarded,
+            ..case(Method::POST, headers)
+        };
+        check("in the header Forwarded", &forwarded(&[HOST, ORIGIN, SAID]), false);
+        const ANOTHER: (&str, &str) = ("forwarded", "for=192.0.2.1;host=evil.example");
+        check("another host in it", &forwarded(&[HOST, ORIGIN, ANOTHER]), true);
+        check("only the configured header counts", &forwarded(HEADERS), true);
+        check(
+            "a stranger's",
+            &Case { peer: Peer::Unknown, ..forwarded(&[HOST, ORIGIN, SAID]) },
+            true,
+        );
     }
 }

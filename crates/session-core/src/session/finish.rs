@@ -179,7 +179,6 @@ impl Session {
     /// Closes the handle for buffered writes.
     fn decide(&self, status: StatusCode, now: Timestamp, turn: &mut Turn<'_>) -> Decision {
         let failed = discards_data(status);
-        let saves_unchanged = self.inner.store.config().save_unchanged;
         // Settled, so that what is buffered is compared with all that this request knows.
         let mut state =
             if self.unsettled().buffer.is_empty() { self.unsettled() } else { self.state() };
@@ -200,7 +199,8 @@ impl Session {
             }
             Loaded::With(live) => {
                 let mut changed = state.buffer.clone();
-                let leaves_out = !saves_unchanged && changed.leave_out_unchanged(&live.session);
+                let sends_all = self.inner.store.config().save_unchanged || state.doubts;
+                let leaves_out = !sends_all && changed.leave_out_unchanged(&live.session);
                 match self.write(live, changed, now) {
                     Some(mut write) => {
                         if leaves_out {

@@ -149,10 +149,13 @@ fn tell_caches(headers: &mut HeaderMap, audience: Audience) {
 fn forbid_storing(headers: &mut HeaderMap) {
     let keeps_out = |value: &HeaderValue| {
         let text = value.as_bytes();
-        text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|directive| {
-            directive.eq_ignore_ascii_case(b"no-store")
-                || directive.eq_ignore_ascii_case(b"private")
-        })
+        // In quotes are names of headers, which may be spelt like directives.
+        let is_plain = !text.contains(&b'"');
+        is_plain
+            && text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|directive| {
+                directive.eq_ignore_ascii_case(b"no-store")
+                    || directive.eq_ignore_ascii_case(b"private")
+            })
     };
     if !headers.get_all(header::CACHE_CONTROL).iter().any(keeps_out) {
         headers.insert(header::CACHE_CONTROL, const { HeaderValue::from_static("no-store") });
@@ -228,6 +231,11 @@ mod tests {
         check(
             "a public answer",
             &[("cache-control", "public, max-age=60")],
+            &[vary, ours, no_store],
+        );
+        check(
+            "a public answer without some headers",
+            &[("cache-control", "no-cache=\"a, private, b\"")],
             &[vary, ours, no_store],
         );
         check(

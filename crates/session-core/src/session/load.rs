@@ -53,7 +53,12 @@ impl Request {
                 settings.cookie.secure()
             },
             is_cross_site: settings.refuses_cross_site()
-                && site::may_have_held_back(sent, named.sec_fetch_site, &settings.trusted),
+                && site::may_have_held_back(
+                    sent,
+                    named.sec_fetch_site,
+                    &settings.trusted,
+                    settings.config.forwarded_header,
+                ),
             arrived: OnceLock::new(),
         }
     }

@@ -174,6 +174,8 @@ impl Session {
                 let mut state = self.unsettled();
                 if is_in {
                     state.saved(buffered);
+                } else {
+                    state.doubts = true;
                 }
                 state.slid |= touched_at == Some(session.last_active_at);
                 state.relived |= session.lifetime() != live.session.lifetime();
