@@ -1,12 +1,13 @@
 //! `cargo xtask services`: the servers that tests need, found or fetched, started and stopped.
 
 mod fetched;
+mod pooler;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-use session_test_servers::given::{self, POSTGRES_BIN, POSTGRES_URL};
+use session_test_servers::given::{self, PGBOUNCER, POSTGRES_BIN, POSTGRES_URL};
 use session_test_servers::{Lifetime, Postgres, Programs};
 
 use crate::shell;
@@ -62,6 +63,9 @@ impl Server {
         command.env(POSTGRES_URL, &self.url);
         if let Some(bin) = &self.bin {
             command.env(POSTGRES_BIN, bin);
+        }
+        if let Some(pooler) = pooler::program() {
+            command.env(PGBOUNCER, pooler);
         }
     }
 }

@@ -60,6 +60,9 @@ CREATE INDEX web_session_tombstones_expires_at ON web_session_tombstones (expire
 -- to a snapshot that is older. A name's number says what it takes and does; a later release that
 -- needs something else adds a function, so that servers of both run side by side.
 --
+-- Those that are called from outside find tables and functions where they were made, whatever the caller's
+-- search_path says.
+--
 -- Nobody waits in a circle, because everybody takes locks in one order: the user's, at most one; then
 -- sessions' rows, all at once in the order of their ids; then tombstones, all at once in the order of
 -- their hashes. Conditions are looked at after the locks that they need, never with them.
@@ -79,6 +82,15 @@ BEGIN
     PERFORM pg_advisory_xact_lock(
         hashtextextended(p_user, 7305812046158267781 + 'web_sessions'::regclass::oid::bigint)
     );
+END
+$$;
+
+-- Whether data passes a ceiling: as it is kept and as it is written. Small numbers take more room in the first
+-- form, very small and very large ones in the second, which writes exponents out.
+CREATE FUNCTION web_session_passes_v1(p_data jsonb, p_max_bytes bigint)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN pg_column_size(p_data) > p_max_bytes AND octet_length(p_data::text) > p_max_bytes;
 END
 $$;
 
@@ -161,7 +173,7 @@ CREATE FUNCTION web_session_create_v1(
     p_carry_after timestamptz,  -- one that was replaced later than this is carried still
     p_presented bytea[],        -- the tokens that get the new session as their successor
     OUT outcome text, OUT stored jsonb, OUT evicted text[], OUT replaced boolean
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     carried jsonb;
     ended text;
@@ -207,7 +219,7 @@ BEGIN
         FROM jsonb_each(carried) WHERE key = ANY (p_carried);
     END IF;
     stored := (CASE WHEN p_clear THEN '{}' ELSE carried - p_removed END) || p_set;
-    IF octet_length(stored::text) > p_max_bytes THEN
+    IF web_session_passes_v1(stored, p_max_bytes) THEN
         outcome := 'too_large';
         RETURN;
     END IF;
@@ -290,7 +302,7 @@ CREATE FUNCTION web_session_update_v1(
     OUT outcome text, OUT new_version bigint, OUT is_current boolean, OUT touched boolean,
     OUT new_expires_at timestamptz, OUT new_idle_ttl_secs bigint,
     OUT new_cookie_persistent boolean, OUT new_not_after timestamptz, OUT ended text[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     old record;
     merged jsonb;
@@ -351,7 +363,7 @@ BEGIN
                 USING ERRCODE = 'data_corrupted';
         END IF;
         merged := (CASE WHEN p_clear THEN '{}' ELSE old.data - p_removed END) || p_set;
-        IF octet_length(merged::text) > p_max_bytes THEN
+        IF web_session_passes_v1(merged, p_max_bytes) THEN
             outcome := 'too_large';
             RETURN;
         END IF;
@@ -463,7 +475,7 @@ $$;
 CREATE FUNCTION web_session_remove_v1(
     p_id text, p_token bytea, p_owner text, p_acting text, p_acting_token bytea, p_how text,
     p_now timestamptz, p_forget_at timestamptz, OUT outcome text
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     actor text;
 BEGIN
@@ -495,7 +507,7 @@ $$;
 CREATE FUNCTION web_session_remove_user_v1(
     p_user text, p_acting text, p_acting_token bytea, p_except text, p_how text,
     p_now timestamptz, p_forget_at timestamptz, OUT outcome text, OUT removed text[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM web_session_lock_user_v1(p_user);
     PERFORM 1 FROM web_sessions
@@ -525,6 +537,9 @@ CREATE FUNCTION web_session_purge_v1(
     p_now timestamptz, p_limit bigint, p_from timestamptz DEFAULT '-infinity',
     OUT removed bigint, OUT more boolean, OUT next_from timestamptz
 ) LANGUAGE plpgsql
+SET search_path FROM CURRENT
+-- To compile what looks at a few rows of a large table takes five times as long as to look.
+SET jit = off
 -- Nobody who purges waits for a row: see below.
 SET lock_timeout = '20ms' AS $$
 DECLARE

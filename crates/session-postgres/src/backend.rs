@@ -11,13 +11,14 @@ use session_core::{
     TokenState, Updated, UserId,
 };
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, query};
+use sqlx::{PgPool, SqlStr, query};
 
 use crate::call::Server;
 use crate::config::PostgresConfig;
 use crate::error::{corrupt, other};
 use crate::moment::Moment;
-use crate::{connect, migrate, row, sql, statement};
+use crate::sql::Texts;
+use crate::{connect, migrate, row, statement};
 
 /// Sessions in a PostgreSQL database.
 ///
@@ -26,6 +27,7 @@ use crate::{connect, migrate, row, sql, statement};
 pub struct PostgresBackend {
     server: Server,
     schema: Option<String>,
+    texts: Arc<Texts>,
     /// Microseconds: nothing before it was due when the last batch of a purge was done. Wrong only to
     /// the end of that purge, and then a row waits for the next one.
     purge_from: Arc<AtomicI64>,
@@ -53,7 +55,7 @@ impl PostgresBackend {
     /// name that cannot be the schema.
     pub async fn connect_with(config: PostgresConfig) -> Result<Self, BackendError> {
         let server = connect::open(&config).await?;
-        Ok(Self { server, schema: config.schema, purge_from: from_the_first(), owned: true })
+        Ok(Self::over(server, config.schema, true))
     }
 
     /// Uses a pool that the application has already. The tables are looked for, and made, along its
@@ -62,21 +64,22 @@ impl PostgresBackend {
     /// What the pool must be is in the [crate's documentation](crate#a-pool-of-your-own).
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
-        Self {
-            server: connect::given(pool),
-            schema: None,
-            purge_from: from_the_first(),
-            owned: false,
-        }
+        Self::over(connect::given(pool), None, false)
+    }
+
+    fn over(server: Server, schema: Option<String>, owned: bool) -> Self {
+        let texts = Arc::new(Texts::of(schema.as_deref()));
+        Self { server, schema, texts, purge_from: from_the_first(), owned }
     }
 
     /// Makes the tables, or brings those of an older release up to date. Safe to call at every
-    /// start, and from many processes at once: they wait for each other.
+    /// start, and from many processes at once: they wait for each other. Where nothing is missing it only
+    /// reads, so a role that may use the tables and make none is enough, and what a newer release has
+    /// added stays.
     ///
     /// # Errors
-    /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
-    /// database already, its tables are from before the first release, the role may not create tables,
-    /// or the database is not in UTF8;
+    /// [`Other`](session_core::BackendErrorKind::Other) where something is missing and the role may not
+    /// create it, the tables are from before the first release, or the database is not in UTF8;
     /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where the server does not
     /// answer, or another process migrates for over a minute. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
@@ -108,7 +111,7 @@ impl fmt::Debug for PostgresBackend {
 #[async_trait]
 impl SessionBackend for PostgresBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
-        let rows = self.server.write(|| statement::create(&new, now)).await?;
+        let rows = self.server.write(|| statement::create(&self.texts, &new, now)).await?;
         let made = only(&rows)?;
         refuse(row::get(made, 0)?)?;
         let mut session = new.record;
@@ -118,13 +121,13 @@ impl SessionBackend for PostgresBackend {
     }
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
-        let find = |text| query(text).bind(row::bytes(token)).bind(Moment(now));
-        let rows = self.server.read(|| find(sql::FIND)).await?;
+        let find = |text: &SqlStr| query(text.clone()).bind(row::bytes(token)).bind(Moment(now));
+        let rows = self.server.read(|| find(&self.texts.find)).await?;
         if let Some(found) = rows.first() {
             let session = Arc::new(row::session(found)?);
             return Ok(Some(Found::Live { session, token_seen: row::get(found, row::WIDTH)? }));
         }
-        let rows = self.server.read(|| find(sql::FIND_ENDED)).await?;
+        let rows = self.server.read(|| find(&self.texts.find_ended)).await?;
         let Some(found) = rows.first() else { return Ok(None) };
 
         let how: &str = row::get(found, row::WIDTH + 1)?;
@@ -149,11 +152,12 @@ impl SessionBackend for PostgresBackend {
     ) -> Result<Updated, BackendError> {
         let mut rows = Vec::new();
         if statement::is_data_alone(change) {
-            let update = || statement::update_data(session, change, now);
+            let update = || statement::update_data(&self.texts, session, change, now);
             rows = self.server.write(update).await?;
         }
         if rows.is_empty() {
-            rows = self.server.write(|| statement::update(session, change, now)).await?;
+            rows =
+                self.server.write(|| statement::update(&self.texts, session, change, now)).await?;
         }
         let answer = only(&rows)?;
         match row::get(answer, 0)? {
@@ -173,7 +177,7 @@ impl SessionBackend for PostgresBackend {
         how: EndedBy,
         now: Timestamp,
     ) -> Result<bool, BackendError> {
-        let remove = || statement::remove(session, owner, acting, how, now);
+        let remove = || statement::remove(&self.texts, session, owner, acting, how, now);
         let rows = self.server.write(remove).await?;
         let outcome: &str = row::get(only(&rows)?, 0)?;
         if outcome == "missing" {
@@ -190,7 +194,7 @@ impl SessionBackend for PostgresBackend {
         how: EndedBy,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, BackendError> {
-        let remove = || statement::remove_user(user, acting, except, how, now);
+        let remove = || statement::remove_user(&self.texts, user, acting, except, how, now);
         let rows = self.server.write(remove).await?;
         let removed = only(&rows)?;
         refuse(row::get(removed, 0)?)?;
@@ -200,15 +204,21 @@ impl SessionBackend for PostgresBackend {
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
         let rows = self
             .server
-            .read(|| query(sql::LIST).bind(user.as_str().to_owned()).bind(Moment(now)))
+            .read(|| {
+                query(self.texts.list.clone()).bind(user.as_str().to_owned()).bind(Moment(now))
+            })
             .await?;
         rows.iter().map(row::session).collect()
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
         let from = Timestamp::from_micros(self.purge_from.load(Ordering::Relaxed));
-        let purge =
-            || query(sql::PURGE).bind(Moment(now)).bind(i64::from(limit.max(1))).bind(Moment(from));
+        let purge = || {
+            query(self.texts.purge.clone())
+                .bind(Moment(now))
+                .bind(i64::from(limit.max(1)))
+                .bind(Moment(from))
+        };
         let rows = self.server.write(purge).await?;
         let purged = only(&rows)?;
         let removed = row::get::<i64>(purged, 0)?.cast_unsigned();
@@ -219,7 +229,7 @@ impl SessionBackend for PostgresBackend {
     }
 
     async fn ping(&self) -> Result<(), BackendError> {
-        self.server.read(|| query(sql::PING)).await.map(|_| ())
+        self.server.read(|| query(self.texts.ping.clone())).await.map(|_| ())
     }
 }
 

@@ -12,6 +12,8 @@ use crate::call::Server;
 use crate::config::{PostgresConfig, is_plain_name};
 use crate::connections::Connections;
 use crate::error::{driver, other, too_slow};
+use crate::pooler;
+use crate::sql::quoted;
 
 /// The oldest server that the tests have ever seen.
 const OLDEST: u32 = 15;
@@ -24,23 +26,59 @@ pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError
              underscores only, not beginning with a digit or pg_, at most 63"
         )));
     }
-    let options = options(config)?;
-    let place = place(&options);
-    let named = |error: BackendError| {
+    let plain = options(config)?;
+    let place = place(&plain);
+    let options = reach(config, plain).await.map_err(|error| {
         let context = format!("{error} ({place})");
         error.with_context(context)
-    };
-    let connecting = timeout(config.acquire_timeout, options.connect()).await;
-    let connection = connecting
-        .map_err(|_| too_slow("PostgreSQL did not answer within the acquire timeout"))
-        .and_then(|connected| connected.map_err(driver))
-        .map_err(named)?;
-    check_version(&connection)?;
-    // It says goodbye; a server that does not listen is found out by the next one.
-    let _ = timeout(config.acquire_timeout, connection.close()).await;
-
+    })?;
     let connections = Connections::own(options, config.max_connections.get());
     Ok(Server::new(connections, config.acquire_timeout, config.statement_timeout))
+}
+
+/// How to connect: with our settings where they arrive. Behind a pooler that lets none through, without; then
+/// those that promises rest on have to be set there already.
+async fn reach(
+    config: &PostgresConfig,
+    plain: PgConnectOptions,
+) -> Result<PgConnectOptions, BackendError> {
+    let with_settings = plain.clone().options(settings(config));
+    match connect(config, &with_settings).await? {
+        Ok(mut connection) => {
+            let arrived = pooler::has_let_through(&mut connection).await?;
+            goodbye(config, connection).await;
+            if arrived {
+                return Ok(with_settings);
+            }
+        }
+        Err(error) if pooler::refuses_settings(&error) => {}
+        Err(error) => return Err(driver(error)),
+    }
+    let mut first = connect(config, &plain).await?.map_err(driver)?;
+    pooler::check_settings(&mut first, config).await?;
+    let mut second = connect(config, &plain).await?.map_err(driver)?;
+    let checked = pooler::check_statements(&mut first, &mut second).await;
+    goodbye(config, first).await;
+    goodbye(config, second).await;
+    checked.map(|()| plain)
+}
+
+async fn connect(
+    config: &PostgresConfig,
+    options: &PgConnectOptions,
+) -> Result<Result<PgConnection, sqlx::Error>, BackendError> {
+    let connecting = timeout(config.acquire_timeout, options.connect()).await;
+    let connected =
+        connecting.map_err(|_| too_slow("PostgreSQL did not answer within the acquire timeout"))?;
+    if let Ok(connection) = &connected {
+        check_version(connection)?;
+    }
+    Ok(connected)
+}
+
+/// A server that does not listen is found out by the next connection.
+async fn goodbye(config: &PostgresConfig, connection: PgConnection) {
+    let _ = timeout(config.acquire_timeout, connection.close()).await;
 }
 
 /// What holds for a pool that the application brought: the defaults.
@@ -57,6 +95,15 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         .filter(|_| is_ours)
         .ok_or_else(|| driver(sqlx::Error::Configuration("not a URL of PostgreSQL".into())))?;
     let name = options.get_application_name().unwrap_or("session-postgres").to_owned();
+    Ok(options
+        .application_name(&name)
+        // No number with a point is read, and poolers refuse what they do not know.
+        .extra_float_digits(None)
+        // Its lines would repeat the same constants for every request.
+        .disable_statement_logging())
+}
+
+fn settings(config: &PostgresConfig) -> Vec<(&'static str, String)> {
     let milliseconds = |duration: Duration| duration.as_millis().max(1).to_string();
     let mut settings = vec![
         // What the functions need; a role or a database may have another default.
@@ -69,10 +116,13 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         ("enable_seqscan", "off".to_owned()),
         // Nothing here waits inside a transaction. Should it ever, the server ends it.
         ("idle_in_transaction_session_timeout", "60000".to_owned()),
+        // To compile a statement takes longer than to look up a few rows.
+        ("jit", "off".to_owned()),
+        // Shows that the others arrived.
+        (pooler::MARK, pooler::LET_THROUGH.to_owned()),
     ];
-    settings.extend(config.schema.clone().map(|schema| ("search_path", schema)));
-    // Its lines would repeat the same constants for every request.
-    Ok(options.application_name(&name).options(settings).disable_statement_logging())
+    settings.extend(config.schema.as_deref().map(|schema| ("search_path", quoted(schema))));
+    settings
 }
 
 /// Where the server is, without who asks.

@@ -2,7 +2,9 @@
 //!
 //! The driver's pool asks each connection that comes back whether it is well: a round trip for every
 //! statement. So connections of our own are kept here: a caller waits his turn, takes the one that
-//! was used last, and puts it back without a word.
+//! was used last, and puts it back without a word. What is known of a connection is when it was last used;
+//! what is known of the server, when one of them last broke, and when it last turned out to be the wrong
+//! one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +26,11 @@ const IDLE: Duration = Duration::from_mins(10);
 /// How long a connection has to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// For how long a connection may have been silent before a change asks it first. An empty server on a
+/// fast disk was back 40 ms after it was killed; none restarts in a quarter of that. A request reads before
+/// it writes, on the connection that was used last, so it asks only where its handler takes longer.
+const SILENCE: Duration = Duration::from_millis(10);
+
 /// How long a connection that somebody left in the middle of a statement may take to be ready again.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(1);
 
@@ -44,8 +51,17 @@ struct Parking {
     /// As many as may be open at once. A caller's turn lasts until his connection is parked again.
     turns: Semaphore,
     most: u32,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
     /// The one that was used last is the last.
-    idle: Mutex<Vec<Parked>>,
+    parked: Vec<Parked>,
+    /// When one last broke: others may have, that were not used since.
+    broke: Option<Instant>,
+    /// When the server last turned out to be read-only: connections that are older lead there.
+    demoted: Option<Instant>,
 }
 
 /// A connection that waits.
@@ -73,22 +89,40 @@ impl Connections {
             Source::Own(parking) => parking,
             Source::Pooled(pool) => {
                 let connection = pool.acquire().await?;
-                return Ok(Lease { held: Some(Held::Pooled(connection)) });
+                // A pool that asks every connection has asked this one.
+                let trust = match pool.options().get_test_before_acquire() {
+                    true => Trust::Well,
+                    false => Trust::Unheard,
+                };
+                return Ok(Lease { held: Some(Held::Pooled(connection)), trust });
             }
         };
         let turn = parking.turn().await?;
-        let (connection, opened) = match parking.fresh() {
-            Some(Parked { connection, opened, .. }) => (connection, opened),
-            None => (parking.options.connect().await?, Instant::now()),
+        let (connection, opened, trust) = match parking.fresh() {
+            Some((Parked { connection, opened, .. }, trust)) => (connection, opened, trust),
+            None => {
+                // Before it: what it leads to is no newer than that.
+                let opened = Instant::now();
+                (parking.options.connect().await?, opened, Trust::Well)
+            }
         };
-        Ok(Lease { held: Some(Held::Own { connection, opened, turn }) })
+        Ok(Lease { held: Some(Held::Own { connection, opened, turn }), trust })
     }
 
-    /// At least how many are idle.
-    pub(crate) fn idle(&self) -> u32 {
-        match &self.0 {
-            Source::Own(parking) => u32::try_from(parking.idle().len()).unwrap_or(u32::MAX),
-            Source::Pooled(pool) => pool.size(),
+    /// One broke: whatever was not used since may have broken with it.
+    pub(crate) fn one_broke(&self) {
+        if let Source::Own(parking) = &self.0 {
+            parking.idle().broke = Some(Instant::now());
+        }
+    }
+
+    /// The server is read-only: every connection that there is leads to one that is not to be asked any
+    /// more, for reading neither. Those that wait are closed, the others when they come back.
+    pub(crate) fn was_demoted(&self) {
+        if let Source::Own(parking) = &self.0 {
+            let mut idle = parking.idle();
+            idle.demoted = Some(Instant::now());
+            idle.parked.clear();
         }
     }
 
@@ -100,7 +134,7 @@ impl Connections {
                 let all = parking.turns.acquire_many(parking.most).await;
                 parking.turns.close();
                 drop(all);
-                let idle = std::mem::take(&mut *parking.idle());
+                let idle = std::mem::take(&mut parking.idle().parked);
                 for parked in idle {
                     // A server that does not listen finds out by itself.
                     let _ = timeout(GOODBYE, parked.connection.close()).await;
@@ -121,18 +155,31 @@ impl Parking {
     }
 
     /// The one that was used last, unless it is too old; what is too old is closed.
-    fn fresh(&self) -> Option<Parked> {
+    fn fresh(&self) -> Option<(Parked, Trust)> {
         let mut idle = self.idle();
-        idle.retain(|parked| parked.used.elapsed() < IDLE && parked.opened.elapsed() < LIFETIME);
-        idle.pop()
+        let is_fresh =
+            |parked: &Parked| parked.used.elapsed() < IDLE && parked.opened.elapsed() < LIFETIME;
+        idle.parked.retain(is_fresh);
+        let parked = idle.parked.pop()?;
+        let trust = if idle.broke.is_some_and(|broke| parked.used <= broke) {
+            Trust::Suspect
+        } else if parked.used.elapsed() > SILENCE {
+            Trust::Unheard
+        } else {
+            Trust::Well
+        };
+        Some((parked, trust))
     }
 
     fn park(&self, connection: PgConnection, opened: Instant) {
-        self.idle().push(Parked { connection, opened, used: Instant::now() });
+        let mut idle = self.idle();
+        if idle.demoted.is_none_or(|demoted| opened > demoted) {
+            idle.parked.push(Parked { connection, opened, used: Instant::now() });
+        }
     }
 
     /// Held for moments; what is dropped under it closes a socket.
-    fn idle(&self) -> MutexGuard<'_, Vec<Parked>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -146,9 +193,21 @@ impl Drop for Turn {
     }
 }
 
+/// How far a connection is trusted that nobody has asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It was heard a moment ago, or has just been opened.
+    Well,
+    /// It may have broken since it was last used: good enough for what may be sent again.
+    Unheard,
+    /// Another broke since: good for nothing unless it is asked.
+    Suspect,
+}
+
 /// A connection on loan. Dropped in the middle of a statement, it is looked after in the background.
 pub(crate) struct Lease {
     held: Option<Held>,
+    pub(crate) trust: Trust,
 }
 
 enum Held {

@@ -50,23 +50,51 @@ pub(crate) fn driver(error: sqlx::Error) -> BackendError {
     BackendError::new(kind, error).with_context(context)
 }
 
-/// Whether the connection is worth no more, or leads to a server that is not the one to ask.
-pub(crate) fn breaks_connection(error: &sqlx::Error) -> bool {
+/// What is known of a statement that ended in an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It has changed nothing, and may be sent again.
+    NotApplied,
+    /// Its connection broke, and nobody knows whether it happened.
+    Unknown,
+    /// The server's answer: it has changed nothing, and would not again.
+    Answered,
+}
+
+/// What an error says of its statement, and whether the connection is worth something still.
+pub(crate) fn fate(error: &sqlx::Error) -> (Fate, bool) {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => true,
-        _ => server(error).is_some_and(|server| {
-            matches!(server.severity(), PgSeverity::Fatal | PgSeverity::Panic)
-                || server.code() == READ_ONLY
-                || server.code() == NO_PREPARED_STATEMENT
-                || server.code() == ABORTED_TRANSACTION
-        }),
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) => {
+            return (Fate::Unknown, false);
+        }
+        _ => {}
+    }
+    let Some(server) = server(error) else { return (Fate::Answered, true) };
+    match server.code() {
+        // Taken back because of others.
+        SERIALIZATION_FAILURE | DEADLOCK_DETECTED => (Fate::NotApplied, true),
+        // Refused before anything was done: this connection leads to a server that is not the one to ask,
+        // or somebody else has left something on it.
+        READ_ONLY | NO_PREPARED_STATEMENT | DUPLICATE_PREPARED_STATEMENT | ABORTED_TRANSACTION => {
+            (Fate::NotApplied, false)
+        }
+        // The server, or a pooler, ends the connection. It says so whatever it had done.
+        _ if matches!(server.severity(), PgSeverity::Fatal | PgSeverity::Panic) => {
+            (Fate::Unknown, false)
+        }
+        state if state.starts_with("08") => (Fate::Unknown, false),
+        _ => (Fate::Answered, true),
     }
 }
 
-/// Whether the server took everything back because of others, and the same once more may pass.
-pub(crate) fn lost_a_race(error: &sqlx::Error) -> bool {
-    server(error)
-        .is_some_and(|server| matches!(server.code(), SERIALIZATION_FAILURE | DEADLOCK_DETECTED))
+/// Whether a server says that it takes no writes: one that was the primary, or never was.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    is_state(error, READ_ONLY)
+}
+
+/// Whether a pooler has mixed up whose prepared statement is whose.
+pub(crate) fn is_of_prepared_statement(error: &sqlx::Error) -> bool {
+    is_state(error, NO_PREPARED_STATEMENT) || is_state(error, DUPLICATE_PREPARED_STATEMENT)
 }
 
 /// Whether the error is the server's, under this code; <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
@@ -83,6 +111,7 @@ pub(crate) const DUPLICATE_FUNCTION: &str = "42723";
 const READ_ONLY: &str = "25006";
 const ABORTED_TRANSACTION: &str = "25P02";
 const NO_PREPARED_STATEMENT: &str = "26000";
+const DUPLICATE_PREPARED_STATEMENT: &str = "42P05";
 const SERIALIZATION_FAILURE: &str = "40001";
 const DEADLOCK_DETECTED: &str = "40P01";
 
@@ -98,7 +127,7 @@ fn of_state(state: &str) -> (BackendErrorKind, &'static str) {
         SERIALIZATION_FAILURE | DEADLOCK_DETECTED => {
             (Unavailable, "too many others changed the same sessions at once")
         }
-        "57P01" | "57P02" | "57P03" | "57P05" => {
+        "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => {
             (Unavailable, "PostgreSQL is shutting down, starting, or ended the connection")
         }
         "53300" => (
@@ -122,14 +151,16 @@ fn of_state(state: &str) -> (BackendErrorKind, &'static str) {
             "the PostgreSQL role may not do this: grant it the session tables, and for migrate() \
              the right to create in their schema",
         ),
-        READ_ONLY => (Other, "this PostgreSQL server is read-only: connect to the primary"),
+        // After a failover too, until connections lead to the new primary.
+        READ_ONLY => (Unavailable, "this PostgreSQL server is read-only: connect to the primary"),
         ABORTED_TRANSACTION => {
             (Other, "the pool handed out a connection inside a failed transaction")
         }
-        NO_PREPARED_STATEMENT => (
+        NO_PREPARED_STATEMENT | DUPLICATE_PREPARED_STATEMENT => (
             Other,
-            "a prepared statement is gone: is there a proxy that pools by transaction? let it pool \
-             by session, or keep prepared statements",
+            "another connection's prepared statements were met: is there a pooler that hands connections \
+             on after each transaction? let it keep prepared statements (PgBouncer from 1.21 on, \
+             max_prepared_statements), or pool by session",
         ),
         WRONG_ISOLATION => (
             Other,

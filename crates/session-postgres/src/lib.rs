@@ -103,6 +103,7 @@ mod connections;
 mod error;
 mod migrate;
 mod moment;
+mod pooler;
 mod row;
 mod sql;
 mod statement;

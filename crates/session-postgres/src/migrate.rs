@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_as,
 use crate::call::Server;
 use crate::connect::check_version;
 use crate::error::{DUPLICATE_FUNCTION, DUPLICATE_TABLE, driver, is_state, other, too_slow};
+use crate::sql::quoted;
 
 /// The migrations in their order. One that was published is never changed.
 const MIGRATIONS: [(i64, &str, &str); 1] =
@@ -59,18 +60,19 @@ async fn migrate(connection: &mut PgConnection, schema: Option<&str>) -> Result<
         .execute(&mut *transaction)
         .await
         .map_err(driver)?;
-    if let Some(schema) = schema {
-        make_schema(&mut transaction, schema).await?;
-    }
-    let place: Option<String> = query_scalar("SELECT current_schema()::text")
-        .fetch_one(&mut *transaction)
+    let place = match schema {
+        Some(schema) => {
+            make_schema(&mut transaction, schema).await?;
+            schema.to_owned()
+        }
+        None => find_place(&mut transaction).await?,
+    };
+    // For this transaction, and, because the functions keep it, for whoever calls them.
+    query("SELECT set_config('search_path', quote_ident($1), true)")
+        .bind(place)
+        .execute(&mut *transaction)
         .await
         .map_err(driver)?;
-    if place.is_none() {
-        return Err(other(
-            "there is no schema to make the session tables in: no schema of the search_path exists",
-        ));
-    }
     let migrator = migrator();
     if !is_done(&mut transaction, &migrator).await? {
         migrator.run_direct(None, &mut *transaction, false).await.map_err(explain)?;
@@ -101,8 +103,30 @@ async fn is_done(connection: &mut PgConnection, migrator: &Migrator) -> Result<b
             *version == migration.version && **checksum == *migration.checksum
         })
     };
-    // What differs, the driver finds and names.
-    Ok(applied.len() == migrator.iter().count() && migrator.iter().all(is_applied))
+    // What differs, the driver finds and names. What a later release has added is no hindrance: it leaves
+    // what this one needs, so that a server of this release may still start in the middle of a roll-out.
+    Ok(migrator.iter().all(is_applied))
+}
+
+/// Where the tables are, or are to be made: in the first schema of the `search_path`. If that is the role's
+/// own, as by the usual `"$user", public`, and came later than tables that lie behind it, they stay where they
+/// are: nobody shall be signed out because somebody made a schema.
+async fn find_place(connection: &mut PgConnection) -> Result<String, BackendError> {
+    let place: Option<String> = query_scalar(
+        "SELECT coalesce(found.nspname, current_schema())::text FROM (SELECT 1) AS one \
+         LEFT JOIN (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n \
+         ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1) AND current_schema() = current_user) \
+         AS found ON true",
+    )
+    .bind(BOOKKEEPING)
+    .fetch_one(connection)
+    .await
+    .map_err(driver)?;
+    place.ok_or_else(|| {
+        other(
+            "there is no schema to make the session tables in: no schema of the search_path exists",
+        )
+    })
 }
 
 /// Looks first: a role that may not create schemas may use one that is there.
@@ -114,8 +138,8 @@ async fn make_schema(connection: &mut PgConnection, schema: &str) -> Result<(), 
             .await
             .map_err(driver)?;
     if !exists {
-        // The name was looked at when the connections were made, and needs no quotes.
-        let statement = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+        // The name was looked at when the connections were made, and needs no escapes.
+        let statement = AssertSqlSafe(format!("CREATE SCHEMA {}", quoted(schema)));
         query(statement).execute(connection).await.map_err(driver)?;
     }
     Ok(())

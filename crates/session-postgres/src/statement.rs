@@ -8,9 +8,9 @@ use sqlx::query;
 
 use crate::moment::Moment;
 use crate::row::{self, Statement};
-use crate::sql;
+use crate::sql::Texts;
 
-pub(crate) fn create(new: &NewSession, now: Timestamp) -> Statement {
+pub(crate) fn create(texts: &Texts, new: &NewSession, now: Timestamp) -> Statement {
     let replaces = new.replaces.as_ref();
     let carried = replaces.and_then(|replace| match &replace.carry {
         Carry::All => None,
@@ -18,7 +18,7 @@ pub(crate) fn create(new: &NewSession, now: Timestamp) -> Statement {
         Carry::Nothing => Some(Vec::new()),
     });
     let replaced = replaces.map(|replace| &replace.session);
-    let statement = row::bind_record(query(sql::CREATE), &new.record, &new.token)
+    let statement = row::bind_record(query(texts.create.clone()), &new.record, &new.token)
         .bind(Moment(now))
         .bind(Moment(tombstone_expiry(now, None)));
     row::bind_patch(statement, Some(&new.patch), new.max_bytes)
@@ -41,19 +41,25 @@ fn is_rare(change: &SessionChange) -> bool {
 }
 
 pub(crate) fn update_data(
+    texts: &Texts,
     session: &SessionRef,
     change: &SessionChange,
     now: Timestamp,
 ) -> Statement {
-    bind_data(query(sql::UPDATE_DATA), session, change, now)
+    bind_data(query(texts.update_data.clone()), session, change, now)
 }
 
-pub(crate) fn update(session: &SessionRef, change: &SessionChange, now: Timestamp) -> Statement {
+pub(crate) fn update(
+    texts: &Texts,
+    session: &SessionRef,
+    change: &SessionChange,
+    now: Timestamp,
+) -> Statement {
     let is_rare = is_rare(change);
-    let text = if is_rare { sql::UPDATE_ALL } else { sql::UPDATE };
+    let text = if is_rare { &texts.update_all } else { &texts.update };
     let touch = change.touch.as_ref();
     let agent = touch.and_then(|touch| touch.agent.as_ref());
-    let statement = bind_data(query(text), session, change, now)
+    let statement = bind_data(query(text.clone()), session, change, now)
         .bind(touch.map(|touch| Moment(touch.due_before)))
         .bind(touch.map(|touch| Moment(touch.expires_at)))
         .bind(touch.and_then(|touch| touch.ip_address).map(|address| address.to_string()))
@@ -64,7 +70,7 @@ pub(crate) fn update(session: &SessionRef, change: &SessionChange, now: Timestam
     if is_rare { bind_rare(statement, change, now) } else { statement }
 }
 
-/// The parameters of [`sql::UPDATE_DATA`], with which the others begin.
+/// The parameters of [`Texts::update_data`], with which the others begin.
 fn bind_data(
     statement: Statement,
     session: &SessionRef,
@@ -80,7 +86,7 @@ fn bind_data(
     row::bind_patch(statement, patch, change.max_bytes)
 }
 
-/// What [`sql::UPDATE_ALL`] has more than [`sql::UPDATE`].
+/// What [`Texts::update_all`] has more than [`Texts::update`].
 fn bind_rare(statement: Statement, change: &SessionChange, now: Timestamp) -> Statement {
     let new = change.lifetime.as_ref();
     let lifetime = new.map(|new| new.lifetime).unwrap_or_default();
@@ -108,13 +114,14 @@ fn bind_rare(statement: Statement, change: &SessionChange, now: Timestamp) -> St
 }
 
 pub(crate) fn remove(
+    texts: &Texts,
     session: &SessionRef,
     owner: Option<&UserId>,
     acting: Option<&SessionRef>,
     how: EndedBy,
     now: Timestamp,
 ) -> Statement {
-    query(sql::REMOVE)
+    query(texts.remove.clone())
         .bind(session.id.to_string())
         .bind(token(Some(session)))
         .bind(text(owner))
@@ -126,13 +133,14 @@ pub(crate) fn remove(
 }
 
 pub(crate) fn remove_user(
+    texts: &Texts,
     user: &UserId,
     acting: Option<&SessionRef>,
     except: Option<&SessionId>,
     how: EndedBy,
     now: Timestamp,
 ) -> Statement {
-    query(sql::REMOVE_USER)
+    query(texts.remove_user.clone())
         .bind(user.as_str().to_owned())
         .bind(id(acting))
         .bind(token(acting))

@@ -12,12 +12,16 @@ mod cancel;
 mod circles;
 #[path = "it/errors.rs"]
 mod errors;
+#[path = "it/failover.rs"]
+mod failover;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/pgbouncer.rs"]
+mod pgbouncer;
 #[path = "it/pool.rs"]
 mod pool;
 #[path = "it/proxy.rs"]

@@ -4,13 +4,16 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::{Lifetime, Postgres, Programs};
+use crate::{Lifetime, Postgres, Programs, pgbouncer};
 
 /// The variable with the URL of a PostgreSQL that may be written to.
 pub const POSTGRES_URL: &str = "SESSION_TEST_POSTGRES_URL";
 
 /// The variable with the folder of PostgreSQL's programs, for tests that start a server of their own.
 pub const POSTGRES_BIN: &str = "SESSION_TEST_POSTGRES_BIN";
+
+/// The variable with the program of a `PgBouncer` that keeps account of prepared statements.
+pub const PGBOUNCER: &str = "SESSION_TEST_PGBOUNCER";
 
 /// The PostgreSQL that all tests share, each in a schema of its own. Where there is none this says
 /// so, and accepts that nowhere but on a developer's machine.
@@ -83,6 +86,36 @@ pub fn programs() -> Option<Programs> {
         Some(bin) => Programs::at(&PathBuf::from(bin), "the given"),
         None => Programs::of_system(),
     }
+}
+
+/// The system's `PgBouncer`, whichever it is, for a test with a server.
+///
+/// # Panics
+/// Where there is none and `CI` is `true`.
+#[must_use]
+pub fn pgbouncer() -> Option<PathBuf> {
+    let program = pgbouncer::of_system();
+    if program.is_none() {
+        not_run("no PgBouncer is installed (Debian, Ubuntu: `pgbouncer`)");
+    }
+    program.filter(|_| has_postgres())
+}
+
+/// One of 1.21 or later, which keeps account of prepared statements.
+///
+/// # Panics
+/// As [`pgbouncer`].
+#[must_use]
+pub fn new_pgbouncer() -> Option<PathBuf> {
+    let given = variable(PGBOUNCER).map(PathBuf::from).or_else(pgbouncer::of_system);
+    let program = given.filter(|program| pgbouncer::knows_prepared_statements(program));
+    if program.is_none() {
+        not_run(&format!(
+            "no PgBouncer of 1.21 or later. Use `cargo xtask test`, which fetches one where it can, or \
+             set {PGBOUNCER} to its program"
+        ));
+    }
+    program.filter(|_| has_postgres())
 }
 
 /// Says that a test does not run.

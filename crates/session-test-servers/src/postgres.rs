@@ -16,7 +16,7 @@ use crate::watcher::WATCH;
 use crate::{Programs, quietly};
 
 /// PostgreSQL refuses to run as root, so root starts it as nobody.
-const NOBODY: u32 = 65534;
+pub(crate) const NOBODY: u32 = 65534;
 const ROOT: u32 = 0;
 
 /// Until when a server runs.
@@ -59,8 +59,26 @@ impl Postgres {
     /// # Errors
     /// Where the programs do not run, or say no; where no folder can be made under `/var/tmp`.
     pub fn start(programs: &Programs, lifetime: Lifetime) -> Result<Self> {
-        let folder = make_folder()?;
+        let folder = make_folder("postgres")?;
         Self::begin(programs, lifetime, &folder).inspect_err(|_| {
+            let _ = fs::remove_dir_all(&folder);
+        })
+    }
+
+    /// A copy of this server that follows it, and serves those who read, until it is promoted. Returns when it
+    /// is ready.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn standby(&self) -> Result<Self> {
+        let folder = make_folder("postgres")?;
+        let copied = (|| {
+            let mut copy = unprivileged(self.bin.join("pg_basebackup"), &folder)?;
+            copy.args(["--no-sync", "--write-recovery-conf", "--checkpoint=fast", "--dbname"]);
+            quietly(copy.arg(&self.url).arg("--pgdata").arg(folder.join("data")))?;
+            Self::serve(self.bin.clone(), Lifetime::Ours, &folder)
+        })();
+        copied.inspect_err(|_| {
             let _ = fs::remove_dir_all(&folder);
         })
     }
@@ -71,7 +89,11 @@ impl Postgres {
         initdb.args(["-A", "trust", "-U", "postgres"]);
         initdb.args(["--locale=C", "--encoding=UTF8", "--no-sync"]);
         quietly(initdb.arg("-D").arg(folder.join("data")))?;
+        Self::serve(bin, lifetime, folder)
+    }
 
+    /// Serves what lies in the folder.
+    fn serve(bin: PathBuf, lifetime: Lifetime, folder: &Path) -> Result<Self> {
         let port = free_port()?;
         let mut watcher = unprivileged("/bin/sh", folder)?;
         watcher.args(["-c", WATCH, "watch"]).arg(&bin).arg(folder).arg(port.to_string());
@@ -190,7 +212,7 @@ impl Postgres {
     fn wait_until_ready(&self) -> Result<()> {
         until("a server that is ready", || {
             let status = fs::read_to_string(self.status_file()).unwrap_or_default();
-            Ok(status.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
+            Ok(status.lines().nth(7).is_some_and(|line| matches!(line.trim(), "ready" | "standby")))
         })
         .with_context(|| {
             let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
@@ -201,7 +223,7 @@ impl Postgres {
 
 /// A port that nobody uses, and that the system gives to nobody who asks for any: a server that comes
 /// back finds it free. Linux gives those from 32768, others from 49152.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     for _ in 0..100 {
         let random = RandomState::new().build_hasher().finish();
         let port = 15_000 + u16::try_from(random % 17_000)?;
@@ -213,10 +235,10 @@ fn free_port() -> Result<u16> {
 }
 
 /// A folder that nobody else could have made, for whoever runs the server.
-fn make_folder() -> Result<PathBuf> {
+pub(crate) fn make_folder(what: &str) -> Result<PathBuf> {
     for number in 0..100 {
         let folder =
-            PathBuf::from(format!("/var/tmp/session-postgres-{}-{number}", std::process::id()));
+            PathBuf::from(format!("/var/tmp/session-{what}-{}-{number}", std::process::id()));
         match fs::create_dir(&folder) {
             Ok(()) => {
                 fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))?;
@@ -231,7 +253,7 @@ fn make_folder() -> Result<PathBuf> {
 }
 
 /// Makes what root has made the server's own.
-fn give(path: &Path) -> Result<()> {
+pub(crate) fn give(path: &Path) -> Result<()> {
     if fs::metadata(path)?.uid() == ROOT {
         chown(path, Some(NOBODY), Some(NOBODY))?;
     }
@@ -239,7 +261,7 @@ fn give(path: &Path) -> Result<()> {
 }
 
 /// A command as whoever owns the server's folder, and in it.
-fn unprivileged(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Result<Command> {
+pub(crate) fn unprivileged(program: impl AsRef<std::ffi::OsStr>, folder: &Path) -> Result<Command> {
     let mut command = Command::new(program);
     command.current_dir(folder).env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT");
     if fs::metadata(folder)?.uid() == NOBODY {

@@ -6,15 +6,17 @@ use std::time::Duration;
 use session_conformance::{Cut, Failure, TestBackend, async_trait};
 use session_core::SessionBackend;
 use session_postgres::PostgresBackend;
+use session_test_servers::PgBouncer;
 use session_test_servers::given::has_postgres;
 use sqlx::{Executor, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
+use super::pgbouncer::pool_behind;
 use super::proxy::Proxy;
 use super::support::{ACQUIRE, Place, STATEMENT};
 
 /// One schema, and how it is reached.
-struct Database {
+pub(crate) struct Database {
     backend: PostgresBackend,
     place: Place,
     /// For connections of its own: what they go through.
@@ -22,6 +24,23 @@ struct Database {
     pool: Option<PgPool>,
     /// Keeps the locks where the database is to be slow.
     holder: Mutex<Option<PgConnection>>,
+    /// What it lies behind, and the URL that leads through it.
+    pooler: Option<(PgBouncer, String)>,
+}
+
+impl Database {
+    pub(crate) fn over(
+        backend: PostgresBackend,
+        place: Place,
+        proxy: Option<Proxy>,
+        pool: Option<PgPool>,
+    ) -> Self {
+        Self { backend, place, proxy, pool, holder: Mutex::new(None), pooler: None }
+    }
+
+    pub(crate) fn behind(self, pooler: PgBouncer, url: String) -> Self {
+        Self { pooler: Some((pooler, url)), ..self }
+    }
 }
 
 #[async_trait]
@@ -31,10 +50,17 @@ impl TestBackend for Database {
     }
 
     async fn reopen(&self) -> Arc<dyn SessionBackend> {
-        if self.pool.is_some() {
-            return Arc::new(PostgresBackend::from_pool(self.place.pool().await));
+        match (&self.pool, &self.pooler) {
+            (Some(_), Some((_, url))) => {
+                Arc::new(PostgresBackend::from_pool(pool_behind(url).await))
+            }
+            (Some(_), None) => Arc::new(PostgresBackend::from_pool(self.place.pool().await)),
+            (None, pooler) => {
+                let url = pooler.as_ref().map_or(&self.place.url, |(_, url)| url);
+                let config = self.place.config_at(url);
+                Arc::new(PostgresBackend::connect_with(config).await.unwrap())
+            }
         }
-        Arc::new(PostgresBackend::connect_with(self.place.config()).await.unwrap())
     }
 
     async fn dump(&self) -> Vec<u8> {
@@ -83,7 +109,7 @@ mod postgres {
         let (proxy, url) = place.proxy().await;
         let backend = PostgresBackend::connect_with(place.config_at(&url)).await.unwrap();
         backend.migrate().await.unwrap();
-        Database { backend, place, proxy: Some(proxy), pool: None, holder: Mutex::new(None) }
+        Database::over(backend, place, Some(proxy), None)
     }
 
     session_conformance::backend_laws!(fresh, only_if: has_postgres);
@@ -100,7 +126,7 @@ mod postgres_pool {
         let pool = place.pool().await;
         let backend = PostgresBackend::from_pool(pool.clone());
         backend.migrate().await.unwrap();
-        Database { backend, place, proxy: None, pool: Some(pool), holder: Mutex::new(None) }
+        Database::over(backend, place, None, Some(pool))
     }
 
     session_conformance::backend_laws!(fresh, only_if: has_postgres);

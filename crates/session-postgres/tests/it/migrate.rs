@@ -1,10 +1,13 @@
 //! `migrate`: twice, by many at once, and on databases that are not ours to change.
 
+use std::str::FromStr;
+
 use session_core::{BackendErrorKind, SessionBackend};
 use session_postgres::PostgresBackend;
+use session_test_servers::given;
 use sqlx::{AssertSqlSafe, Executor, query_scalar};
 
-use super::support::{Fresh, Place, chain, live, record, stored, with_server};
+use super::support::{Fresh, NOW, Place, chain, live, record, record_of, set, stored, with_server};
 
 with_server! {
     async fn twice_is_once() {
@@ -43,23 +46,112 @@ with_server! {
         place.backend().await.ping().await.unwrap();
     }
 
-    async fn a_schema_from_the_future_is_refused() {
+    /// A roll-out: the next release has migrated, with a column and functions of its own, and servers of both
+    /// serve at once. One of this release that restarts meanwhile, or after a roll-back, starts like any
+    /// other.
+    async fn two_releases_serve_at_once() {
         let fresh = Fresh::new().await;
+        let before = stored(&fresh.backend, record_of("ann")).await;
         let mut connection = fresh.place.connection().await;
-        connection
-            .execute(
-                "INSERT INTO web_sessions_migrations \
-                 (version, description, success, checksum, execution_time) \
-                 VALUES (9999, 'later', TRUE, '\\x00', 0)",
-            )
+        sqlx::raw_sql(
+            "ALTER TABLE web_sessions ADD COLUMN country text; \
+             ALTER TABLE web_session_tombstones ADD COLUMN country text DEFAULT 'nowhere'; \
+             CREATE FUNCTION web_session_touch_v2(p_id text, p_country text) RETURNS void \
+             LANGUAGE sql SET search_path FROM CURRENT \
+             AS 'UPDATE web_sessions SET country = p_country WHERE id = p_id'; \
+             INSERT INTO web_sessions_migrations \
+             (version, description, success, checksum, execution_time) \
+             VALUES (2, 'countries', TRUE, '\\x00', 0)",
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap();
+
+        let restarted = fresh.place.backend().await;
+        for backend in [&fresh.backend, &restarted] {
+            let country = sqlx::query("SELECT web_session_touch_v2($1, 'nl')");
+            country.bind(before.id.to_string()).execute(&mut connection).await.unwrap();
+            backend.update(&before, &set("k", 1), NOW).await.unwrap();
+            let session = stored(backend, record_of("ann")).await;
+            live(backend, &session.token.unwrap()).await;
+            let how = session_core::EndedBy::SignedOut;
+            assert!(backend.remove(&session, None, None, how, NOW).await.unwrap());
+        }
+        let country: String = query_scalar("SELECT country FROM web_sessions WHERE id = $1")
+            .bind(before.id.to_string())
+            .fetch_one(&mut connection)
             .await
             .unwrap();
-        let error = fresh.backend.migrate().await.unwrap_err();
-        assert_eq!(error.kind(), BackendErrorKind::Other);
-        assert!(error.to_string().contains("migrated by a newer release: migration 9999"), "{error}");
-        // A server of the release before goes on while the new one starts.
-        let session = stored(&fresh.backend, record()).await;
-        live(&fresh.backend, &session.token.unwrap()).await;
+        assert_eq!(country, "nl", "this release left what it does not know");
+    }
+
+    /// The schema `user`, and others that are SQL's own words.
+    async fn schemas_may_be_named_like_words_of_sql() {
+        let place = Place::new();
+        for word in ["user", "table", "select"] {
+            let database = given::fresh_name();
+            let mut connection = place.connection().await;
+            let make = AssertSqlSafe(format!("CREATE DATABASE {database}"));
+            sqlx::query(make).execute(&mut connection).await.unwrap();
+            let (server, _) = place.url.rsplit_once('/').unwrap();
+            let url = format!("{server}/{database}");
+            let backend = PostgresBackend::connect_with(place.config_at(&url).schema(word)).await;
+            let backend = backend.unwrap();
+            backend.migrate().await.unwrap_or_else(|error| panic!("{word}: {}", chain(&error)));
+            let session = stored(&backend, record_of("ann")).await;
+            live(&backend, &session.token.unwrap()).await;
+            backend.close().await;
+            let drop = AssertSqlSafe(format!("DROP DATABASE {database}"));
+            sqlx::query(drop).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// With the usual `"$user", public`: a schema of the role's name that comes later hides no sessions.
+    async fn a_schema_of_the_roles_name_makes_no_second_set_of_tables() {
+        let place = Place::new();
+        let role = format!("{}_role", place.schema);
+        let mut connection = place.connection().await;
+        let make = format!(
+            "CREATE SCHEMA {schema}; CREATE ROLE {role} LOGIN SUPERUSER; \
+             ALTER ROLE {role} SET search_path = \"$user\", {schema}",
+            schema = place.schema
+        );
+        sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut connection).await.unwrap();
+        let options = sqlx::postgres::PgConnectOptions::from_str(&place.url).unwrap();
+        let pool = || sqlx::PgPool::connect_with(options.clone().username(&role));
+        let backend = PostgresBackend::from_pool(pool().await.unwrap());
+        backend.migrate().await.unwrap();
+        let session = stored(&backend, record_of("ann")).await;
+
+        let own = AssertSqlSafe(format!("CREATE SCHEMA {role} AUTHORIZATION {role}"));
+        sqlx::query(own).execute(&mut connection).await.unwrap();
+        let again = PostgresBackend::from_pool(pool().await.unwrap());
+        again.migrate().await.unwrap();
+        live(&again, &session.token.unwrap()).await;
+    }
+
+    /// What compiles statements is off where a purge looks at a few rows of a table that may be large, and the
+    /// functions find their tables whatever the caller's `search_path` is.
+    async fn functions_bring_their_settings() {
+        let fresh = Fresh::new().await;
+        let mut connection = fresh.place.connection().await;
+        let settings: Vec<(String, Vec<String>)> = sqlx::query_as(
+            "SELECT proname::text, proconfig FROM pg_proc \
+             WHERE pronamespace = current_schema()::regnamespace AND proconfig IS NOT NULL \
+             ORDER BY proname",
+        )
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        let path = format!("search_path={}", fresh.place.schema);
+        let named: Vec<_> = settings.iter().map(|(name, _)| name.as_str()).collect();
+        let outer = ["create", "purge", "remove_user", "remove", "update"];
+        assert_eq!(named, outer.map(|name| format!("web_session_{name}_v1")));
+        for (name, settings) in &settings {
+            assert!(settings.contains(&path), "{name}: {settings:?}");
+            let compiles_not = settings.iter().any(|setting| setting == "jit=off");
+            assert_eq!(compiles_not, name == "web_session_purge_v1", "{name}: {settings:?}");
+        }
     }
 
     async fn tables_from_before_the_first_release_are_refused() {

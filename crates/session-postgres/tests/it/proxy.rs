@@ -22,6 +22,8 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     /// The number counts the restarts.
     way: watch::Sender<(Way, u32)>,
+    /// Where new connections lead.
+    server: watch::Sender<String>,
     _tasks: JoinSet<()>,
 }
 
@@ -31,8 +33,14 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let way = watch::Sender::new((Way::Open, 0));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, server, way.subscribe()));
-        Self { address, way, _tasks: tasks }
+        let server = watch::Sender::new(server);
+        tasks.spawn(accept(listener, server.subscribe(), way.subscribe()));
+        Self { address, way, server, _tasks: tasks }
+    }
+
+    /// New connections lead to another server, as after a failover; those that there are stay.
+    pub(crate) fn lead_to(&self, server: String) {
+        self.server.send_replace(server);
     }
 
     /// Ends every connection; new ones are welcome, as after a quick restart.
@@ -54,7 +62,11 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: String, mut way: watch::Receiver<(Way, u32)>) {
+async fn accept(
+    listener: TcpListener,
+    server: watch::Receiver<String>,
+    mut way: watch::Receiver<(Way, u32)>,
+) {
     let mut connections = JoinSet::new();
     loop {
         let door = way.clone();
@@ -62,7 +74,8 @@ async fn accept(listener: TcpListener, server: String, mut way: watch::Receiver<
             _ = way.wait_for(|(way, _)| *way == Way::Shut) => return,
             accepted = listener.accept() => {
                 if let Ok((client, _)) = accepted {
-                    connections.spawn(forward(client, server.clone(), door));
+                    let server = server.borrow().clone();
+                    connections.spawn(forward(client, server, door));
                 }
             }
         }

@@ -1,0 +1,114 @@
+//! What stands between here and PostgreSQL, such as `PgBouncer`, and what it takes away.
+
+use session_core::BackendError;
+use sqlx::{PgConnection, query, query_as, query_scalar};
+
+use crate::config::PostgresConfig;
+use crate::error::{driver, is_of_prepared_statement, is_state, other};
+
+/// A setting of our own, of which PostgreSQL takes any with a dot in its name.
+pub(crate) const MARK: &str = "web_sessions.settings";
+pub(crate) const LET_THROUGH: &str = "let_through";
+
+/// How often two connections take turns to find out whether they share the server's.
+const TURNS: usize = 3;
+
+/// Whether the settings that a connection began with have reached the server.
+pub(crate) async fn has_let_through(connection: &mut PgConnection) -> Result<bool, BackendError> {
+    let mark: Option<String> = query_scalar("SELECT current_setting($1, true)")
+        .bind(MARK)
+        .persistent(false)
+        .fetch_one(connection)
+        .await
+        .map_err(driver)?;
+    Ok(mark.as_deref() == Some(LET_THROUGH))
+}
+
+/// Whether a connection was refused for its settings, as `PgBouncer` does where nobody told it to ignore
+/// them: protocol violation, "unsupported startup parameter: options".
+pub(crate) fn refuses_settings(error: &sqlx::Error) -> bool {
+    is_state(error, "08P01")
+        && error
+            .as_database_error()
+            .is_some_and(|error| error.message().contains("startup parameter"))
+}
+
+/// That without our settings those hold which promises rest on: a call that nobody waits for any more must not
+/// take effect much later.
+pub(crate) async fn check_settings(
+    connection: &mut PgConnection,
+    config: &PostgresConfig,
+) -> Result<(), BackendError> {
+    let set: Vec<(String, String)> = query_as(
+        "SELECT name, setting FROM pg_settings WHERE name IN \
+         ('statement_timeout', 'lock_timeout', 'default_transaction_isolation')",
+    )
+    .persistent(false)
+    .fetch_all(connection)
+    .await
+    .map_err(driver)?;
+    for (name, value) in set {
+        let wanted = match name.as_str() {
+            "statement_timeout" => within(&value, config.statement_timeout.as_millis()),
+            "lock_timeout" => within(&value, config.lock_timeout.as_millis()),
+            _ => (value != "read committed").then(|| "'read committed'".to_owned()),
+        };
+        if let Some(wanted) = wanted {
+            return Err(other(format!(
+                "a pooler in front of PostgreSQL, such as PgBouncer, does not pass settings on, and \
+                 {name} is {value} behind it: ALTER ROLE … SET {name} = {wanted} for the role that it \
+                 connects as, or connect to PostgreSQL itself"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What a time-out has to be, if it is not: in milliseconds, and 0 means none.
+fn within(value: &str, most: u128) -> Option<String> {
+    let is_within = value.parse().is_ok_and(|value: u128| (1..=most).contains(&value));
+    (!is_within).then(|| most.to_string())
+}
+
+/// That a statement which was prepared on a connection is still there when it is used: a pooler that hands the
+/// server's connections on after each transaction has to keep account of them.
+pub(crate) async fn check_statements(
+    first: &mut PgConnection,
+    second: &mut PgConnection,
+) -> Result<(), BackendError> {
+    for _ in 0..TURNS {
+        for connection in [&mut *first, &mut *second] {
+            match query("SELECT 1").execute(&mut *connection).await {
+                Ok(_) => {}
+                Err(error) if is_of_prepared_statement(&error) => {
+                    return Err(other(
+                        "a pooler in front of PostgreSQL hands connections on after each transaction \
+                         and keeps no prepared statements: PgBouncer does from 1.21 on with \
+                         max_prepared_statements; else let it pool by session, or connect to \
+                         PostgreSQL itself",
+                    ));
+                }
+                Err(error) => return Err(driver(error)),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_outs() {
+        for (value, wanted) in [
+            ("2500", None),
+            ("1", None),
+            ("0", Some("2500")),
+            ("2501", Some("2500")),
+            ("", Some("2500")),
+        ] {
+            assert_eq!(within(value, 2500).as_deref(), wanted, "{value}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Behind `PgBouncer`: every law in both of its modes, and what it says where it cannot be.
+
+use std::str::FromStr;
+
+use session_core::{BackendErrorKind, SessionBackend};
+use session_postgres::{PostgresBackend, PostgresConfig};
+use session_test_servers::{PgBouncer, Pooled, Pooling, given};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgPool, raw_sql};
+use tokio::task::JoinSet;
+
+use super::backend_laws::Database;
+use super::support::{ACQUIRE, LOCK, Place, STATEMENT, chain, record, stored, with_server};
+
+/// A pooler, and a schema and a role behind it that bear one name.
+struct Behind {
+    place: Place,
+    pooler: PgBouncer,
+}
+
+impl Behind {
+    async fn new(program: &std::path::Path, pooling: Pooling, drops_settings: bool) -> Self {
+        let place = Place::new();
+        let Place { schema, url } = &place;
+        let options = PgConnectOptions::from_str(url).unwrap();
+        let server = format!("{}:{}", options.get_host(), options.get_port());
+        // Settings do not pass, so the role has them.
+        let role = format!(
+            "CREATE ROLE {schema} LOGIN SUPERUSER; \
+             ALTER ROLE {schema} SET statement_timeout = {}; \
+             ALTER ROLE {schema} SET lock_timeout = {}; \
+             CREATE SCHEMA {schema}",
+            STATEMENT.as_millis(),
+            LOCK.as_millis()
+        );
+        let mut connection = place.connection().await;
+        raw_sql(AssertSqlSafe(role)).execute(&mut connection).await.unwrap();
+        let pooled = Pooled { program, pooling, drops_settings, role: schema, server: &server };
+        let pooler = PgBouncer::start(pooled).unwrap();
+        Self { place, pooler }
+    }
+
+    fn url(&self) -> String {
+        let options = PgConnectOptions::from_str(&self.place.url).unwrap();
+        let database = options.get_database().unwrap_or("postgres");
+        format!("postgres://{}@{}/{database}", self.place.schema, self.pooler.address)
+    }
+
+    fn config(&self) -> PostgresConfig {
+        self.place.config_at(&self.url())
+    }
+
+    /// With connections of the backend's own, through a proxy that can be shut.
+    async fn connected(self) -> Database {
+        let (proxy, url) = Place { url: self.url(), ..self.place.clone() }.proxy().await;
+        let config = self.place.config_at(&url);
+        let (backend, url) = (PostgresBackend::connect_with(config).await, self.url());
+        let backend = backend.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        backend.migrate().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        Database::over(backend, self.place, Some(proxy), None).behind(self.pooler, url)
+    }
+
+    /// With an application's pool; the role's own schema is the first of its `search_path`.
+    async fn shared(self) -> Database {
+        let url = self.url();
+        let pool = pool_behind(&url).await;
+        let backend = PostgresBackend::from_pool(pool.clone());
+        backend.migrate().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        Database::over(backend, self.place, None, Some(pool)).behind(self.pooler, url)
+    }
+}
+
+/// As an application would make it.
+pub(crate) async fn pool_behind(url: &str) -> PgPool {
+    let options = PgConnectOptions::from_str(url).unwrap().extra_float_digits(None);
+    let pool = PgPoolOptions::new().max_connections(5).acquire_timeout(ACQUIRE);
+    pool.connect_with(options).await.unwrap()
+}
+
+fn has_pgbouncer() -> bool {
+    given::pgbouncer().is_some()
+}
+
+fn has_new_pgbouncer() -> bool {
+    given::new_pgbouncer().is_some()
+}
+
+async fn by_session() -> Behind {
+    Behind::new(&given::pgbouncer().unwrap(), Pooling::BySession, false).await
+}
+
+async fn by_transaction() -> Behind {
+    Behind::new(&given::new_pgbouncer().unwrap(), Pooling::ByTransaction, true).await
+}
+
+mod pgbouncer_by_session {
+    use super::*;
+
+    async fn fresh() -> Database {
+        by_session().await.connected().await
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
+}
+
+mod pgbouncer_by_session_pool {
+    use super::*;
+
+    async fn fresh() -> Database {
+        by_session().await.shared().await
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
+}
+
+mod pgbouncer_by_transaction {
+    use super::*;
+
+    async fn fresh() -> Database {
+        by_transaction().await.connected().await
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
+}
+
+mod pgbouncer_by_transaction_pool {
+    use super::*;
+
+    async fn fresh() -> Database {
+        by_transaction().await.shared().await
+    }
+
+    session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
+}
+
+with_server! {
+    /// Settings that the pooler drops, or refuses, are missed at the start and not by a call.
+    async fn what_the_pooler_takes_away_is_an_error_that_names_it() {
+        let Some(program) = given::pgbouncer() else { return };
+        for (drops, without, named) in [
+            (true, "RESET statement_timeout", "statement_timeout is 0"),
+            (false, "SET lock_timeout = '1min'", "lock_timeout is 60000"),
+            (true, "SET default_transaction_isolation = serializable", "default_transaction_isolation"),
+        ] {
+            let behind = Behind::new(&program, Pooling::BySession, drops).await;
+            let role = &behind.place.schema;
+            let change = format!("ALTER ROLE {role} {without}");
+            let mut connection = behind.place.connection().await;
+            raw_sql(AssertSqlSafe(change)).execute(&mut connection).await.unwrap();
+            let refused = PostgresBackend::connect_with(behind.config()).await.unwrap_err();
+            assert_eq!(refused.kind(), BackendErrorKind::Other, "{named}");
+            let text = chain(&refused);
+            assert!(text.contains(named) && text.contains("PgBouncer"), "{named}: {text}");
+        }
+    }
+
+    /// What the tables' schema is does not hang on a setting that a pooler may drop.
+    async fn sessions_go_where_the_schema_says() {
+        let Some(program) = given::pgbouncer() else { return };
+        let behind = Behind::new(&program, Pooling::BySession, true).await;
+        let elsewhere = given::fresh_name();
+        let config = behind.config().schema(&elsewhere);
+        let backend = PostgresBackend::connect_with(config).await.unwrap();
+        backend.migrate().await.unwrap();
+        for _ in 0..18 {
+            stored(&backend, record()).await;
+        }
+        let mut connection = behind.place.connection().await;
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM {elsewhere}.web_sessions"));
+        let count: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(count, 18);
+    }
+
+    /// One that hands connections on, and knows nothing of prepared statements.
+    async fn an_old_pooler_by_transaction_is_refused_in_one_sentence() {
+        let Some(program) = given::pgbouncer() else { return };
+        if session_test_servers::pgbouncer::knows_prepared_statements(&program) {
+            return;
+        }
+        let behind = Behind::new(&program, Pooling::ByTransaction, true).await;
+        let refused = PostgresBackend::connect_with(behind.config()).await.unwrap_err();
+        assert!(refused.to_string().contains("max_prepared_statements"), "{}", chain(&refused));
+
+        // With a pool that was given, the calls that meet it say so.
+        behind.place.backend().await;
+        let backend = PostgresBackend::from_pool(pool_behind(&behind.url()).await);
+        let mut calls = JoinSet::new();
+        for _ in 0..100 {
+            let backend = backend.clone();
+            calls.spawn(async move { backend.ping().await });
+        }
+        let failed: Vec<_> = calls.join_all().await.into_iter().filter_map(Result::err).collect();
+        let says = |error| chain(error).contains("max_prepared_statements");
+        assert!(!failed.is_empty() && failed.iter().all(says), "{failed:?}");
+    }
+}
