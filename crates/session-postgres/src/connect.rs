@@ -32,7 +32,8 @@ pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError
         let context = format!("{error} ({place})");
         error.with_context(context)
     })?;
-    let connections = Connections::own(options, config.max_connections.get());
+    let most = config.max_connections.get();
+    let connections = Connections::own(options, most, config.statement_timeout);
     Ok(Server::new(connections, config.acquire_timeout, config.statement_timeout))
 }
 

@@ -6,15 +6,15 @@
 //! what is known of the server, when one of them last broke, and when it last turned out to be the wrong
 //! one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, TryAcquireError};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// After this long a connection is replaced, as in the driver's pools: balancers and servers like to
 /// see new ones now and then.
@@ -22,6 +22,9 @@ const LIFETIME: Duration = Duration::from_mins(30);
 
 /// After this long without work it is closed.
 const IDLE: Duration = Duration::from_mins(10);
+
+/// How often is looked for those, as long as any wait.
+const ROUND: Duration = Duration::from_mins(1);
 
 /// How long a connection has to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -48,6 +51,8 @@ enum Source {
 
 struct Parking {
     options: PgConnectOptions,
+    /// How long the server may work for a caller who has gone away.
+    patience: Duration,
     /// As many as may be open at once. A caller's turn lasts until his connection is parked again.
     turns: Semaphore,
     most: u32,
@@ -62,6 +67,8 @@ struct Idle {
     broke: Option<Instant>,
     /// When the server last turned out to be read-only: connections that are older lead there.
     demoted: Option<Instant>,
+    /// Whether somebody looks for those that have waited too long.
+    is_watched: bool,
 }
 
 /// A connection that waits.
@@ -72,10 +79,11 @@ struct Parked {
 }
 
 impl Connections {
-    /// At most `most` connections, opened as they are needed.
-    pub(crate) fn own(options: PgConnectOptions, most: u32) -> Self {
-        let turns = Semaphore::new(most as usize);
-        Self(Source::Own(Arc::new(Parking { options, turns, most, idle: Mutex::default() })))
+    /// At most `most` connections, opened as they are needed. `patience`: after how long the server has given a
+    /// statement up by itself.
+    pub(crate) fn own(options: PgConnectOptions, most: u32, patience: Duration) -> Self {
+        let (turns, idle) = (Semaphore::new(most as usize), Mutex::default());
+        Self(Source::Own(Arc::new(Parking { options, patience, turns, most, idle })))
     }
 
     pub(crate) const fn pooled(pool: PgPool) -> Self {
@@ -157,9 +165,7 @@ impl Parking {
     /// The one that was used last, unless it is too old; what is too old is closed.
     fn fresh(&self) -> Option<(Parked, Trust)> {
         let mut idle = self.idle();
-        let is_fresh =
-            |parked: &Parked| parked.used.elapsed() < IDLE && parked.opened.elapsed() < LIFETIME;
-        idle.parked.retain(is_fresh);
+        idle.parked.retain(Parked::is_fresh);
         let parked = idle.parked.pop()?;
         let trust = if idle.broke.is_some_and(|broke| parked.used <= broke) {
             Trust::Suspect
@@ -171,16 +177,48 @@ impl Parking {
         Some((parked, trust))
     }
 
-    fn park(&self, connection: PgConnection, opened: Instant) {
+    fn park(self: &Arc<Self>, connection: PgConnection, opened: Instant) {
         let mut idle = self.idle();
-        if idle.demoted.is_none_or(|demoted| opened > demoted) {
-            idle.parked.push(Parked { connection, opened, used: Instant::now() });
+        if idle.demoted.is_some_and(|demoted| opened <= demoted) {
+            return;
         }
+        idle.parked.push(Parked { connection, opened, used: Instant::now() });
+        if !idle.is_watched
+            && let Ok(runtime) = Handle::try_current()
+        {
+            idle.is_watched = true;
+            drop(runtime.spawn(watch(Arc::downgrade(self))));
+        }
+    }
+
+    /// Closes what has waited too long; whether any is left.
+    fn clear_out(&self) -> bool {
+        let mut idle = self.idle();
+        idle.parked.retain(Parked::is_fresh);
+        idle.is_watched = !idle.parked.is_empty();
+        idle.is_watched
     }
 
     /// Held for moments; what is dropped under it closes a socket.
     fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes connections that have waited too long, until there are none.
+async fn watch(parking: Weak<Parking>) {
+    loop {
+        sleep(ROUND).await;
+        match parking.upgrade() {
+            Some(parking) if parking.clear_out() => {}
+            _ => return,
+        }
+    }
+}
+
+impl Parked {
+    fn is_fresh(&self) -> bool {
+        self.used.elapsed() < IDLE && self.opened.elapsed() < LIFETIME
     }
 }
 
@@ -247,7 +285,9 @@ impl Drop for Lease {
         // in the pool meanwhile (https://github.com/launchbadge/sqlx/issues/4349).
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                match timeout(RECOVERY, held.connection().ping()).await {
+                // Its place is kept meanwhile: the server would have more than there are.
+                let patience = held.patience();
+                match timeout(patience, held.connection().ping()).await {
                     Ok(Ok(())) => held.give_back(),
                     _ => drop(held.detach()),
                 }
@@ -262,6 +302,14 @@ impl Held {
         match self {
             Self::Own { connection, .. } => connection,
             Self::Pooled(connection) => connection,
+        }
+    }
+
+    /// Until the server has given the statement up that somebody left, or is not there at all.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Own { turn, .. } => turn.0.patience + RECOVERY,
+            Self::Pooled(_) => RECOVERY,
         }
     }
 

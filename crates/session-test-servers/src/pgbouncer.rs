@@ -139,7 +139,7 @@ pub fn knows_prepared_statements(program: &Path) -> bool {
     version(program).is_some_and(|version| version >= (1, 21))
 }
 
-/// The number in "PgBouncer 1.24.1".
+/// The number in what it says of itself, such as `PgBouncer 1.24.1`.
 fn version(program: &Path) -> Option<(u32, u32)> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

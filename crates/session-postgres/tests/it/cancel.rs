@@ -11,8 +11,8 @@ use session_core::{
 use session_postgres::PostgresBackend;
 
 use super::support::{
-    Fresh, NOW, after, live, record, record_of, set, stored, token, touch, until, user_id,
-    with_server,
+    Fresh, LOCK, NOW, Place, after, live, record, record_of, set, stored, token, touch, until,
+    user_id, with_server,
 };
 
 /// Polls `call` so many times, letting other tasks run in between, then drops it.
@@ -109,4 +109,76 @@ with_server! {
         let data = live(backend, &session.token.unwrap()).await.data;
         assert!(data.get("last").is_some(), "{data:?}");
     }
+
+    /// Callers that give up while the server works leave it no more connections than there may be: each keeps its
+    /// place until the server is done with what it left there.
+    async fn a_storm_of_cancellations_opens_no_more_connections() {
+        let place = Place::new();
+        let config = place.config().max_connections(NonZeroU32::new(4).unwrap());
+        let backend = PostgresBackend::connect_with(config).await.unwrap();
+        backend.migrate().await.unwrap();
+        let session = stored(&backend, record()).await;
+        let mut holder = place.connection().await;
+        let lock = "BEGIN; SELECT FROM web_sessions FOR UPDATE";
+        sqlx::raw_sql(lock).execute(&mut holder).await.unwrap();
+        let mut observer = place.connection().await;
+        let started = std::time::Instant::now();
+        let mut most = 0;
+        // Until well after the server has given up what was left first.
+        while started.elapsed() < LOCK * 3 {
+            let change = set("k", 1);
+            let update = backend.update(&session, &change, NOW);
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(20), update).await;
+            let count: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1",
+            )
+            .bind(place.schema.clone())
+            .fetch_one(&mut observer)
+            .await
+            .unwrap();
+            most = most.max(count);
+        }
+        assert!((2..=4).contains(&most), "{most} connections");
+        sqlx::raw_sql("ROLLBACK").execute(&mut holder).await.unwrap();
+        let (backend, session) = (&backend, &session);
+        until("a free connection", || async move {
+            backend.update(session, &set("last", 1), NOW).await.ok()
+        })
+        .await;
+    }
+}
+
+/// Connections that nobody needs any more are closed by themselves, and not only when somebody comes.
+#[test]
+fn idle_connections_are_closed_by_themselves() {
+    if !session_test_servers::given::has_postgres() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let fresh = Fresh::new().await;
+        stored(&fresh.backend, record()).await;
+        let mut observer = fresh.place.connection().await;
+        let mut count = async || {
+            let text = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+            let count = sqlx::query_scalar::<_, i64>(text).bind(fresh.place.schema.clone());
+            count.fetch_one(&mut observer).await.unwrap()
+        };
+        assert!(count().await > 0);
+        // From round to round, as the time goes by.
+        for _ in 0..12 {
+            tokio::time::pause();
+            tokio::time::advance(std::time::Duration::from_secs(61)).await;
+            tokio::time::resume();
+            tokio::task::yield_now().await;
+        }
+        let mut clock = tokio::time::interval(std::time::Duration::from_millis(20));
+        for _ in 0..500 {
+            if count().await == 0 {
+                return;
+            }
+            clock.tick().await;
+        }
+        panic!("still open after more than ten minutes");
+    });
 }
