@@ -11,8 +11,12 @@ mod http_laws;
 mod inner_error;
 #[path = "it/layers.rs"]
 mod layers;
+#[path = "it/log.rs"]
+mod log;
 #[path = "it/look.rs"]
 mod look;
+#[path = "it/outage.rs"]
+mod outage;
 #[path = "it/question_mark.rs"]
 mod question_mark;
 #[path = "it/scheme.rs"]

@@ -153,15 +153,18 @@ pub fn causes<'e>(
     .take(MAX_CAUSES)
 }
 
-/// Tells the operator of an error that is answered with a 5xx.
+/// Tells the operator of an error that is answered with a 5xx. If it is the backend's, the store has said
+/// that an outage began, and counts the calls that fail: the line is `DEBUG` then, and else `ERROR`.
 pub fn log(error: &Error) {
-    if error.status().is_server_error() {
-        tracing::error!(
-            target: "session",
-            error = error as &dyn std::error::Error,
-            "answering with {}",
-            error.status()
-        );
+    let status = error.status();
+    if !status.is_server_error() {
+        return;
+    }
+    let cause = error as &dyn std::error::Error;
+    if error.is_said() {
+        tracing::debug!(target: "session", error = cause, "answering with {status}");
+    } else {
+        tracing::error!(target: "session", error = cause, "answering with {status}");
     }
 }
 

@@ -59,6 +59,7 @@ impl BackendErrorKind {
 #[derive(Debug)]
 pub struct BackendError {
     kind: BackendErrorKind,
+    is_said: bool,
     context: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -66,13 +67,13 @@ pub struct BackendError {
 impl BackendError {
     /// An error with the driver's error behind it.
     pub fn new(kind: BackendErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, context: None, source: Some(source.into()) }
+        Self { kind, is_said: false, context: None, source: Some(source.into()) }
     }
 
     /// An error that says all by itself, such as a [`Conflict`](BackendErrorKind::Conflict).
     #[must_use]
     pub const fn from_kind(kind: BackendErrorKind) -> Self {
-        Self { kind, context: None, source: None }
+        Self { kind, is_said: false, context: None, source: None }
     }
 
     /// Replaces the kind's general sentence with one that tells an operator what to do: one line,
@@ -80,6 +81,12 @@ impl BackendError {
     #[must_use]
     pub fn with_context(mut self, context: impl Into<String>) -> Self {
         self.context = Some(context.into().into_boxed_str());
+        self
+    }
+
+    /// The same after the store has told the operator of the outage that it belongs to.
+    pub(crate) const fn said(mut self) -> Self {
+        self.is_said = true;
         self
     }
 
@@ -206,6 +213,8 @@ impl ErrorKind {
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
+    /// Whether the operator knows already, because it belongs to an outage.
+    is_said: bool,
     context: Option<Box<str>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -214,12 +223,23 @@ impl Error {
     /// An error of this kind with the kind's own sentence.
     #[must_use]
     pub const fn from_kind(kind: ErrorKind) -> Self {
-        Self { kind, context: None, source: None }
+        Self { kind, is_said: false, context: None, source: None }
+    }
+
+    /// What storing is answered with where the request may not. If that is because the backend failed when
+    /// the session was loaded, the store has said so.
+    pub(crate) fn refused(kind: ErrorKind) -> Self {
+        Self { is_said: matches!(kind, ErrorKind::Unavailable), ..Self::from_kind(kind) }
+    }
+
+    /// What asking for somebody is answered with where the backend failed when the session was loaded.
+    pub(crate) fn not_loaded() -> Self {
+        Self::refused(ErrorKind::Unavailable)
     }
 
     /// An error with what caused it behind it.
     pub fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, context: None, source: Some(source.into().into()) }
+        Self { kind, is_said: false, context: None, source: Some(source.into().into()) }
     }
 
     /// Replaces the kind's general sentence.
@@ -245,6 +265,11 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind.status()
+    }
+
+    /// Whether the store has told the operator, so that no request has to.
+    pub(crate) const fn is_said(&self) -> bool {
+        self.is_said
     }
 
     const fn kind_of(kind: BackendErrorKind) -> ErrorKind {
@@ -278,7 +303,8 @@ impl StdError for Error {
 
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
-        Self::new(Self::kind_of(error.kind), error)
+        let is_said = error.is_said;
+        Self { is_said, ..Self::new(Self::kind_of(error.kind), error) }
     }
 }
 

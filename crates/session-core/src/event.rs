@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::fingerprint::MismatchAction;
 use crate::client::meta::SessionMeta;
@@ -50,6 +51,16 @@ pub enum EventKind {
     TouchFailed,
     /// Expired sessions were deleted: how many.
     Purged(u64),
+    /// The backend began to fail: an outage. Told once, whatever fails after it.
+    OutageBegan,
+    /// The backend answers again. An outage that only some calls meet ends when none has failed for ten
+    /// seconds; it may have ended and begun once before that was seen.
+    OutageEnded {
+        /// From the first call that failed to the first that did not fail again.
+        lasted: Duration,
+        /// How many calls to the backend failed. A request may make several.
+        failed: u64,
+    },
 }
 
 impl EventKind {
@@ -72,6 +83,8 @@ impl EventKind {
             Self::ClockSkew => "the servers' clocks do not agree",
             Self::TouchFailed => "touch failed",
             Self::Purged(_) => "purged",
+            Self::OutageBegan => "outage began",
+            Self::OutageEnded { .. } => "outage ended",
         }
     }
 }
@@ -82,6 +95,9 @@ impl fmt::Display for EventKind {
         match self {
             Self::FingerprintMismatch(action) => write!(f, " ({action:?})"),
             Self::Purged(count) => write!(f, " ({count})"),
+            Self::OutageEnded { lasted, failed } => {
+                write!(f, " ({failed} calls failed in {lasted:?})")
+            }
             _ => Ok(()),
         }
     }
@@ -122,23 +138,30 @@ impl<'a> SessionEvent<'a> {
 pub(crate) type Hook = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
 
 /// Tells `tracing` and the hook. What happened has happened, so a hook that panics is caught and
-/// logged: it must not turn a sign-in that committed into an error.
-pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>) {
+/// logged: it must not turn a sign-in that committed into an error. In an outage the log has no line for
+/// each request that dropped its data.
+pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: bool) {
     let session = event.id.map(tracing::field::display);
     let user = event.user.map(|user| tracing::field::display(user.as_str().escape_debug()));
     let ip = event.meta.and_then(SessionMeta::ip_address).map(tracing::field::display);
     match event.kind {
+        EventKind::DataDroppedOnServerError if in_outage => {
+            tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
+        }
         EventKind::FingerprintMismatch(_)
         | EventKind::AmbiguousToken
         | EventKind::DataDroppedOnServerError
         | EventKind::DataDroppedOnUserSwitch
         | EventKind::DataDroppedOnStartOver
         | EventKind::TokenLost
-        | EventKind::ClockSkew
-        | EventKind::TouchFailed => {
+        | EventKind::ClockSkew => {
             tracing::warn!(target: "session", session, user, ip, "{}", event.kind);
         }
-        EventKind::Created | EventKind::Rotated | EventKind::FingerprintUnrecognised => {
+        // What a touch fails of is an outage, which is said already.
+        EventKind::Created
+        | EventKind::Rotated
+        | EventKind::FingerprintUnrecognised
+        | EventKind::TouchFailed => {
             tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
         }
         EventKind::Authenticated
@@ -149,6 +172,8 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>) {
         | EventKind::Purged(_) => {
             tracing::info!(target: "session", session, user, ip, "{}", event.kind);
         }
+        // The store has said it, with the error.
+        EventKind::OutageBegan | EventKind::OutageEnded { .. } => {}
     }
     if let Some(hook) = hook
         && catch_unwind(AssertUnwindSafe(|| hook(event))).is_err()

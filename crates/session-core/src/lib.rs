@@ -63,6 +63,7 @@ mod key;
 mod lifecycle;
 mod lifetime;
 mod memory;
+mod outage;
 mod pace;
 mod patch;
 mod record;
@@ -71,6 +72,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod token;
+mod watch;
 
 pub use backend::{
     Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBy, Found, MAX_GRACES, NewLifetime,

@@ -225,9 +225,7 @@ impl Session {
         match &self.state().loaded {
             Loaded::With(live) => Ok(live.clone()),
             // Nobody knows, and that is not "nobody".
-            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => {
-                Err(Error::from_kind(ErrorKind::Unavailable))
-            }
+            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => Err(Error::not_loaded()),
             Loaded::Without(_) => Err(Error::from_kind(ErrorKind::NoSession)),
         }
     }
@@ -241,7 +239,9 @@ impl Session {
         let state = self.state();
         let kind = match &state.loaded {
             // Nobody knows, and that is not "nobody".
-            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => ErrorKind::Unavailable,
+            Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => {
+                return Err(Error::not_loaded());
+            }
             Loaded::Without(_) => ErrorKind::Unauthenticated,
             // A sign-in whose answer was lost: it may be another user by now.
             Loaded::With(_)

@@ -14,6 +14,7 @@ use crate::id::{SessionId, UserId};
 use crate::invalid_config::InvalidConfig;
 use crate::pace::Pace;
 use crate::record::SessionData;
+use crate::watch::Watch;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.
 ///
@@ -37,6 +38,7 @@ struct Inner {
     settings: Settings,
     clock: Arc<dyn Clock>,
     hook: Option<Hook>,
+    watch: Arc<Watch>,
 }
 
 impl SessionStore {
@@ -58,7 +60,8 @@ impl SessionStore {
     ) -> Result<Self, InvalidConfig> {
         let settings = Settings::new(config)?;
         let clock = Arc::new(SystemClock);
-        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook: None }) })
+        let watch = Arc::default();
+        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook: None, watch }) })
     }
 
     /// Takes the time from `clock`. Clones made before keep theirs.
@@ -72,7 +75,8 @@ impl SessionStore {
     /// `session`). The last one given counts; clones made before keep theirs.
     ///
     /// It is called where the event happens, in the middle of a request, so it should hand on what
-    /// takes time. One that panics is logged, and the request goes on.
+    /// takes time. One that panics is logged, and the request goes on. An outage is told of by the request
+    /// that noticed it, or by the next one.
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&SessionEvent<'_>) + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.inner).hook = Some(Arc::new(hook));
@@ -97,7 +101,7 @@ impl SessionStore {
     /// Only where the backend fails.
     pub async fn list(&self, user: &UserId) -> Result<Vec<SessionData>, Error> {
         let now = self.now();
-        let mut sessions = self.call(self.backend().list(user, now)).await?;
+        let mut sessions = self.call_and_tell(self.backend().list(user, now)).await?;
         // Tightened lifetimes hold at once, whatever the records say.
         sessions.retain(|session| expiry::end(self.settings(), session) > now);
         Ok(sessions)
@@ -111,7 +115,7 @@ impl SessionStore {
     pub async fn revoke(&self, id: &SessionId) -> Result<bool, Error> {
         let target = SessionRef::by_id(*id);
         let ended = self
-            .call(self.backend().remove(&target, None, None, EndedBy::Revoked, self.now()))
+            .call_and_tell(self.backend().remove(&target, None, None, EndedBy::Revoked, self.now()))
             .await?;
         if ended {
             self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, None));
@@ -132,7 +136,13 @@ impl SessionStore {
     /// Only where the backend fails; all may then have ended, or none.
     pub async fn revoke_all(&self, user: &UserId) -> Result<Vec<SessionId>, Error> {
         let ended = self
-            .call(self.backend().remove_user(user, None, None, EndedBy::Revoked, self.now()))
+            .call_and_tell(self.backend().remove_user(
+                user,
+                None,
+                None,
+                EndedBy::Revoked,
+                self.now(),
+            ))
             .await?;
         for id in &ended {
             self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, Some(user)));
@@ -160,7 +170,8 @@ impl SessionStore {
 
     /// One batch of a purge.
     pub(crate) async fn purge_batch(&self, limit: u32) -> Result<crate::Purged, Error> {
-        let batch = self.call(self.backend().purge_expired(self.now(), limit)).await?;
+        let purge = self.backend().purge_expired(self.now(), limit);
+        let batch = self.call_and_tell(purge).await?;
         if batch.removed > 0 {
             self.emit(&SessionEvent::new(EventKind::Purged(batch.removed)));
         }
@@ -172,7 +183,7 @@ impl SessionStore {
     /// # Errors
     /// Where it does not.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.call(self.backend().ping()).await
+        self.call_and_tell(self.backend().ping()).await
     }
 
     pub(crate) fn backend(&self) -> &dyn SessionBackend {
@@ -184,7 +195,28 @@ impl SessionStore {
     }
 
     pub(crate) fn emit(&self, event: &SessionEvent<'_>) {
-        event::emit(self.inner.hook.as_ref(), event);
+        event::emit(self.inner.hook.as_ref(), event, self.inner.watch.is_in_outage());
+    }
+
+    /// Tells the hook of what was noticed where it could not be called: in the turn of an operation on a
+    /// session. Whoever calls holds no turn.
+    #[inline]
+    pub(crate) fn tell_noticed(&self) {
+        if self.inner.watch.has_events() {
+            for kind in self.inner.watch.take_events() {
+                self.emit(&SessionEvent::new(kind));
+            }
+        }
+    }
+
+    /// Runs a call to the backend that belongs to no session's turn.
+    async fn call_and_tell<T>(
+        &self,
+        call: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, Error> {
+        let answer = self.call(call).await;
+        self.tell_noticed();
+        answer
     }
 
     /// Runs a call to the backend within the configured time.
@@ -194,8 +226,12 @@ impl SessionStore {
     ) -> Result<T, Error> {
         // One future inside another less than through `call_raw`: this is in every request's path.
         match self.in_time(call).await {
-            Some(answer) => Ok(answer?),
-            None => Err(late().into()),
+            Some(Ok(answer)) => {
+                self.notice_answer();
+                Ok(answer)
+            }
+            Some(Err(error)) => Err(self.noticed(error).into()),
+            None => Err(self.noticed(late()).into()),
         }
     }
 
@@ -204,7 +240,33 @@ impl SessionStore {
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        self.in_time(call).await.unwrap_or_else(|| Err(late()))
+        match self.in_time(call).await {
+            Some(Ok(answer)) => {
+                self.notice_answer();
+                Ok(answer)
+            }
+            Some(Err(error)) => Err(self.noticed(error)),
+            None => Err(self.noticed(late())),
+        }
+    }
+
+    /// The backend answered: nearly always one look at a flag.
+    #[inline]
+    fn notice_answer(&self) {
+        if self.inner.watch.is_in_outage() {
+            self.inner.watch.answered(self.now());
+        }
+    }
+
+    /// An error of the backend's. One that says that nothing happened is an answer, and no outage.
+    #[cold]
+    fn noticed(&self, error: BackendError) -> BackendError {
+        if error.kind().says_that_nothing_happened() {
+            self.notice_answer();
+            return error;
+        }
+        self.inner.watch.failed(&error, self.now());
+        error.said()
     }
 
     /// Waits at most as long as a call to the backend may take; `None`: it took longer.

@@ -30,7 +30,7 @@ impl Session {
         lifetime.check(self.inner.store.now())?;
         let mut state = self.writable()?;
         if let Some(refusal) = state.refusal() {
-            return Err(Error::from_kind(refusal.error_kind()));
+            return Err(Error::refused(refusal.error_kind()));
         }
         state.buffer.set_lifetime(lifetime);
         Ok(())

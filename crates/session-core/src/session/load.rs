@@ -152,10 +152,13 @@ impl Visit {
                 .with_context("the session was asked for before an adapter attached its request")
         })?;
         let tell = |told: Told| session.emit(told.kind, told.id, told.user.as_ref());
-        let found = match session.look_up(request, tell).await {
+        let found = session.look_up(request, tell).await;
+        self.store().tell_noticed();
+        let found = match found {
             Ok(found) => found,
             Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
-                tracing::warn!(
+                // The store has said that an outage began.
+                tracing::debug!(
                     target: "session",
                     error = &error as &dyn std::error::Error,
                     "the session could not be loaded; going on as a visitor"

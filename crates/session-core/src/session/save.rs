@@ -107,7 +107,7 @@ impl Session {
         buffer: &Buffer,
     ) -> Result<(), Error> {
         match plan {
-            Plan::Refuse(kind) => Err(Error::from_kind(*kind)),
+            Plan::Refuse(kind) => Err(Error::refused(*kind)),
             // Boxed: most requests make no session, and do not carry room for it.
             Plan::Create => Box::pin(self.create_anonymous(turn, buffer.clone(), buffer)).await,
             Plan::Nothing | Plan::Update { .. } => Ok(()),

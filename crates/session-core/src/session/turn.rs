@@ -137,6 +137,7 @@ impl Drop for Turn<'_> {
         for told in self.told.drain(..) {
             self.session.emit(told.kind, told.id, told.user.as_ref());
         }
+        self.session.inner.store.tell_noticed();
     }
 }
 

@@ -137,9 +137,7 @@ impl Session {
         let mut changed = buffer.clone();
         changed.set(key, value);
         match loaded {
-            Loaded::Without(Absence::Refused(refusal)) => {
-                Err(Error::from_kind(refusal.error_kind()))
-            }
+            Loaded::Without(Absence::Refused(refusal)) => Err(Error::refused(refusal.error_kind())),
             Loaded::Without(_) if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
             Loaded::Without(_) if !is_as_seen => Ok(Put::Stale),
             Loaded::Without(_) => {

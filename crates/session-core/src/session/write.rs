@@ -41,7 +41,7 @@ impl Session {
 
         let mut state = self.writable()?;
         if let Some(refusal) = state.refusal() {
-            return Err(Error::from_kind(refusal.error_kind()));
+            return Err(Error::refused(refusal.error_kind()));
         }
         let before = state.size();
         let mut after = before;
@@ -107,7 +107,7 @@ impl Session {
     /// For what would store.
     pub(super) fn check_may_store(&self) -> Result<(), Error> {
         match self.unsettled().refusal() {
-            Some(refusal) => Err(Error::from_kind(refusal.error_kind())),
+            Some(refusal) => Err(Error::refused(refusal.error_kind())),
             None => Ok(()),
         }
     }

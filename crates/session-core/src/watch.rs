@@ -1,0 +1,97 @@
+//! What a store notices about itself and says once, and not for every request: [`Watch`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::Timestamp;
+use crate::error::BackendError;
+use crate::event::EventKind;
+use crate::outage::{News, Outages};
+
+/// How the backend does, what was said of it, and which events the application's hook is still to be told of.
+///
+/// A request that succeeds looks at flags and takes no lock: what is behind one is touched in an outage
+/// only. The flags order nothing, so a look that comes too early is made good by the next request's.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Whether an outage is under way.
+    fails: AtomicBool,
+    outages: Mutex<Outages>,
+    /// Whether there are events to tell.
+    has_events: AtomicBool,
+    events: Mutex<Vec<EventKind>>,
+}
+
+impl Watch {
+    /// Whether an outage is under way, whose end an answer may be.
+    #[inline]
+    pub(crate) fn is_in_outage(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
+    }
+
+    /// The backend answered a call in an outage.
+    #[cold]
+    pub(crate) fn answered(&self, now: Timestamp) {
+        let mut outages = lock(&self.outages);
+        let news = outages.answered(now);
+        self.fails.store(outages.is_present(), Ordering::Relaxed);
+        drop(outages);
+        if let Some(News::Ended { lasted, failed }) = news {
+            let kind = EventKind::OutageEnded { lasted, failed };
+            tracing::warn!(target: "session", failed, ?lasted, "outage ended: the backend answers again");
+            self.will_tell(kind);
+        }
+    }
+
+    /// The backend failed.
+    #[cold]
+    pub(crate) fn failed(&self, error: &BackendError, now: Timestamp) {
+        let mut outages = lock(&self.outages);
+        let news = outages.failed(now);
+        self.fails.store(true, Ordering::Relaxed);
+        drop(outages);
+        let error = error as &dyn std::error::Error;
+        match news {
+            Some(News::Began) => {
+                tracing::error!(target: "session", error, "outage began: the backend fails");
+                self.will_tell(EventKind::OutageBegan);
+            }
+            Some(News::GoesOn { lasted, failed }) => {
+                tracing::error!(
+                    target: "session",
+                    error,
+                    failed,
+                    ?lasted,
+                    "outage goes on: calls to the backend failed since the last line"
+                );
+            }
+            Some(News::Ended { .. }) | None => {}
+        }
+    }
+
+    /// Keeps an event for the hook. It is the application's code, and this may be in the middle of an
+    /// operation on a session.
+    fn will_tell(&self, kind: EventKind) {
+        let mut events = lock(&self.events);
+        events.push(kind);
+        self.has_events.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there are events to tell.
+    #[inline]
+    pub(crate) fn has_events(&self) -> bool {
+        self.has_events.load(Ordering::Relaxed)
+    }
+
+    /// The events that are to be told now.
+    pub(crate) fn take_events(&self) -> Vec<EventKind> {
+        let mut events = lock(&self.events);
+        self.has_events.store(false, Ordering::Relaxed);
+        std::mem::take(&mut events)
+    }
+}
+
+/// What is done under these locks does not panic halfway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
