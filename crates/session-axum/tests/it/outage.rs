@@ -1,6 +1,8 @@
 //! An outage of the database is told when it begins and when it ends, and not by every request.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use axum::Router;
@@ -170,4 +172,31 @@ async fn mistakes_keep_their_lines() {
     let lines = log.take();
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines.iter().all(|line| line.starts_with("ERROR answering with 500")), "{lines:?}");
+}
+
+/// The hook is the application's code, and may use the session whose operation met the outage.
+#[tokio::test]
+async fn the_hook_is_told_when_no_turn_is_held() {
+    let backend = Watched::new(MemoryBackend::new());
+    let (slot, done): (Arc<Mutex<Option<Session>>>, Arc<Mutex<Vec<bool>>>) = Default::default();
+    let (seen, ear) = (Arc::clone(&slot), Arc::clone(&done));
+    let store = SessionStore::new(backend.clone(), SessionConfig::default()).unwrap();
+    let store = store.on_event(move |event| {
+        let session = seen.lock().unwrap().take();
+        if let (EventKind::OutageBegan, Some(session)) = (event.kind, session) {
+            let mut save = pin!(session.save());
+            let polled = save.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            ear.lock().unwrap().push(polled.is_ready());
+        }
+    });
+    let save = async move |session: Session| {
+        session.set("a", 1)?;
+        *slot.lock().unwrap() = Some(session.clone());
+        session.save().await?;
+        Ok::<_, SessionError>(())
+    };
+    let app = Router::new().route("/", get(save)).layer(layer(store));
+    backend.fail(BackendErrorKind::Unavailable);
+    assert_eq!(call(&app, request("/")).await.status(), 503);
+    assert_eq!(*done.lock().unwrap(), [true], "it waited for the turn");
 }
