@@ -115,8 +115,7 @@ pub(crate) fn attach(
     headers: &HeaderMap,
     extensions: &Extensions,
 ) {
-    // Read for nothing else, and most applications never ask.
-    let asks_scheme = visit.store().config().cookie.secure == SecurePolicy::Auto;
+    let asks_scheme = visit.store().config().cookie.secure != SecurePolicy::InsecureNever;
     let scheme = if asks_scheme { scheme(extensions, uri) } else { None };
     visit.attach(method, uri, headers, peer(extensions), scheme);
 }

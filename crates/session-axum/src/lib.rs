@@ -89,6 +89,7 @@
 //! some layer put into the request's extensions, and without either what the request's own URI says,
 //! which HTTP/2 sends and HTTP/1 does not. Where nobody says, the cookie is `Secure`; so an application
 //! that is served by plain HTTP/1 says so: `.layer(Extension(Scheme::Http))` around the session's layer.
+//! From the same source comes the warning, with `cookie.secure: always`, that browsers drop such a cookie.
 //!
 //! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#axum-and-tower
 //! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites

@@ -17,6 +17,8 @@ mod log;
 mod look;
 #[path = "it/outage.rs"]
 mod outage;
+#[path = "it/plain.rs"]
+mod plain;
 #[path = "it/question_mark.rs"]
 mod question_mark;
 #[path = "it/scheme.rs"]

@@ -6,6 +6,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod forwarded;
 pub(crate) mod ip;
 pub(crate) mod meta;
+pub(crate) mod plain;
 pub(crate) mod proxies;
 pub(crate) mod scheme;
 pub(crate) mod site;

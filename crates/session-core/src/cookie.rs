@@ -197,9 +197,19 @@ impl CookieRules {
         }
     }
 
+    /// Whether the cookie is marked `Secure` however the request came.
+    pub(crate) fn is_always_secure(&self) -> bool {
+        self.config.secure == SecurePolicy::Always
+    }
+
     /// Whether it depends on the request.
     pub(crate) fn secure_depends(&self) -> bool {
         self.config.secure == SecurePolicy::Auto
+    }
+
+    /// Whether a Cookie header may hold one of this name.
+    pub(crate) fn may_be_in(&self, cookies: &HeaderValue) -> bool {
+        memchr::memmem::find(cookies.as_bytes(), self.name.as_bytes()).is_some()
     }
 
     /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the

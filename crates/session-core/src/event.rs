@@ -61,6 +61,9 @@ pub enum EventKind {
         /// How many calls to the backend failed. A request may make several.
         failed: u64,
     },
+    /// A `Secure` cookie went out over what is known to be plain HTTP, where browsers drop it. Told once
+    /// for a store.
+    SecureOverHttp,
 }
 
 impl EventKind {
@@ -85,6 +88,7 @@ impl EventKind {
             Self::Purged(_) => "purged",
             Self::OutageBegan => "outage began",
             Self::OutageEnded { .. } => "outage ended",
+            Self::SecureOverHttp => "Secure cookie over plain HTTP",
         }
     }
 }
@@ -172,8 +176,8 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: boo
         | EventKind::Purged(_) => {
             tracing::info!(target: "session", session, user, ip, "{}", event.kind);
         }
-        // The store has said it, with the error.
-        EventKind::OutageBegan | EventKind::OutageEnded { .. } => {}
+        // The store has said why, or what to do.
+        EventKind::OutageBegan | EventKind::OutageEnded { .. } | EventKind::SecureOverHttp => {}
     }
     if let Some(hook) = hook
         && catch_unwind(AssertUnwindSafe(|| hook(event))).is_err()

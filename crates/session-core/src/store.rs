@@ -198,6 +198,10 @@ impl SessionStore {
         event::emit(self.inner.hook.as_ref(), event, self.inner.watch.is_in_outage());
     }
 
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.inner.watch
+    }
+
     /// Tells the hook of what was noticed where it could not be called: in the turn of an operation on a
     /// session. Whoever calls holds no turn.
     #[inline]

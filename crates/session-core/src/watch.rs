@@ -20,6 +20,8 @@ pub(crate) struct Watch {
     /// Whether there are events to tell.
     has_events: AtomicBool,
     events: Mutex<Vec<EventKind>>,
+    /// Whether it was said that a `Secure` cookie goes out over plain HTTP.
+    plain_said: AtomicBool,
 }
 
 impl Watch {
@@ -88,6 +90,27 @@ impl Watch {
         let mut events = lock(&self.events);
         self.has_events.store(false, Ordering::Relaxed);
         std::mem::take(&mut events)
+    }
+
+    /// Whether it is still to be said that a `Secure` cookie goes out over plain HTTP.
+    #[inline]
+    pub(crate) fn looks_for_plain(&self) -> bool {
+        !self.plain_said.load(Ordering::Relaxed)
+    }
+
+    /// A `Secure` cookie goes out over plain HTTP. Said by the first request that does so.
+    #[cold]
+    pub(crate) fn found_plain(&self) {
+        if !self.plain_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                target: "session",
+                "a Secure cookie goes out over plain HTTP, where browsers drop it: nobody stays signed in, \
+                 and each request makes a session anew. Serve HTTPS; if a proxy does, let it send \
+                 X-Forwarded-Proto: https; for local development, set cookie.secure to auto or \
+                 insecure_never"
+            );
+            self.will_tell(EventKind::SecureOverHttp);
+        }
     }
 }
 

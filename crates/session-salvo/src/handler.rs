@@ -185,8 +185,7 @@ impl Handler for SessionHandler {
             return Box::pin(answered(&error, shape, before, request, depot, response)).await;
         }
         let visit = self.store.begin();
-        // Read for nothing else, and most applications never ask.
-        let asks_scheme = self.store.config().cookie.secure == SecurePolicy::Auto;
+        let asks_scheme = self.store.config().cookie.secure != SecurePolicy::InsecureNever;
         let scheme = if asks_scheme { Scheme::from_uri(request.scheme()) } else { None };
         let peer = peer(request, depot);
         visit.attach(request.method(), request.uri(), request.headers(), peer, scheme);

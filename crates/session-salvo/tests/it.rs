@@ -13,6 +13,8 @@ mod jar;
 mod layers;
 #[path = "it/look.rs"]
 mod look;
+#[path = "it/plain.rs"]
+mod plain;
 #[path = "it/question_mark.rs"]
 mod question_mark;
 #[path = "it/server.rs"]

@@ -1,7 +1,7 @@
 //! Whether a request came by plain HTTP or by HTTPS, as far as anybody who is believed says so.
 //!
-//! It decides one thing only: whether a cookie with [`SecurePolicy::Auto`](crate::SecurePolicy::Auto)
-//! is marked `Secure`.
+//! It decides whether a cookie with [`SecurePolicy::Auto`](crate::SecurePolicy::Auto) is marked `Secure`, and
+//! whether an operator is told of a `Secure` one that browsers drop.
 
 use http::{HeaderMap, HeaderName, header, uri};
 

@@ -90,7 +90,7 @@ fn is_own_origin(
 
 /// `SameSite` holds nothing back between two ports of one host, and proxies often take the port off the
 /// host that they pass on.
-fn without_port(host: &str) -> &str {
+pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,

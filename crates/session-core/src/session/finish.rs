@@ -257,7 +257,13 @@ impl Session {
         let (Token::Issued(token) | Token::Presented(token)) = &live.token;
         let left = persistent.then(|| expiry::end(settings, session).since(now));
         let value = Zeroizing::new(rules.value(token));
-        Some(rules.set_with(&value, left, secure()))
+        let cookie = rules.set_with(&value, left, secure());
+        let is_new = state.cookie == Cookie::Issue;
+        drop(state);
+        if is_new && self.request().is_some_and(Request::drops_secure) {
+            self.inner.store.watch().found_plain();
+        }
+        Some(cookie)
     }
 }
 

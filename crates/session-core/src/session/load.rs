@@ -8,6 +8,7 @@ use super::turn::Told;
 use super::{FoundAs, Live, Loaded, Past, Session, State, Token, Visit};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::client::meta::SessionMeta;
+use crate::client::plain;
 use crate::client::scheme::{self, Scheme};
 use crate::client::site::{self, Sent};
 use crate::clock::Timestamp;
@@ -19,6 +20,7 @@ use crate::expiry;
 use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
 use crate::token::{SessionToken, TokenHash};
+use crate::watch::Watch;
 
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
 /// before somebody asks: header values are shared, not copied.
@@ -29,6 +31,8 @@ pub(super) struct Request {
     meta: SessionMeta,
     /// Whether the response's cookie is marked `Secure`.
     secure: bool,
+    /// Whether it is known that the browser then drops a new one. Looked at only while nobody has said so.
+    drops_secure: bool,
     /// Whether the browser may have held the cookie back, because another site made it send this.
     is_cross_site: bool,
     /// When it arrived, if that is not when its session is loaded.
@@ -36,14 +40,32 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn new(sent: Sent<'_>, connection: Option<Scheme>, settings: &Settings) -> Self {
+    pub(super) fn new(
+        sent: Sent<'_>,
+        connection: Option<Scheme>,
+        settings: &Settings,
+        watch: &Watch,
+    ) -> Self {
         let Sent { headers, peer, .. } = sent;
         let named = Named::of(headers);
         let scheme = || {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
         };
+        // A browser that sends `Sec-Fetch-Site` or our cookie keeps it. So only robots and those in doubt
+        // are looked at more closely.
+        let drops_secure = settings.cookie.is_always_secure()
+            && named.sec_fetch_site.is_none()
+            && watch.looks_for_plain()
+            && !named.cookies().any(|cookies| settings.cookie.may_be_in(cookies))
+            && plain::drops_secure(
+                sent,
+                &settings.trusted,
+                settings.config.forwarded_header,
+                connection,
+            );
         Self {
+            drops_secure,
             cookie: named.cookie.cloned(),
             more_cookies: named.more_cookies,
             meta: SessionMeta::new(headers, named.user_agent, peer, settings),
@@ -73,6 +95,10 @@ impl Request {
 
     pub(super) const fn secure(&self) -> bool {
         self.secure
+    }
+
+    pub(super) const fn drops_secure(&self) -> bool {
+        self.drops_secure
     }
 
     pub(super) const fn is_cross_site(&self) -> bool {
@@ -110,6 +136,10 @@ impl<'h> Named<'h> {
             }
         }
         named
+    }
+
+    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.cookie.into_iter().chain(&self.more_cookies)
     }
 }
 

@@ -149,7 +149,9 @@ impl Visit {
     /// Tells of the request: its head, who is at the other end, and, if the framework knows it, how
     /// the request came. No I/O; the first call counts.
     ///
-    /// The scheme is for [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and read for nothing else.
+    /// The scheme is for [`SecurePolicy::Auto`](crate::SecurePolicy::Auto), and for the warning that a
+    /// `Secure` cookie goes out over plain HTTP. With
+    /// [`InsecureNever`](crate::SecurePolicy::InsecureNever) it is not read.
     pub fn attach(
         &self,
         method: &Method,
@@ -161,7 +163,7 @@ impl Visit {
         let (store, request) = (self.store(), &self.session.inner.request);
         request.get_or_init(|| {
             let sent = Sent { method, uri, headers, peer };
-            Request::new(sent, scheme, store.settings())
+            Request::new(sent, scheme, store.settings(), store.watch())
         });
     }
 
