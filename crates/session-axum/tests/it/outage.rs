@@ -178,7 +178,8 @@ async fn mistakes_keep_their_lines() {
 #[tokio::test]
 async fn the_hook_is_told_when_no_turn_is_held() {
     let backend = Watched::new(MemoryBackend::new());
-    let (slot, done): (Arc<Mutex<Option<Session>>>, Arc<Mutex<Vec<bool>>>) = Default::default();
+    let slot: Arc<Mutex<Option<Session>>> = Arc::default();
+    let done: Arc<Mutex<Vec<bool>>> = Arc::default();
     let (seen, ear) = (Arc::clone(&slot), Arc::clone(&done));
     let store = SessionStore::new(backend.clone(), SessionConfig::default()).unwrap();
     let store = store.on_event(move |event| {
