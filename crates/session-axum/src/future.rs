@@ -107,27 +107,30 @@ where
 }
 
 /// Concludes the session, and says what goes out.
-pub(crate) async fn conclude<R, E>(
+#[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+pub(crate) fn conclude<R, E>(
     visit: Visit,
     called: Result<Response<R>, E>,
     shape: Option<Shape>,
-) -> Result<Response<Body>, E>
+) -> impl Future<Output = Result<Response<Body>, E>> + Send
 where
     R: http_body::Body<Data = Bytes> + Send + 'static,
     R::Error: Into<BoxError>,
-    E: Into<BoxError>,
+    E: Into<BoxError> + Send + 'static,
 {
-    let mut conclusion = visit.finish(status(&called)).await;
-    let response = match called {
-        Ok(response) => response,
-        Err(error) => return failed(&visit, conclusion, error, shape.as_ref()),
-    };
-    let mut response = match conclusion.take_error() {
-        Some(error) => in_place_of(response, &error, shape.as_ref()),
-        None => shaped(response, shape.as_ref()),
-    };
-    conclusion.apply(response.headers_mut());
-    Ok(response)
+    async move {
+        let mut conclusion = visit.finish(status(&called)).await;
+        let response = match called {
+            Ok(response) => response,
+            Err(error) => return failed(&visit, conclusion, error, shape.as_ref()),
+        };
+        let mut response = match conclusion.take_error() {
+            Some(error) => in_place_of(response, &error, shape.as_ref()),
+            None => shaped(response, shape.as_ref()),
+        };
+        conclusion.apply(response.headers_mut());
+        Ok(response)
+    }
 }
 
 /// An answer of ours has its own status here, whatever the application's shape makes of it later: a

@@ -207,11 +207,6 @@ impl CookieRules {
         self.config.secure == SecurePolicy::Auto
     }
 
-    /// Whether a Cookie header may hold one of this name.
-    pub(crate) fn may_be_in(&self, cookies: &HeaderValue) -> bool {
-        memchr::memmem::find(cookies.as_bytes(), self.name.as_bytes()).is_some()
-    }
-
     /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the
     /// signature by the first secret.
     #[must_use]

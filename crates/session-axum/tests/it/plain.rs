@@ -115,14 +115,6 @@ async fn it_is_said_only_where_it_is_known() {
         ("localhost", always, None, PROXY, &[("host", "localhost:3000"), PLAIN], false),
         ("no host", always, None, PROXY, &[PLAIN], false),
         (
-            "beside other cookies",
-            always,
-            None,
-            PROXY,
-            &[HOST, PLAIN, ("cookie", "theme=dark; lang=en")],
-            true,
-        ),
-        (
             "a browser that keeps the cookie",
             always,
             None,

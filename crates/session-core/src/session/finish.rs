@@ -57,41 +57,45 @@ impl Visit {
     ///
     /// # Cancellation
     /// A dropped call may have saved, or not; the client whose connection ended is not told.
-    pub async fn finish(&self, status: StatusCode) -> Conclusion {
-        let session = self.session();
-        if !session.inner.phase.end() {
-            return Conclusion::default();
-        }
-        let mut turn = match session.turn_of(Who::Response).await {
-            Ok(turn) => turn,
-            Err(error) => return session.decided_out_of_turn(status, error),
-        };
-        if turn.finds_unanswered()
-            && let Some(asked) = session.must_reconcile(status)
-            && let Err(error) = Box::pin(session.reconcile(&mut turn)).await
-            && asked.is_needed
-        {
-            return session.decided_out_of_turn(status, error);
-        }
-        // Looked at in its place: what is moved out of it would stand here twice.
-        let decision = session.decide(status, session.inner.store.now(), &mut turn);
-        let done = match &decision {
-            Decision::Nothing => Ok(()),
-            Decision::Without(plan, buffer) => {
-                session.carry_out_without(&mut turn, plan, buffer).await
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice")]
+    pub fn finish(&self, status: StatusCode) -> impl Future<Output = Conclusion> + Send {
+        // For the same reason the session is named anew each time.
+        async move {
+            if !self.session().inner.phase.end() {
+                return Conclusion::default();
             }
-            Decision::With(write) => {
-                let changed = session.carry_out(write).await;
-                let saved = changed.and_then(|changed| changed.or_ended(session));
-                if write.only_touches() {
-                    touched(&mut turn, saved);
-                    Ok(())
-                } else {
-                    saved
+            let mut turn = match self.session().turn_of(Who::Response).await {
+                Ok(turn) => turn,
+                Err(error) => return self.session().decided_out_of_turn(status, error),
+            };
+            if turn.finds_unanswered()
+                && let Some(asked) = self.session().must_reconcile(status)
+                && let Err(error) = Box::pin(self.session().reconcile(&mut turn)).await
+                && asked.is_needed
+            {
+                return self.session().decided_out_of_turn(status, error);
+            }
+            // Looked at in its place: what is moved out of it would stand here twice.
+            let decision =
+                self.session().decide(status, self.session().inner.store.now(), &mut turn);
+            let done = match &decision {
+                Decision::Nothing => Ok(()),
+                Decision::Without(plan, buffer) => {
+                    self.session().carry_out_without(&mut turn, plan, buffer).await
                 }
-            }
-        };
-        session.conclusion(done.err())
+                Decision::With(write) => {
+                    let changed = self.session().carry_out(write).await;
+                    let saved = changed.and_then(|changed| changed.or_ended(self.session()));
+                    if write.only_touches() {
+                        touched(&mut turn, saved);
+                        Ok(())
+                    } else {
+                        saved
+                    }
+                }
+            };
+            self.session().conclusion(done.err())
+        }
     }
 
     /// [`finish`](Self::finish) if the backend need not be asked, which is so for most requests that

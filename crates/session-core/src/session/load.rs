@@ -52,12 +52,12 @@ impl Request {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
         };
-        // A browser that sends `Sec-Fetch-Site` or our cookie keeps it. So only robots and those in doubt
-        // are looked at more closely.
+        // One that sends `Sec-Fetch-Site` keeps it, and so may one that sends cookies at all. The others are
+        // new to the site, or drop what it sends; only they are looked at more closely.
         let drops_secure = settings.cookie.is_always_secure()
             && named.sec_fetch_site.is_none()
             && watch.looks_for_plain()
-            && !named.cookies().any(|cookies| settings.cookie.may_be_in(cookies))
+            && named.cookie.is_none()
             && plain::drops_secure(
                 sent,
                 &settings.trusted,
@@ -137,10 +137,6 @@ impl<'h> Named<'h> {
         }
         named
     }
-
-    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
-        self.cookie.into_iter().chain(&self.more_cookies)
-    }
 }
 
 impl Visit {
@@ -182,11 +178,13 @@ impl Visit {
                 .with_context("the session was asked for before an adapter attached its request")
         })?;
         let tell = |told: Told| session.emit(told.kind, told.id, told.user.as_ref());
-        let found = session.look_up(request, tell).await;
-        self.store().tell_noticed();
-        let found = match found {
+        let found = match session.look_up(request, tell).await {
             Ok(found) => found,
-            Err(error) if self.store().config().on_backend_error == OnBackendError::Anonymous => {
+            Err(error) => {
+                self.store().tell_noticed();
+                if self.store().config().on_backend_error != OnBackendError::Anonymous {
+                    return Err(error);
+                }
                 // The store has said that an outage began.
                 tracing::debug!(
                     target: "session",
@@ -195,14 +193,16 @@ impl Visit {
                 );
                 LookedUp::without(Absence::Refused(Refusal::BackendFailed))
             }
-            Err(error) => return Err(error),
         };
-        let mut state = session.unsettled();
-        // Two who asked at the same moment: the first one's counts.
-        if !self.is_loaded() {
-            state.found(found);
-            state.decided = session.inner.phase.load();
+        {
+            let mut state = session.unsettled();
+            // Two who asked at the same moment: the first one's counts.
+            if !self.is_loaded() {
+                state.found(found);
+                state.decided = session.inner.phase.load();
+            }
         }
+        self.store().tell_noticed();
         Ok(())
     }
 }
