@@ -44,6 +44,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let mut connection = options.connect().await.map_err(driver).map_err(named)?;
     check_version(&mut connection).await?;
     enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
+    check_writable(&mut connection).await.map_err(named)?;
 
     let writer = Connections::own(options.clone(), 1, config.acquire_timeout);
     writer.lease().await.map_err(driver).map_err(named)?.give_back();
@@ -135,6 +136,18 @@ async fn enter_wal(
             Err(error) => return Err(driver(error)),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Finds out at the start what would fail at the first write: SQLite opens a file that it may only read
+/// without a word, and even begins a transaction on it. So something is written, and taken back; who
+/// has the lock meanwhile may write.
+async fn check_writable(connection: &mut SqliteConnection) -> Result<(), BackendError> {
+    const ATTEMPT: &str =
+        "PRAGMA busy_timeout = 0; BEGIN IMMEDIATE; PRAGMA user_version = 0; ROLLBACK";
+    match sqlx::raw_sql(ATTEMPT).execute(connection).await {
+        Err(error) if primary_code(&error) != Some(SQLITE_BUSY) => Err(driver(error)),
+        _ => Ok(()),
     }
 }
 

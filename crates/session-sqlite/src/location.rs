@@ -56,22 +56,19 @@ impl Location {
         }
     }
 
-    /// Looks at what SQLite would only call "unable to open database file".
+    /// Says what SQLite would only call "unable to open database file".
+    ///
+    /// It asks for what the folder knows and opens nothing: with any descriptor of the database that
+    /// this process closes, the kernel drops all locks that SQLite has on it here, and another process
+    /// may then take the log away under the sessions in it;
+    /// <https://www.sqlite.org/howtocorrupt.html#posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>.
     pub(crate) fn check(&self) -> Result<(), BackendError> {
         let Self::File(path) = self else { return Ok(()) };
         match std::fs::metadata(path) {
             Ok(file) if file.is_dir() => {
                 Err(other(format!("{} is a folder, not a SQLite database", path.display())))
             }
-            Ok(_) => match std::fs::OpenOptions::new().append(true).open(path) {
-                Ok(_) => Ok(()),
-                // Opened all the same, SQLite would find out at the first write.
-                Err(error) => Err(other(format!(
-                    "the SQLite database {} is read-only for this process: {}",
-                    path.display(),
-                    error.kind()
-                ))),
-            },
+            Ok(_) => Ok(()),
             Err(_) => match path.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
                     Err(other(format!(

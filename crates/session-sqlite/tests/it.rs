@@ -17,6 +17,8 @@ mod migrate;
 mod model;
 #[path = "it/patch.rs"]
 mod patch;
+#[path = "it/processes.rs"]
+mod processes;
 #[path = "it/restart.rs"]
 mod restart;
 #[path = "it/support.rs"]

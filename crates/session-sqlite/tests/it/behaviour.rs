@@ -297,3 +297,14 @@ async fn no_token_is_in_the_files() {
     }
     assert!(seen > 0, "the hash is there, so this looked at the right files");
 }
+
+/// The attempt to write, by which `connect` finds out whether it may, is taken back.
+#[tokio::test]
+async fn connecting_changes_nothing_of_the_applications() {
+    let fresh = Fresh::new().await;
+    let pool = fresh.pool().await;
+    sqlx::query("PRAGMA user_version = 7").execute(&pool).await.unwrap();
+    SqliteBackend::connect(fresh.path.to_str().unwrap()).await.unwrap();
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await.unwrap();
+    assert_eq!(version, 7);
+}

@@ -90,6 +90,28 @@ async fn a_file_system_without_space() {
     drop(mounted);
 }
 
+/// The superuser too may write nothing there, and a start says so.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_system_that_is_read_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mounted) = Mounted::new(folder.path(), "size=4m") else {
+        eprintln!("not shown here: this process may not mount a file system");
+        return;
+    };
+    let path = folder.path().join("sessions.db");
+    let backend = SqliteBackend::connect(path.to_str().unwrap()).await.unwrap();
+    backend.migrate().await.unwrap();
+    backend.close().await;
+    mounted.make_read_only();
+
+    let error = SqliteBackend::connect(path.to_str().unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Other, "{}", chain(&error));
+    let text = error.to_string();
+    assert!(text.contains("this process may write") || text.contains("read-only"), "{text}");
+    assert!(text.contains("sessions.db"), "{text}");
+}
+
 /// A file system in memory, mounted for one test.
 #[cfg(target_os = "linux")]
 struct Mounted(std::path::PathBuf);
@@ -101,6 +123,12 @@ impl Mounted {
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at);
         let done = mount.output().is_ok_and(|output| output.status.success());
         done.then(|| Self(at.to_owned()))
+    }
+
+    fn make_read_only(&self) {
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-o", "remount,ro"]).arg(&self.0);
+        assert!(mount.output().unwrap().status.success());
     }
 }
 

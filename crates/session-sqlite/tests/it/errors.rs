@@ -58,7 +58,7 @@ async fn a_read_only_file() {
     // The superuser may write it all the same, and then that is no error.
     let writable = std::fs::OpenOptions::new().append(true).open(&fresh.path).is_ok();
     match SqliteBackend::connect(fresh.path.to_str().unwrap()).await {
-        Ok(_) => assert!(writable),
+        Ok(_) => assert!(writable, "found out at the start, and not by the first request"),
         Err(error) => {
             assert!(!writable, "{error}");
             assert!(error.to_string().contains("read-only"), "{error}");
