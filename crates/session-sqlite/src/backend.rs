@@ -29,8 +29,8 @@ pub struct SqliteBackend {
 
 impl SqliteBackend {
     /// Opens the database at `url` with the defaults of [`SqliteConfig`], and creates the file
-    /// where there is none. It changes nothing in it but the journal mode: call
-    /// [`migrate`](Self::migrate) before the first use.
+    /// where there is none: on Unix with mode 0600, for its owner alone. It changes nothing in it but
+    /// the journal mode: call [`migrate`](Self::migrate) before the first use.
     ///
     /// `url` is `sqlite:path`, `sqlite://path` or a plain path, or `sqlite::memory:` for a database
     /// that ends with this backend.

@@ -28,6 +28,7 @@ pub(crate) struct Pools {
 pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> {
     let location = Location::parse(&config.url)?;
     location.check()?;
+    location.make();
     let Location::File(path) = &location else {
         let pool = in_memory(config).connect_with(options(config).in_memory(true)).await;
         let pool = pool.map_err(driver)?;

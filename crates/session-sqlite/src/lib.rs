@@ -39,7 +39,9 @@
 //!
 //! Beside the file `sessions.db` lie `sessions.db-wal` and `sessions.db-shm` while it is in use. A
 //! copy of the first alone is no backup: use `VACUUM INTO` or the `.backup` command of `sqlite3`.
-//! Put the file on a local disk; a network file system cannot hold a WAL.
+//! Put the file on a local disk; a network file system cannot hold a WAL. `connect` makes the three for
+//! their owner alone (mode 0600). Nothing in the process may open the file but SQLite: to close it again
+//! would drop SQLite's locks.
 //!
 //! # How it behaves
 //!

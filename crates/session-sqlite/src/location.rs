@@ -56,6 +56,33 @@ impl Location {
         }
     }
 
+    /// Makes the file, empty and for its owner alone, where there is none. SQLite would leave it to the
+    /// umask, and gives its log the mode that the file has.
+    ///
+    /// It is made under another name, closed, and put in its place only if nobody else made one
+    /// meanwhile: under its own name SQLite could have locks on it already when it is closed, see
+    /// [`check`](Self::check). Where it cannot be made, SQLite says why.
+    #[cfg(unix)]
+    pub(crate) fn make(&self) {
+        let Self::File(path) = self else { return };
+        let mut path = path.clone();
+        // `Ok(false)` is where there is nothing, also behind a link; SQLite makes what that leads to.
+        while matches!(path.try_exists(), Ok(false)) {
+            if let Ok(target) = std::fs::read_link(&path) {
+                path = folder(&path).join(target);
+                continue;
+            }
+            if let Ok(made) = tempfile::NamedTempFile::new_in(folder(&path)) {
+                let _ = made.into_temp_path().persist_noclobber(path);
+            }
+            return;
+        }
+    }
+
+    /// Elsewhere a file has the rights of its folder.
+    #[cfg(not(unix))]
+    pub(crate) fn make(&self) {}
+
     /// Says what SQLite would only call "unable to open database file".
     ///
     /// It asks for what the folder knows and opens nothing: with any descriptor of the database that
@@ -80,6 +107,12 @@ impl Location {
             },
         }
     }
+}
+
+/// The folder that a file is in.
+#[cfg(unix)]
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ mod patch;
 mod processes;
 #[path = "it/restart.rs"]
 mod restart;
+#[path = "it/rights.rs"]
+mod rights;
 #[path = "it/support.rs"]
 mod support;
 #[path = "it/tokens.rs"]
