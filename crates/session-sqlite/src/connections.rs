@@ -5,8 +5,13 @@
 //! session's look-up itself. So connections to a file of our own are kept here: a caller waits his
 //! turn, takes the one that was used last, and puts it back without a word. Only one that was left in
 //! the middle of something is asked.
+//!
+//! A statement that waits for the lock does so on the connection's thread, and would be done when its
+//! caller has long told somebody that it was not. SQLite asks before it commits, and is told no where
+//! the caller is gone.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +43,25 @@ struct Parking {
     turns: Semaphore,
     most: u32,
     patience: Duration,
-    idle: Mutex<Vec<SqliteConnection>>,
+    idle: Mutex<Vec<Open>>,
+}
+
+/// A connection that commits nothing for a caller who is gone.
+#[derive(Debug)]
+struct Open {
+    connection: SqliteConnection,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Open {
+    async fn new(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let mut connection = options.connect().await?;
+        let given_up = Arc::new(AtomicBool::new(false));
+        let asked = given_up.clone();
+        let may_commit = move || !asked.load(Ordering::Acquire);
+        connection.lock_handle().await?.set_commit_hook(may_commit);
+        Ok(Self { connection, given_up })
+    }
 }
 
 impl Connections {
@@ -71,12 +94,13 @@ impl Connections {
         let parked = parking.idle().pop();
         let connection = match parked {
             Some(connection) => connection,
-            None => parking.options.connect().await?,
+            None => Open::new(&parking.options).await?,
         };
         Ok(Lease { held: Some(Held::Own(connection, turn)), is_idle: false })
     }
 
-    /// All rows of a statement, which is then at its end.
+    /// All rows of a statement, which is then at its end. Dropped before that, it changes nothing,
+    /// unless it was committing already, or the connection is a pool's.
     pub(crate) async fn fetch_all(
         &self,
         statement: Statement<'_>,
@@ -96,9 +120,9 @@ impl Connections {
                 parking.turns.close();
                 drop(all);
                 let idle = std::mem::take(&mut *parking.idle());
-                for connection in idle {
+                for open in idle {
                     // What could not be said to SQLite is done by the next one that opens the file.
-                    let _ = connection.close().await;
+                    let _ = open.connection.close().await;
                 }
             }
         }
@@ -121,7 +145,7 @@ impl Parking {
     }
 
     /// Held for a push or a pop.
-    fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Open>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -136,8 +160,8 @@ impl Drop for Turn {
     }
 }
 
-/// A connection on loan. One that was left in the middle of a statement, or after an error, is asked
-/// in the background whether it is well before anybody else gets it.
+/// A connection on loan. One that was left in the middle of a statement, or after an error, commits
+/// nothing more, and is asked in the background whether it is well before anybody else gets it.
 #[derive(Debug)]
 pub(crate) struct Lease {
     held: Option<Held>,
@@ -146,7 +170,7 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 enum Held {
-    Own(SqliteConnection, Turn),
+    Own(Open, Turn),
     Pooled(PoolConnection<Sqlite>),
 }
 
@@ -160,7 +184,7 @@ impl Lease {
     pub(crate) fn discard(mut self) {
         match self.held.take() {
             Some(Held::Pooled(mut connection)) => connection.close_on_drop(),
-            Some(Held::Own(connection, turn)) => {
+            Some(Held::Own(Open { connection, .. }, turn)) => {
                 // A transaction on it ends with it, and only then may others take its place.
                 match Handle::try_current() {
                     Ok(runtime) => drop(runtime.spawn(async move {
@@ -178,18 +202,21 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // A pool's own connection knows its way.
-        let Some(Held::Own(mut connection, turn)) = self.held.take() else { return };
+        let Some(Held::Own(mut open, turn)) = self.held.take() else { return };
         if self.is_idle {
-            turn.0.idle().push(connection);
+            turn.0.idle().push(open);
             return;
         }
+        open.given_up.store(true, Ordering::Release);
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                if connection.ping().await.is_ok() {
-                    turn.0.idle().push(connection);
+                // Answered after the statement is at its end.
+                if open.connection.ping().await.is_ok() {
+                    open.given_up.store(false, Ordering::Release);
+                    turn.0.idle().push(open);
                 }
             })),
-            Err(_) => drop(connection),
+            Err(_) => drop(open),
         }
     }
 }
@@ -200,7 +227,7 @@ impl Deref for Lease {
     #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
     fn deref(&self) -> &SqliteConnection {
         match self.held.as_ref().expect("a lease holds its connection") {
-            Held::Own(connection, _) => connection,
+            Held::Own(open, _) => &open.connection,
             Held::Pooled(connection) => connection,
         }
     }
@@ -210,7 +237,7 @@ impl DerefMut for Lease {
     #[expect(clippy::expect_used, reason = "it is taken only by what consumes the lease")]
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self.held.as_mut().expect("a lease holds its connection") {
-            Held::Own(connection, _) => connection,
+            Held::Own(open, _) => &mut open.connection,
             Held::Pooled(connection) => connection,
         }
     }

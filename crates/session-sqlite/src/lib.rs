@@ -52,6 +52,10 @@
 //!   marks what came before that token.
 //! - A sign-in, a new token and a sign-out are one `BEGIN IMMEDIATE` transaction each, on a task of
 //!   its own: a caller that goes away in the middle changes nothing about it.
+//! - A call whose future is dropped while it waits, for its turn or for the lock of another process,
+//!   changes nothing later: it may have been answered 503. One that has the lock is done wholly. On a
+//!   [pool of your own](#a-pool-of-your-own) that does not go for what is one statement (data, a touch,
+//!   a visitor's session): where the driver has sent it, it is done when it gets the lock.
 //! - SQLite has one writer at a time. So has this backend: its writes queue for one connection
 //!   instead of failing with "database is locked". Other processes are waited for up to the
 //!   [busy timeout](SqliteConfig::busy_timeout).

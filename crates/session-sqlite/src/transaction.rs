@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 
 use session_core::{BackendError, BackendErrorKind};
 use sqlx::{Executor, SqliteConnection};
@@ -14,7 +15,8 @@ pub(crate) type Step<'c, T> = Pin<Box<dyn Future<Output = Result<T, BackendError
 /// Runs `work` between `BEGIN IMMEDIATE` and `COMMIT`; any error takes everything back.
 ///
 /// From `BEGIN` on it runs on a task of its own, which ends the transaction whatever becomes of the
-/// caller. A caller that is dropped while it waits for a connection has begun nothing.
+/// caller. A caller that is dropped while it waits for a connection, or for a lock that somebody else
+/// has, does nothing: it may have told its own that nothing was done.
 ///
 /// The three statements are sent as such, not through the driver's own transactions: those count
 /// their depth, and after a `COMMIT` that failed and that SQLite took back by itself the count is
@@ -25,7 +27,12 @@ where
     W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T> + Send + 'static,
 {
     let mut guarded = Guarded::new(writer.lease().await.map_err(driver)?);
-    outlive(async move { guarded.run(work).await }).await
+    // Goes with this future, and only with it.
+    let waiting = Arc::new(());
+    let caller = Arc::downgrade(&waiting);
+    let done = outlive(async move { guarded.run(work, &caller).await }).await;
+    drop(waiting);
+    done
 }
 
 /// Lets `work` run to its end, also where the caller is dropped.
@@ -66,11 +73,16 @@ impl Guarded {
         self.clean = true;
     }
 
-    async fn run<T, W>(&mut self, work: W) -> Result<T, BackendError>
+    async fn run<T, W>(&mut self, work: W, caller: &Weak<()>) -> Result<T, BackendError>
     where
         W: for<'c> FnOnce(&'c mut SqliteConnection) -> Step<'c, T>,
     {
         self.begin().await?;
+        if caller.strong_count() == 0 {
+            self.clean = self.roll_back().await;
+            let given_up = BackendError::from_kind(BackendErrorKind::Unavailable);
+            return Err(given_up.with_context("the call was given up before it had the lock"));
+        }
         let done = match work(self.connection()).await {
             Ok(value) => self.statement("COMMIT").await.map(|()| value).map_err(driver),
             Err(error) => Err(error),

@@ -11,6 +11,8 @@ mod cancel;
 mod disk;
 #[path = "it/errors.rs"]
 mod errors;
+#[path = "it/given_up.rs"]
+mod given_up;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/model.rs"]

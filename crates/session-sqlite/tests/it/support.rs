@@ -90,10 +90,10 @@ pub(crate) fn set(key: &str, value: impl Into<serde_json::Value>) -> SessionChan
     SessionChange::patch(patch)
 }
 
-/// More keys than one statement takes: this change goes by a transaction.
+/// More objects than one statement takes: this change goes by a transaction.
 pub(crate) fn many(value: usize) -> SessionChange {
     let mut patch = Patch::new();
-    (0..20).for_each(|n| patch.set(format!("many {n}"), value.into()));
+    (0..20).for_each(|n| patch.set(format!("many {n}"), serde_json::json!({ "n": value })));
     SessionChange::patch(patch)
 }
 
