@@ -15,6 +15,7 @@ use crate::connect::{self, Pools};
 use crate::connections::Connections;
 use crate::end::End;
 use crate::error::{corrupt, driver};
+use crate::library::Library;
 use crate::{create, end, migrate, row, sql, transaction, update};
 
 /// Sessions in a SQLite database.
@@ -38,7 +39,7 @@ impl SqliteBackend {
     /// # Errors
     /// [`Other`](session_core::BackendErrorKind::Other) where the URL names no file, its folder is
     /// missing, the file is no SQLite database or cannot be written, or the SQLite library is older
-    /// than 3.50; [`Unavailable`](session_core::BackendErrorKind::Unavailable) where another
+    /// than 3.46; [`Unavailable`](session_core::BackendErrorKind::Unavailable) where another
     /// process keeps the file to itself.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         Self::connect_with(SqliteConfig::new(url)).await
@@ -59,7 +60,8 @@ impl SqliteBackend {
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         let given = Connections::pooled(pool);
-        let pools = Pools { writer: given.clone(), readers: given, wal: None };
+        let pools =
+            Pools { writer: given.clone(), readers: given, wal: None, library: Library::default() };
         Self { pools, owned: false }
     }
 
@@ -69,11 +71,11 @@ impl SqliteBackend {
     /// # Errors
     /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
     /// database already, or its tables are from before the first release and must be made anew, or it
-    /// cannot be written, or the SQLite library is older than 3.50;
+    /// cannot be written, or the SQLite library is older than 3.46;
     /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where it is locked for too
     /// long. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
-        migrate::run(&self.pools.writer).await
+        migrate::run(&self.pools).await
     }
 
     /// Waits for calls that run, then closes the connections; calls that come later fail with

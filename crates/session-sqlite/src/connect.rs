@@ -9,11 +9,9 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use crate::config::SqliteConfig;
 use crate::connections::Connections;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
+use crate::library::Library;
 use crate::location::Location;
 use crate::wal::Wal;
-
-/// The oldest SQLite whose JSON paths take every key; 3.46 fails on quotes.
-const OLDEST: (u32, u32) = (3, 50);
 
 /// The connections of one backend.
 #[derive(Debug, Clone)]
@@ -22,6 +20,7 @@ pub(crate) struct Pools {
     pub(crate) readers: Connections,
     /// Where the database is a file of this backend's own opening.
     pub(crate) wal: Option<Wal>,
+    pub(crate) library: Library,
 }
 
 /// Opens the database, creates the file where there is none, and puts it into WAL mode.
@@ -32,9 +31,10 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let Location::File(path) = &location else {
         let pool = in_memory(config).connect_with(options(config).in_memory(true)).await;
         let pool = pool.map_err(driver)?;
-        check_version(&mut *pool.acquire().await.map_err(driver)?).await?;
+        let library = Library::default();
+        library.check(&mut *pool.acquire().await.map_err(driver)?).await?;
         let one = Connections::pooled(pool);
-        return Ok(Pools { writer: one.clone(), readers: one, wal: None });
+        return Ok(Pools { writer: one.clone(), readers: one, wal: None, library });
     };
 
     let named = |error: BackendError| {
@@ -43,7 +43,8 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     };
     let options = options(config).filename(path).create_if_missing(true);
     let mut connection = options.connect().await.map_err(driver).map_err(named)?;
-    check_version(&mut connection).await?;
+    let library = Library::default();
+    library.check(&mut connection).await?;
     enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
     check_writable(&mut connection).await.map_err(named)?;
 
@@ -55,7 +56,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let readers = Connections::own(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    Ok(Pools { writer, readers, wal: Some(Wal::new(options)) })
+    Ok(Pools { writer, readers, wal: Some(Wal::new(options)), library })
 }
 
 fn options(config: &SqliteConfig) -> SqliteConnectOptions {
@@ -81,31 +82,6 @@ fn in_memory(config: &SqliteConfig) -> SqlitePoolOptions {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
-}
-
-/// Refuses a library that would store some keys wrongly.
-pub(crate) async fn check_version(connection: &mut SqliteConnection) -> Result<(), BackendError> {
-    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-        .fetch_one(connection)
-        .await
-        .map_err(driver)?;
-    if is_recent(&version) {
-        Ok(())
-    } else {
-        Err(other(format!(
-            "SQLite {version} is too old for sessions: {}.{} or later is needed, such as the one \
-             that the feature sqlite-bundled of sqlx brings",
-            OLDEST.0, OLDEST.1
-        )))
-    }
-}
-
-fn is_recent(version: &str) -> bool {
-    let mut numbers = version.split('.').map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= OLDEST,
-        _ => false,
-    }
 }
 
 /// Switches to the WAL where the database is not in it yet, which needs a moment without other
@@ -149,25 +125,5 @@ async fn check_writable(connection: &mut SqliteConnection) -> Result<(), Backend
     match sqlx::raw_sql(ATTEMPT).execute(connection).await {
         Err(error) if primary_code(&error) != Some(SQLITE_BUSY) => Err(driver(error)),
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_libraries_are_refused() {
-        for (version, fine) in [
-            ("3.40.1", false),
-            ("3.49.2", false),
-            ("3.50.0", true),
-            ("3.51.3", true),
-            ("4.0.0", true),
-            ("", false),
-            ("new", false),
-        ] {
-            assert_eq!(is_recent(version), fine, "{version}");
-        }
     }
 }

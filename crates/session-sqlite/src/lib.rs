@@ -49,7 +49,7 @@
 //!   writers nor for each other.
 //! - A patch, a touch, or both at once are one statement. SQLite merges the data key by key, so
 //!   parallel requests lose nothing. The first request that sends a new token is a transaction, which
-//!   marks what came before that token.
+//!   marks what came before that token; and so is every patch [before SQLite 3.50](#versions).
 //! - A sign-in, a new token and a sign-out are one `BEGIN IMMEDIATE` transaction each, on a task of
 //!   its own: a caller that goes away in the middle changes nothing about it.
 //! - A call whose future is dropped while it waits, for its turn or for the lock of another process,
@@ -81,6 +81,18 @@
 //! - `Other`: the tables are missing, or the file is read-only, on a full disk, or no database.
 //!   Nothing was changed, and somebody has to look.
 //!
+//! # Versions
+//!
+//! | sqlx | `libsqlite3-sys` | SQLite | Data is merged |
+//! | --- | --- | --- | --- |
+//! | 0.9 | 0.37 | 3.51 | by SQLite, in one statement, as from 3.50 on |
+//! | 0.9, with 0.8 beside it | 0.30.1 | 3.46 | by the core, in a transaction of some statements |
+//!
+//! Cargo builds one `libsqlite3-sys` into a program, so the crate that asks for the oldest decides for
+//! all: `cargo update -p libsqlite3-sys` takes the newest that all allow, and
+//! `cargo tree -i libsqlite3-sys` tells who holds it back. SQLite before 3.46 is refused by `connect` and
+//! by `migrate`.
+//!
 //! # A pool of your own
 //!
 //! [`SqliteBackend::from_pool`] shares the application's pool. What it must be:
@@ -89,7 +101,9 @@
 //! - **With a busy timeout** of more than a moment and of less than the core's
 //!   `backend_timeout_ms`: sqlx's 5 seconds are too long by a hair. The same goes for the pool's
 //!   `acquire_timeout`, of 30 seconds.
-//! - **SQLite 3.50 or later**, if the application links one of its own; `migrate` refuses others.
+//! - **Looked at by [`migrate`](SqliteBackend::migrate)** at the start of each process, which asks for
+//!   SQLite's version: a backend that was not asked merges data in transactions, as on an
+//!   [older library](#versions).
 //! - **One connection only** where the database is in memory, with `idle_timeout` and
 //!   `max_lifetime` off: the database ends with its connection.
 //!
@@ -104,6 +118,7 @@ mod connections;
 mod create;
 mod end;
 mod error;
+mod library;
 mod location;
 mod migrate;
 mod patch;

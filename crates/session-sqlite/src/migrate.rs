@@ -4,8 +4,7 @@ use session_core::{BackendError, BackendErrorKind};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection, SqlSafeStr};
 
-use crate::connect::check_version;
-use crate::connections::Connections;
+use crate::connect::Pools;
 use crate::error::{SQLITE_ERROR, driver, other, primary_code};
 use crate::transaction::{Guarded, outlive};
 
@@ -17,11 +16,12 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
 const BOOKKEEPING: &str = "web_sessions_migrations";
 
 /// Applies what is missing, as one step. Processes that start at once come one after the other.
-pub(crate) async fn run(writer: &Connections) -> Result<(), BackendError> {
-    let lease = writer.lease().await.map_err(driver)?;
+pub(crate) async fn run(pools: &Pools) -> Result<(), BackendError> {
+    let lease = pools.writer.lease().await.map_err(driver)?;
+    let library = pools.library.clone();
     outlive(async move {
         let mut guarded = Guarded::new(lease);
-        check_version(guarded.connection()).await?;
+        library.check(guarded.connection()).await?;
         // The driver's own transaction, in which its migrator opens savepoints. Where it fails the
         // connection is closed.
         let begun = guarded.connection().begin_with("BEGIN IMMEDIATE").await;

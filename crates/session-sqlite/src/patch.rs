@@ -69,6 +69,11 @@ impl Merge {
         Some(Self { document: Document::Merge { removals, sets }, room, parameters })
     }
 
+    /// Whether SQLite has to find keys in what is stored.
+    pub(crate) const fn needs_sql(&self) -> bool {
+        matches!(self.document, Document::Patch | Document::Merge { .. })
+    }
+
     /// Binds what belongs to the data.
     pub(crate) fn bind(
         self,

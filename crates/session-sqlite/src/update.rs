@@ -11,6 +11,7 @@ use sqlx::{SqliteConnection, query};
 use crate::connect::Pools;
 use crate::end::End;
 use crate::error::{SQLITE_ERROR, corrupt, driver, primary_code};
+use crate::library::Merging;
 use crate::patch::Merge;
 use crate::{end, row, sql};
 
@@ -28,6 +29,9 @@ pub(crate) async fn at_once(
         return look(pools, session, change, now).await;
     }
     let Some(merge) = Merge::plan(&change.patch, change.max_bytes) else { return Ok(None) };
+    if merge.needs_sql() && pools.library.merging() == Merging::InTransaction {
+        return Ok(None);
+    }
 
     let mut statement = query(sql::update(change.touch.is_some(), merge.document))
         .bind(session.id.to_string())
@@ -252,7 +256,7 @@ mod tests {
     async fn one_statement_serves_all_but_a_token_that_is_seen_for_the_first_time() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let pools = connect::pools(&SqliteConfig::new("sqlite::memory:")).await.unwrap();
-        migrate::run(&pools.writer).await.unwrap();
+        migrate::run(&pools).await.unwrap();
         let record =
             SessionData::new(SessionId::generate(now).unwrap(), now, Duration::from_secs(3600));
         let token = SessionToken::generate().unwrap().hash();

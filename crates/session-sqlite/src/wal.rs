@@ -146,7 +146,7 @@ mod tests {
         let path = folder.path().join("sessions.db");
         let config = SqliteConfig::new(path.to_str().unwrap());
         let pools = connect::pools(&config).await.unwrap();
-        migrate::run(&pools.writer).await.unwrap();
+        migrate::run(&pools).await.unwrap();
         let wal = pools.wal.clone().unwrap();
 
         let usual = settings(&pools.writer).await;
@@ -189,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions.db");
         let pools = connect::pools(&SqliteConfig::new(path.to_str().unwrap())).await.unwrap();
-        migrate::run(&pools.writer).await.unwrap();
+        migrate::run(&pools).await.unwrap();
         let wal = pools.wal.clone().unwrap();
         let ready = "CREATE TABLE seen (data BLOB); CREATE TABLE large AS \
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \

@@ -73,16 +73,12 @@ async fn starts_at_once_make_one_file() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sessions.db");
-        let starts: Vec<_> = (0..4)
-            .map(|_| {
-                let path = path.clone();
-                tokio::task::spawn(async move { used(&path).await })
-            })
-            .collect();
-        let mut backends = Vec::new();
-        for start in starts {
-            backends.push(start.await.unwrap());
+        let mut starts = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let path = path.clone();
+            starts.spawn(async move { used(&path).await });
         }
+        let backends = starts.join_all().await;
         check("at once", &path, 0o600);
         let rows: i64 = {
             let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
@@ -90,5 +86,6 @@ async fn starts_at_once_make_one_file() {
             sqlx::query_scalar("SELECT count(*) FROM web_sessions").fetch_one(&pool).await.unwrap()
         };
         assert_eq!(rows, 4);
+        drop(backends);
     }
 }
