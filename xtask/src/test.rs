@@ -49,6 +49,9 @@ const NEEDS_SERVER: &str = "session-postgres";
 /// `preserve_order` of `serde_json`, and all others are tested as their users have them.
 const APART: &str = "session-demo";
 
+/// A workspace of its own, for the lock file that holds an old SQLite.
+const OLD_SQLITE: &str = "crates/session-sqlite/tests/old-sqlite/Cargo.toml";
+
 /// How the tests of other crates are named that run on every generation too: the request laws.
 const OVER_SERVER: &str = "_over_postgres";
 
@@ -73,6 +76,7 @@ pub(crate) fn report(arguments: Arguments) -> Result<Report> {
         report.run_some(&adapters, Some(OVER_SERVER), arguments, Some(server))?;
     }
     drop(servers);
+    report.run_on_old_sqlite()?;
     report.run_doc_tests()?;
     report.put_defects_back();
     if !report.has_server {
@@ -167,6 +171,18 @@ impl Report {
             Some(server) => results.ran_on(server.generation.as_deref()),
             None => results.did_not_run(Needs::Postgres),
         }
+        self.take(&command, transcript.success, results);
+        Ok(())
+    }
+
+    /// The tests of the SQLite backend on the oldest library that it takes: cargo builds one into a program.
+    fn run_on_old_sqlite(&mut self) -> Result<()> {
+        let mut command =
+            shell::cargo(["test", "--locked", "--no-fail-fast", "--manifest-path", OLD_SQLITE]);
+        command.env("CARGO_TARGET_DIR", shell::root().join("target/old-sqlite"));
+        let transcript = shell::stream(&mut command)?;
+        let mut results = results::of_libtest(&transcript.lines);
+        results.ran_with_sqlite("3.46");
         self.take(&command, transcript.success, results);
         Ok(())
     }

@@ -80,6 +80,17 @@ impl Results {
             tests.into_iter().map(|(name, ending)| (on(&name, generation), ending)).collect();
     }
 
+    /// Says in the names of the laws on SQLite which version of the library they ran on.
+    pub(crate) fn ran_with_sqlite(&mut self, version: &str) {
+        let tests = std::mem::take(&mut self.tests);
+        let part = |part: &str| match part.starts_with("sqlite") {
+            true => format!("{part}@{version}"),
+            false => part.to_owned(),
+        };
+        let named = |name: &str| name.split("::").map(part).collect::<Vec<_>>().join("::");
+        self.tests = tests.into_iter().map(|(name, ending)| (named(&name), ending)).collect();
+    }
+
     /// What these tests need was not there: they passed without a look at anything.
     pub(crate) fn did_not_run(&mut self, needs: Needs) {
         for (name, ending) in &mut self.tests {

@@ -93,44 +93,49 @@ async fn by_transaction() -> Behind {
     Behind::new(&given::new_pgbouncer().unwrap(), Pooling::ByTransaction, true).await
 }
 
-mod pgbouncer_by_session {
+/// Named for the table of laws.
+mod backend_laws {
     use super::*;
 
-    async fn fresh() -> Database {
-        by_session().await.connected().await
+    mod postgres_pgbouncer_session {
+        use super::*;
+
+        async fn fresh() -> Database {
+            by_session().await.connected().await
+        }
+
+        session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
     }
 
-    session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
-}
+    mod postgres_pgbouncer_session_pool {
+        use super::*;
 
-mod pgbouncer_by_session_pool {
-    use super::*;
+        async fn fresh() -> Database {
+            by_session().await.shared().await
+        }
 
-    async fn fresh() -> Database {
-        by_session().await.shared().await
+        session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
     }
 
-    session_conformance::backend_laws!(fresh, only_if: has_pgbouncer);
-}
+    mod postgres_pgbouncer_transaction {
+        use super::*;
 
-mod pgbouncer_by_transaction {
-    use super::*;
+        async fn fresh() -> Database {
+            by_transaction().await.connected().await
+        }
 
-    async fn fresh() -> Database {
-        by_transaction().await.connected().await
+        session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
     }
 
-    session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
-}
+    mod postgres_pgbouncer_transaction_pool {
+        use super::*;
 
-mod pgbouncer_by_transaction_pool {
-    use super::*;
+        async fn fresh() -> Database {
+            by_transaction().await.shared().await
+        }
 
-    async fn fresh() -> Database {
-        by_transaction().await.shared().await
+        session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
     }
-
-    session_conformance::backend_laws!(fresh, only_if: has_new_pgbouncer);
 }
 
 with_server! {
