@@ -47,8 +47,11 @@
 //!   renewed anew.
 //! - What PostgreSQL takes back because of others (SQLSTATE 40001, 40P01) is sent again, a few times.
 //! - A read whose connection turns out to be broken, as after a restart of the server, is sent again
-//!   on another. A change is not: it may have happened. So a change asks its connection first where
-//!   the server has said nothing for a hundredth of a second, and nobody sees a restart that is over.
+//!   on another. A change is not: it may have happened. So a change asks a connection first that has
+//!   been silent for a hundredth of a second, and nobody sees a restart that is over.
+//! - What a server refuses because it is read-only has surely not happened: it is sent again on a new
+//!   connection, and no other connection to that server is kept. So a failover is over when the address
+//!   leads to the new primary.
 //! - A connection whose caller went away in the middle is asked whether it is ready before anybody
 //!   gets it; one that does not answer within a second is closed.
 //!
@@ -83,9 +86,10 @@
 //!   `options.options([("statement_timeout", "2500"), ("lock_timeout", "2000")])`. A call ends in
 //!   about 4.5 seconds without them too, but the server goes on with what nobody waits for.
 //! - **With the tables' schema in its `search_path`**, where they are not in `public`.
-//! - **Not behind a proxy that pools by transaction**, unless it keeps prepared statements.
+//! - **Behind a pooler only if that keeps prepared statements**: `PgBouncer` by session, or by transaction from
+//!   1.21 on with `max_prepared_statements`. `docs/operating.md` says what to set there.
 //!
-//! It is worth having `test_before_acquire(false)`, which saves a round trip before every statement.
+//! It is worth having `test_before_acquire(false)`, which saves a round trip before every look-up.
 //!
 //! # Features
 //!
