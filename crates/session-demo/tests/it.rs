@@ -86,6 +86,8 @@ mod pages;
 mod postgres;
 #[path = "it/process.rs"]
 mod process;
+#[path = "it/proxied.rs"]
+mod proxied;
 #[path = "it/races.rs"]
 mod races;
 #[path = "it/rows.rs"]

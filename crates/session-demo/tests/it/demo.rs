@@ -85,8 +85,13 @@ impl Demo {
 
     /// The same on the framework that it takes by itself.
     pub(crate) async fn launch(folder: TempDir, options: &[&str]) -> Self {
+        Self::launch_at(0, folder, options).await
+    }
+
+    /// The same on this port.
+    pub(crate) async fn launch_at(port: u16, folder: TempDir, options: &[&str]) -> Self {
         let mut command = program();
-        command.args(["--port", "0"]).args(options).current_dir(folder.path());
+        command.args(["--port", &port.to_string()]).args(options).current_dir(folder.path());
         command.env("RUST_LOG", "warn,session_demo=debug");
         let mut child = command.spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
