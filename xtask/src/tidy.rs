@@ -66,6 +66,7 @@ const CRATE_FILE_RULES: &[(&str, CrateFileRule)] = &[
     ("file-circle", circles::file_circle),
     ("include-escapes", shape::include_escapes),
     ("readme-named", manifests::readme_named),
+    ("dependency-reasoned", manifests::dependency_reasoned),
 ];
 
 pub(crate) fn run() -> Result<()> {

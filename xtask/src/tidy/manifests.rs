@@ -57,10 +57,29 @@ pub(crate) fn readme_named(member: &Crate, tree: &Tree) -> Vec<String> {
         .collect()
 }
 
+/// The document that says what each direct dependency is for.
+const REASONS: &str = "docs/dependencies.md";
+
+/// A dependency that nobody gave a reason for.
+pub(crate) fn dependency_reasoned(member: &Crate, tree: &Tree) -> Vec<String> {
+    let reasons = tree.get(REASONS).map_or("", |file| file.text.as_str());
+    let is_ours = |name: &str| Role::of(name).is_some();
+    let mut missing: Vec<_> = member
+        .dependencies
+        .iter()
+        .map(|dependency| dependency.name.as_str())
+        .filter(|name| !is_ours(name) && !reasons.contains(&format!("| `{name}` |")))
+        .collect();
+    missing.dedup();
+    let problem = |name: &str| format!("depends on {name}, for which {REASONS} has no reason");
+    missing.into_iter().map(problem).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tidy::tree::SourceFile;
+    use crate::workspace::Dependency;
 
     fn good() -> Crate {
         Crate {
@@ -108,6 +127,16 @@ mod tests {
         let bare = Crate { name: "session-core".to_owned(), published: true, ..Crate::default() };
         assert_eq!(complete(&bare).len(), 4);
         assert_eq!(complete(&Crate { description: Some(" ".to_owned()), ..good() }).len(), 1);
+    }
+
+    #[test]
+    fn dependencies_without_a_reason() {
+        let on = |name: &str| Dependency { name: name.to_owned(), optional: false };
+        let dependencies = vec![on("http"), on("session-core"), on("left-pad")];
+        let member = Crate { dependencies, ..good() };
+        let tree = Tree { files: vec![SourceFile::new(REASONS, "| `http` | all | headers |")] };
+        let expected = "depends on left-pad, for which docs/dependencies.md has no reason";
+        assert_eq!(dependency_reasoned(&member, &tree), [expected]);
     }
 
     #[test]
