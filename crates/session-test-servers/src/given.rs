@@ -104,7 +104,7 @@ pub fn pgbouncer() -> Option<PathBuf> {
 /// One of 1.21 or later, which keeps account of prepared statements.
 ///
 /// # Panics
-/// As [`pgbouncer`].
+/// As [`pgbouncer()`].
 #[must_use]
 pub fn new_pgbouncer() -> Option<PathBuf> {
     let given = variable(PGBOUNCER).map(PathBuf::from).or_else(pgbouncer::of_system);
