@@ -37,11 +37,13 @@ impl Watch {
         let mut outages = lock(&self.outages);
         let news = outages.answered(now);
         self.fails.store(outages.is_present(), Ordering::Relaxed);
+        // Under the lock, so that the hook is told of beginnings and ends in their order.
+        if let Some(News::Ended { lasted, failed }) = news {
+            self.will_tell(EventKind::OutageEnded { lasted, failed });
+        }
         drop(outages);
         if let Some(News::Ended { lasted, failed }) = news {
-            let kind = EventKind::OutageEnded { lasted, failed };
             tracing::warn!(target: "session", failed, ?lasted, "outage ended: the backend answers again");
-            self.will_tell(kind);
         }
     }
 
@@ -51,12 +53,14 @@ impl Watch {
         let mut outages = lock(&self.outages);
         let news = outages.failed(now);
         self.fails.store(true, Ordering::Relaxed);
+        if let Some(News::Began) = news {
+            self.will_tell(EventKind::OutageBegan);
+        }
         drop(outages);
         let error = error as &dyn std::error::Error;
         match news {
             Some(News::Began) => {
                 tracing::error!(target: "session", error, "outage began: the backend fails");
-                self.will_tell(EventKind::OutageBegan);
             }
             Some(News::GoesOn { lasted, failed }) => {
                 tracing::error!(

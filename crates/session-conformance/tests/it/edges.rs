@@ -124,3 +124,40 @@ async fn a_token_is_lost_with_a_response_that_was_dropped() {
     let events = events.lock().unwrap();
     assert!(events.iter().any(|event| event == "TokenLost"), "{events:?}");
 }
+
+/// A sign-out whose token was replaced while it ran ends the session all the same, also if it is the first that
+/// its token was presented with, and whoever signs out may sign in again at once.
+#[tokio::test]
+async fn a_slow_sign_out_ends_a_session_that_was_renewed_meanwhile() {
+    for secs in [1, 11] {
+        let site = site();
+        let ann = site.signed_in().await;
+        let (_, slow) = site.request(&ann).await;
+        let (_, fast) = site.request(&ann).await;
+        fast.reauthenticate().await.unwrap();
+        site.clock.advance(Duration::from_secs(secs));
+        assert_eq!(slow.logout().await.unwrap(), 1, "after {secs} s");
+        let left = site.store.list(&"ann".try_into().unwrap()).await.unwrap();
+        assert!(left.is_empty(), "after {secs} s: {left:?}");
+        slow.authenticate("ann").await.unwrap();
+    }
+}
+
+/// To mark a token as seen is no condition for a sign-out.
+#[tokio::test]
+async fn a_sign_out_needs_no_more_than_its_own_call() {
+    let site = site();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request(&ann).await;
+    site.backend.fail(DOWN.only(Method::Update));
+    assert_eq!(session.logout().await.unwrap(), 1);
+    assert_eq!(cookie(visit.finish(StatusCode::OK).await).unwrap(), "_session=");
+
+    // One that fails tells no cookie, and least of all one that slid.
+    site.backend.recover();
+    let ann = site.signed_in().await;
+    let (visit, session) = site.request(&ann).await;
+    site.backend.fail(DOWN.only(Method::Remove).times(1));
+    assert_eq!(kind(session.logout().await), Some(ErrorKind::Unavailable));
+    assert_eq!(cookie(visit.finish(StatusCode::SERVICE_UNAVAILABLE).await), None);
+}

@@ -68,7 +68,7 @@ impl Session {
             Box::pin(self.end_presented(&mut turn, &presented, EndedBy::Replaced, false)).await?;
         }
         // Boxed: few sign in with the first request of a token.
-        Box::pin(self.mark_seen()).await?;
+        Box::pin(self.mark_seen()).await;
         let (before, buffer) = {
             let state = self.state();
             let before = match &state.loaded {

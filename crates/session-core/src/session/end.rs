@@ -54,7 +54,7 @@ impl Session {
     }
 
     async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
-        Box::pin(self.mark_seen()).await?;
+        Box::pin(self.mark_seen()).await;
         let live = self.live().ok();
         let mut presented = self.presented();
         let mut buffered = self.unsettled().buffer.clone();
@@ -116,7 +116,7 @@ impl Session {
         self.or_stay_out(async {
             let mut turn = self.turn().await?;
             let (live, user) = self.signed_in()?;
-            Box::pin(self.mark_seen()).await?;
+            Box::pin(self.mark_seen()).await;
             let store = &self.inner.store;
             let (acting, now) = (live.reference(), store.now());
             let removal =
@@ -205,7 +205,7 @@ impl Session {
     pub async fn list(&self) -> Result<Vec<DeviceView>, Error> {
         let _turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
-        let sessions = self.inner.store.list(&user).await?;
+        let sessions = self.inner.store.list_untold(&user).await?;
         // After it: a token that is good now was so when the list was read.
         match self.stands_for(&live.hash).await? {
             Some(Now::Goes { .. }) => {}

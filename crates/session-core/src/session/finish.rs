@@ -319,7 +319,9 @@ impl State {
             }
             // One that ends with the browser is sent anew too: it has no Max-Age to slide, but the one
             // before it may have had one.
-            Loaded::With(live) => (self.slid || self.relived) && live.current && !failed,
+            Loaded::With(live) => {
+                (self.slid || self.relived) && live.current && !failed && !self.stays_out
+            }
             Loaded::Without(_) => self.cookie == Cookie::Remove,
         }
     }

@@ -43,9 +43,18 @@ impl Session {
         for hash in tokens {
             let now = store.now();
             let (id, known) = match store.call(store.backend().find(hash, now)).await? {
-                Some(Found::Live { session, .. } | Found::Grace { session, .. }) => {
+                Some(Found::Live { session, token_seen }) => {
+                    if !token_seen {
+                        let target = SessionRef {
+                            id: session.id,
+                            token: Some(*hash),
+                            user: session.user_id.clone(),
+                        };
+                        Box::pin(self.mark(&target, &session)).await;
+                    }
                     (session.id, Some(session))
                 }
+                Some(Found::Grace { session, .. }) => (session.id, Some(session)),
                 Some(Found::Ended { id, how: EndedBy::Rotated, at, successor_seen })
                     if or_renewed =>
                 {

@@ -7,7 +7,7 @@ use super::make::TakesOver;
 use super::turn::Turn;
 use super::unanswered::Unanswered;
 use super::{Live, Loaded, Session};
-use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Updated};
+use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
@@ -54,17 +54,24 @@ impl Session {
 
     /// Marks a token as seen that this request is the first to present, before it ends: the browser has
     /// it, and without the mark the token before it would be a visitor's in 10 s.
-    pub(super) async fn mark_seen(&self) -> Result<(), Error> {
-        let live = self.live().ok().filter(Live::is_first);
-        let now = self.inner.store.now();
-        let Some(write) = live.and_then(|live| self.write(&live, Buffer::default(), now)) else {
-            return Ok(());
+    pub(super) async fn mark_seen(&self) {
+        let Some(live) = self.live().ok().filter(Live::is_first) else { return };
+        self.mark(&live.reference(), &live.session).await;
+    }
+
+    /// The same for a token that the request presents beside its own. What fails here is nobody's error: who
+    /// signs out is signed out all the same, and whether the session ended meanwhile the next call finds out.
+    pub(super) async fn mark(&self, target: &SessionRef, session: &SessionData) {
+        let store = &self.inner.store;
+        let touch = Touch {
+            due_before: session.last_active_at,
+            // What the session has already.
+            expires_at: session.expires_at,
+            ip_address: session.last_ip_address,
+            agent: None,
         };
-        match self.carry_out(&write).await {
-            // It ended, and whoever asked for its end finds out.
-            Err(error) if error.kind() == ErrorKind::SessionEnded => Ok(()),
-            marked => marked.map(|_| ()),
-        }
+        let change = SessionChange { presented: true, ..SessionChange::touch(touch) };
+        let _ = store.call(store.backend().update(target, &change, store.now())).await;
     }
 
     pub(super) fn plan_without(&self, absence: Absence, buffer: &Buffer) -> Plan {
