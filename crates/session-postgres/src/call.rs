@@ -128,6 +128,7 @@ impl Server {
             if is_trusted {
                 return Ok(lease);
             }
+            let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
             if let Ok(Ok(())) = timeout(RECOVERY.min(left), lease.connection().ping()).await {
                 return Ok(lease);
             }

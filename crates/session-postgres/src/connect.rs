@@ -18,6 +18,8 @@ use crate::sql::quoted;
 /// The oldest server that the tests have ever seen.
 const OLDEST: u32 = 15;
 
+const SILENT: &str = "PostgreSQL did not answer within the acquire timeout";
+
 /// Opens one connection, to say at once what is wrong, and others as they are needed.
 pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError> {
     if let Some(schema) = config.schema.as_deref().filter(|schema| !is_plain_name(schema)) {
@@ -28,7 +30,10 @@ pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError
     }
     let plain = options(config)?;
     let place = place(&plain);
-    let options = reach(config, plain).await.map_err(|error| {
+    // No more than four connections, and a word on each.
+    let reaching = timeout(config.acquire_timeout * 4, reach(config, plain)).await;
+    let reached = reaching.unwrap_or_else(|_| Err(too_slow(SILENT)));
+    let options = reached.map_err(|error| {
         let context = format!("{error} ({place})");
         error.with_context(context)
     })?;
@@ -58,7 +63,8 @@ async fn reach(
     let mut first = connect(config, &plain).await?.map_err(driver)?;
     pooler::check_settings(&mut first, config).await?;
     let mut second = connect(config, &plain).await?.map_err(driver)?;
-    let checked = pooler::check_statements(&mut first, &mut second).await;
+    let patience = config.acquire_timeout;
+    let checked = pooler::check_statements(&mut first, &mut second, patience).await;
     goodbye(config, first).await;
     goodbye(config, second).await;
     checked.map(|()| plain)
@@ -69,8 +75,7 @@ async fn connect(
     options: &PgConnectOptions,
 ) -> Result<Result<PgConnection, sqlx::Error>, BackendError> {
     let connecting = timeout(config.acquire_timeout, options.connect()).await;
-    let connected =
-        connecting.map_err(|_| too_slow("PostgreSQL did not answer within the acquire timeout"))?;
+    let connected = connecting.map_err(|_| too_slow(SILENT))?;
     if let Ok(connection) = &connected {
         check_version(connection)?;
     }
@@ -100,6 +105,8 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         .application_name(&name)
         // No number with a point is read, and poolers refuse what they do not know.
         .extra_float_digits(None)
+        // Whatever the URL says: there are few statements, and one that is not kept is prepared at each call.
+        .statement_cache_capacity(100)
         // Its lines would repeat the same constants for every request.
         .disable_statement_logging())
 }

@@ -70,6 +70,10 @@ pub(crate) fn fate(error: &sqlx::Error) -> (Fate, bool) {
         _ => {}
     }
     let Some(server) = server(error) else { return (Fate::Answered, true) };
+    // The server, or a pooler, ends the connection. It says so whatever it had done.
+    if matches!(server.severity(), PgSeverity::Fatal | PgSeverity::Panic) {
+        return (Fate::Unknown, false);
+    }
     match server.code() {
         // Taken back because of others.
         SERIALIZATION_FAILURE | DEADLOCK_DETECTED => (Fate::NotApplied, true),
@@ -77,10 +81,6 @@ pub(crate) fn fate(error: &sqlx::Error) -> (Fate, bool) {
         // or somebody else has left something on it.
         READ_ONLY | NO_PREPARED_STATEMENT | DUPLICATE_PREPARED_STATEMENT | ABORTED_TRANSACTION => {
             (Fate::NotApplied, false)
-        }
-        // The server, or a pooler, ends the connection. It says so whatever it had done.
-        _ if matches!(server.severity(), PgSeverity::Fatal | PgSeverity::Panic) => {
-            (Fate::Unknown, false)
         }
         state if state.starts_with("08") => (Fate::Unknown, false),
         _ => (Fate::Answered, true),

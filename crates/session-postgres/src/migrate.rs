@@ -86,7 +86,8 @@ async fn is_done(connection: &mut PgConnection, migrator: &Migrator) -> Result<b
     // In the schema that the tables would be made in, and in no other of the search_path.
     let may_read: Option<bool> = query_scalar(
         "SELECT has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c \
-         WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace",
+         WHERE c.relname = $1 AND c.relnamespace = \
+         (SELECT oid FROM pg_namespace WHERE nspname = current_schema())",
     )
     .bind(BOOKKEEPING)
     .fetch_optional(&mut *connection)

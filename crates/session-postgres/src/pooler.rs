@@ -1,7 +1,10 @@
 //! What stands between here and PostgreSQL, such as `PgBouncer`, and what it takes away.
 
+use std::time::Duration;
+
 use session_core::BackendError;
-use sqlx::{PgConnection, query, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, PgConnection, Row, query, raw_sql};
+use tokio::time::timeout;
 
 use crate::config::PostgresConfig;
 use crate::error::{driver, is_of_prepared_statement, is_state, other};
@@ -15,22 +18,21 @@ const TURNS: usize = 3;
 
 /// Whether the settings that a connection began with have reached the server.
 pub(crate) async fn has_let_through(connection: &mut PgConnection) -> Result<bool, BackendError> {
-    let mark: Option<String> = query_scalar("SELECT current_setting($1, true)")
-        .bind(MARK)
-        .persistent(false)
-        .fetch_one(connection)
-        .await
-        .map_err(driver)?;
+    // In one message: between two a pooler may change the server's connection.
+    let text = format!("SELECT current_setting('{MARK}', true)");
+    let row = raw_sql(AssertSqlSafe(text)).fetch_one(connection).await.map_err(driver)?;
+    let mark: Option<String> = row.try_get(0).map_err(driver)?;
     Ok(mark.as_deref() == Some(LET_THROUGH))
 }
 
 /// Whether a connection was refused for its settings, as `PgBouncer` does where nobody told it to ignore
-/// them: protocol violation, "unsupported startup parameter: options".
+/// them: protocol violation, "unsupported startup parameter: options". Others call it a feature that they do
+/// not support.
 pub(crate) fn refuses_settings(error: &sqlx::Error) -> bool {
-    is_state(error, "08P01")
-        && error
-            .as_database_error()
-            .is_some_and(|error| error.message().contains("startup parameter"))
+    let speaks_of_them = error.as_database_error().is_some_and(|error| {
+        error.message().contains("startup parameter") || error.message().contains("options")
+    });
+    speaks_of_them && (is_state(error, "08P01") || is_state(error, "0A000"))
 }
 
 /// That without our settings those hold which promises rest on: a call that nobody waits for any more must not
@@ -39,15 +41,13 @@ pub(crate) async fn check_settings(
     connection: &mut PgConnection,
     config: &PostgresConfig,
 ) -> Result<(), BackendError> {
-    let set: Vec<(String, String)> = query_as(
+    let rows = raw_sql(
         "SELECT name, setting FROM pg_settings WHERE name IN \
          ('statement_timeout', 'lock_timeout', 'default_transaction_isolation')",
-    )
-    .persistent(false)
-    .fetch_all(connection)
-    .await
-    .map_err(driver)?;
-    for (name, value) in set {
+    );
+    for row in rows.fetch_all(connection).await.map_err(driver)? {
+        let name: String = row.try_get(0).map_err(driver)?;
+        let value: String = row.try_get(1).map_err(driver)?;
         let wanted = match name.as_str() {
             "statement_timeout" => within(&value, config.statement_timeout.as_millis()),
             "lock_timeout" => within(&value, config.lock_timeout.as_millis()),
@@ -75,10 +75,14 @@ fn within(value: &str, most: u128) -> Option<String> {
 pub(crate) async fn check_statements(
     first: &mut PgConnection,
     second: &mut PgConnection,
+    patience: Duration,
 ) -> Result<(), BackendError> {
     for _ in 0..TURNS {
         for connection in [&mut *first, &mut *second] {
-            match query("SELECT 1").execute(&mut *connection).await {
+            let prepared = query("SELECT 1").execute(&mut *connection);
+            // A pooler by session may have no second connection to the server to give: then none is shared.
+            let Ok(answer) = timeout(patience, prepared).await else { return Ok(()) };
+            match answer {
                 Ok(_) => {}
                 Err(error) if is_of_prepared_statement(&error) => {
                     return Err(other(

@@ -29,6 +29,8 @@ pub struct Pooled<'a> {
     pub pooling: Pooling,
     /// Whether it drops the settings that a connection begins with. Else it refuses the connection.
     pub drops_settings: bool,
+    /// How many connections to the server there are at most.
+    pub pool_size: u32,
     /// The role that clients come as.
     pub role: &'a str,
     /// `host:port` of the server.
@@ -121,8 +123,9 @@ fn configuration(pooled: &Pooled<'_>, folder: &Path, port: u16) -> Result<String
     let mut text = format!(
         "[databases]\n* = host={host} port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
          listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}/users\n\
-         pool_mode = {mode}\nmax_client_conn = 200\ndefault_pool_size = 20\n",
-        folder.display()
+         pool_mode = {mode}\nmax_client_conn = 200\ndefault_pool_size = {}\n",
+        folder.display(),
+        pooled.pool_size
     );
     if pooled.drops_settings {
         text.push_str("ignore_startup_parameters = options\n");

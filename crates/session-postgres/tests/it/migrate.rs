@@ -130,6 +130,24 @@ with_server! {
         live(&again, &session.token.unwrap()).await;
     }
 
+    /// A schema whose name PostgreSQL itself would write in quotes.
+    async fn a_pools_schema_may_have_any_name() {
+        let place = Place::new();
+        let name = format!("My.{}", place.schema);
+        let mut connection = place.connection().await;
+        let make = AssertSqlSafe(format!("CREATE SCHEMA \"{name}\""));
+        sqlx::query(make).execute(&mut connection).await.unwrap();
+        let options = sqlx::postgres::PgConnectOptions::from_str(&place.url).unwrap();
+        let path = format!("\"{name}\"");
+        let pool = sqlx::PgPool::connect_with(options.options([("search_path", path)])).await;
+        let backend = PostgresBackend::from_pool(pool.unwrap());
+        for _ in 0..2 {
+            backend.migrate().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        }
+        let session = stored(&backend, record_of("ann")).await;
+        live(&backend, &session.token.unwrap()).await;
+    }
+
     /// What compiles statements is off where a purge looks at a few rows of a table that may be large, and the
     /// functions find their tables whatever the caller's `search_path` is.
     async fn functions_bring_their_settings() {

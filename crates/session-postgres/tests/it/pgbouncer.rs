@@ -20,6 +20,15 @@ struct Behind {
 
 impl Behind {
     async fn new(program: &std::path::Path, pooling: Pooling, drops_settings: bool) -> Self {
+        Self::of_size(20, program, pooling, drops_settings).await
+    }
+
+    async fn of_size(
+        pool_size: u32,
+        program: &std::path::Path,
+        pooling: Pooling,
+        drops_settings: bool,
+    ) -> Self {
         let place = Place::new();
         let Place { schema, url } = &place;
         let options = PgConnectOptions::from_str(url).unwrap();
@@ -35,7 +44,8 @@ impl Behind {
         );
         let mut connection = place.connection().await;
         raw_sql(AssertSqlSafe(role)).execute(&mut connection).await.unwrap();
-        let pooled = Pooled { program, pooling, drops_settings, role: schema, server: &server };
+        let pooled =
+            Pooled { program, pooling, drops_settings, pool_size, role: schema, server: &server };
         let pooler = PgBouncer::start(pooled).unwrap();
         Self { place, pooler }
     }
@@ -174,6 +184,41 @@ with_server! {
         let count = AssertSqlSafe(format!("SELECT count(*) FROM {elsewhere}.web_sessions"));
         let count: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
         assert_eq!(count, 18);
+    }
+
+    /// A pooler by session that has one connection to the server, and gives no second: starting waits no longer
+    /// than for anything else.
+    async fn a_pooler_with_one_connection_is_no_obstacle() {
+        let Some(program) = given::pgbouncer() else { return };
+        let behind = Behind::of_size(1, &program, Pooling::BySession, true).await;
+        let started = std::time::Instant::now();
+        let config = behind.config().max_connections(std::num::NonZeroU32::MIN);
+        let backend = PostgresBackend::connect_with(config).await;
+        let backend = backend.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        assert!(started.elapsed() < ACQUIRE * 4, "{:?}", started.elapsed());
+        backend.ping().await.unwrap_err();
+        backend.migrate().await.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        stored(&backend, record()).await;
+    }
+
+    /// Others are at work on all of the server's connections, so that no two statements of ours meet the same one.
+    async fn a_busy_pooler_lets_everybody_start() {
+        let Some(program) = given::new_pgbouncer() else { return };
+        let behind = Behind::of_size(2, &program, Pooling::ByTransaction, true).await;
+        let mut others = JoinSet::new();
+        for _ in 0..4 {
+            let pool = pool_behind(&behind.url()).await;
+            others.spawn(async move {
+                loop {
+                    let _ = sqlx::query("SELECT pg_sleep(0.001)").execute(&pool).await;
+                }
+            });
+        }
+        for _ in 0..30 {
+            let backend = PostgresBackend::connect_with(behind.config()).await;
+            backend.unwrap_or_else(|error| panic!("{}", chain(&error))).close().await;
+        }
+        others.shutdown().await;
     }
 
     /// One that hands connections on, and knows nothing of prepared statements.
