@@ -10,7 +10,7 @@ use super::{Live, Loaded, Session};
 use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
 use crate::config::Settings;
-use crate::error::{Error, ErrorKind};
+use crate::error::{BackendError, Error, ErrorKind};
 use crate::expiry;
 use crate::lifecycle::{self, Absence, Client, Plan};
 use crate::record::SessionData;
@@ -53,14 +53,23 @@ impl Session {
     }
 
     /// Marks a token as seen that this request is the first to present, before it ends: the browser has
-    /// it, and without the mark the token before it would be a visitor's in 10 s.
+    /// it, and without the mark the token before it would be a visitor's in 10 s. What fails here is nobody's
+    /// error: who signs out is signed out all the same, and whether the session ended meanwhile the next call
+    /// finds out.
     pub(super) async fn mark_seen(&self) {
-        let Some(live) = self.live().ok().filter(Live::is_first) else { return };
-        self.mark(&live.reference(), &live.session).await;
+        let live = self.live().ok().filter(Live::is_first);
+        let now = self.inner.store.now();
+        let Some(write) = live.and_then(|live| self.write(&live, Buffer::default(), now)) else {
+            return;
+        };
+        match self.send(&write).await {
+            Ok(Updated::Applied(applied)) => self.applied(&write, &applied),
+            Ok(_) => self.unsettled().unanswered = None,
+            Err(_) => {}
+        }
     }
 
-    /// The same for a token that the request presents beside its own. What fails here is nobody's error: who
-    /// signs out is signed out all the same, and whether the session ended meanwhile the next call finds out.
+    /// The same for a token that the request presents beside its own.
     pub(super) async fn mark(&self, target: &SessionRef, session: &SessionData) {
         let store = &self.inner.store;
         let touch = Touch {
@@ -136,15 +145,7 @@ impl Session {
 
     /// Asks the backend for the change, and takes the answer in.
     pub(super) async fn carry_out(&self, write: &Write) -> Result<Changed, Error> {
-        let Write { target, change, at, .. } = write;
-        let note = Unanswered::Change {
-            patch: change.patch.clone(),
-            buffered: write.buffered.clone(),
-            touches: change.touch.is_some(),
-            at: *at,
-        };
-        let update = self.inner.store.backend().update(target, change, *at);
-        let applied = match self.ask(note, update).await? {
+        let applied = match self.send(write).await? {
             Updated::Applied(applied) => applied,
             Updated::Missing => return Err(self.ended_meanwhile()),
             Updated::Conflict | Updated::Superseded => {
@@ -152,15 +153,33 @@ impl Session {
                 return Ok(Changed::Conflict);
             }
         };
+        self.applied(write, &applied);
+        Ok(Changed::Applied)
+    }
+
+    fn send<'a>(
+        &'a self,
+        write: &'a Write,
+    ) -> impl Future<Output = Result<Updated, BackendError>> + 'a {
+        let Write { target, change, at, .. } = write;
+        let note = Unanswered::Change {
+            patch: change.patch.clone(),
+            buffered: write.buffered.clone(),
+            touches: change.touch.is_some(),
+            at: *at,
+        };
+        self.ask(note, self.inner.store.backend().update(target, change, *at))
+    }
+
+    fn applied(&self, write: &Write, applied: &Applied) {
         let mut state = self.unsettled();
         state.unanswered = None;
         state.slid |= applied.touched;
         state.saved(&write.buffered);
-        state.relived |= change.lifetime.is_some();
+        state.relived |= write.change.lifetime.is_some();
         if let Loaded::With(live) = &mut state.loaded {
-            live.take_in(self.inner.store.settings(), change, &applied, *at);
+            live.take_in(self.inner.store.settings(), &write.change, applied, write.at);
         }
-        Ok(Changed::Applied)
     }
 }
 
