@@ -42,19 +42,11 @@ impl Session {
         let mut count = 0;
         for hash in tokens {
             let now = store.now();
-            let (id, known) = match store.call(store.backend().find(hash, now)).await? {
+            let (id, known, is_unseen) = match store.call(store.backend().find(hash, now)).await? {
                 Some(Found::Live { session, token_seen }) => {
-                    if !token_seen {
-                        let target = SessionRef {
-                            id: session.id,
-                            token: Some(*hash),
-                            user: session.user_id.clone(),
-                        };
-                        Box::pin(self.mark(&target, &session)).await;
-                    }
-                    (session.id, Some(session))
+                    (session.id, Some(session), !token_seen)
                 }
-                Some(Found::Grace { session, .. }) => (session.id, Some(session)),
+                Some(Found::Grace { session, .. }) => (session.id, Some(session), false),
                 Some(Found::Ended { id, how: EndedBy::Rotated, at, successor_seen })
                     if or_renewed =>
                 {
@@ -63,12 +55,15 @@ impl Session {
                     if !token.has_just_ended(now) {
                         continue;
                     }
-                    (id, None)
+                    (id, None, false)
                 }
                 Some(Found::Ended { .. }) | None => continue,
             };
             let user = known.as_ref().and_then(|session| session.user_id.clone());
             let target = SessionRef { id, token: Some(*hash), user };
+            if let Some(session) = known.filter(|_| is_unseen) {
+                Box::pin(self.mark(&target, &session)).await;
+            }
             if store.call(store.backend().remove(&target, None, None, how, now)).await? {
                 count += 1;
                 turn.told().push(Told {
