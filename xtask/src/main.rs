@@ -4,9 +4,12 @@ mod bench;
 mod chromium;
 mod ci;
 mod laws;
+mod minimal;
 mod mutants;
 mod outside;
 mod package;
+mod rust;
+mod semver;
 mod services;
 mod shell;
 mod test;
@@ -42,6 +45,12 @@ enum Command {
     Mutants,
     /// Build the documentation's applications outside of this workspace, and let two share sessions.
     Outside,
+    /// Build each published crate with the lowest versions that its manifest accepts.
+    Minimal,
+    /// Build with the lowest Rust that the manifests promise.
+    Rust,
+    /// Compare the published crates' public interfaces with those of a release.
+    Semver(semver::Arguments),
     /// Check what each published crate would carry to its users.
     Package,
     /// Measure the request path beside what others need for it, or guard it.
@@ -72,6 +81,9 @@ fn run(command: Command) -> Result<ExitCode> {
             }
             ExitCode::SUCCESS
         }),
+        Command::Minimal => minimal::run().map(|()| ExitCode::SUCCESS),
+        Command::Rust => rust::run().map(|()| ExitCode::SUCCESS),
+        Command::Semver(arguments) => semver::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Package => package::run().map(|()| ExitCode::SUCCESS),
         Command::Bench(arguments) => bench::run(&arguments),
     }

@@ -57,6 +57,9 @@ pub(crate) struct Crate {
     /// Its folder, relative to the root, with `/` between.
     pub(crate) folder: String,
     pub(crate) published: bool,
+    pub(crate) version: String,
+    /// The lowest Rust that builds it, as `1.95.0`.
+    pub(crate) rust_version: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) license: Option<String>,
     pub(crate) repository: Option<String>,
@@ -112,6 +115,8 @@ fn describe(package: &Package, root: &PathBuf) -> Crate {
         folder: folder.to_string_lossy().replace('\\', "/"),
         // `publish = false` arrives as a list of no registries.
         published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
+        version: package.version.to_string(),
+        rust_version: package.rust_version.as_ref().map(ToString::to_string),
         description: package.description.clone(),
         license: package.license.clone(),
         repository: package.repository.clone(),
