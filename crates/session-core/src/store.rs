@@ -67,7 +67,7 @@ impl SessionStore {
     /// Takes the time from `clock`. Clones made before keep theirs.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        Arc::make_mut(&mut self.inner).clock = Arc::new(clock);
+        self.own().clock = Arc::new(clock);
         self
     }
 
@@ -76,11 +76,19 @@ impl SessionStore {
     ///
     /// It is called where the event happens, in the middle of a request, so it should hand on what
     /// takes time. One that panics is logged, and the request goes on. An outage is told of by the request
-    /// that noticed it, or by the next one.
+    /// that noticed it, or by the next one; each hook hears of it, if clones have others.
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&SessionEvent<'_>) + Send + Sync + 'static) -> Self {
-        Arc::make_mut(&mut self.inner).hook = Some(Arc::new(hook));
+        self.own().hook = Some(Arc::new(hook));
         self
+    }
+
+    /// What this store alone has from now on. It notices outages for itself: what a clone noticed is told to
+    /// that one's hook, and was timed by its clock.
+    fn own(&mut self) -> &mut Inner {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.watch = Arc::default();
+        inner
     }
 
     /// The configuration.

@@ -201,3 +201,21 @@ async fn the_hook_is_told_when_no_turn_is_held() {
     assert_eq!(call(&app, request("/")).await.status(), 503);
     assert_eq!(*done.lock().unwrap(), [true], "it waited for the turn");
 }
+
+/// Two stores over one database, one made of the other with a hook of its own.
+#[tokio::test]
+async fn each_hook_is_told() {
+    let backend = Watched::new(MemoryBackend::new());
+    let heard: [Arc<Mutex<Vec<EventKind>>>; 2] = Default::default();
+    let first = SessionStore::new(backend.clone(), SessionConfig::default()).unwrap();
+    let [first, second] = heard
+        .clone()
+        .map(|ear| first.clone().on_event(move |event| ear.lock().unwrap().push(event.kind)));
+    backend.fail(BackendErrorKind::Unavailable);
+    for store in [first, second] {
+        assert!(store.ping().await.is_err());
+    }
+    for ear in &heard {
+        assert_eq!(*ear.lock().unwrap(), [EventKind::OutageBegan]);
+    }
+}
