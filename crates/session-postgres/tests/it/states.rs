@@ -11,7 +11,7 @@ use session_test_servers::{PgBouncer, Pooled, Pooling, Postgres, given};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar, raw_sql};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::failover::address;
 use super::support::{NOW, Place, chain, live, record, set, stored, until};
@@ -58,14 +58,16 @@ impl Tested {
         holder
     }
 
-    fn read(&self) -> JoinHandle<Result<Option<Found>, BackendError>> {
+    fn read(&self) -> JoinSet<Result<Option<Found>, BackendError>> {
         let (backend, token) = (self.backend.clone(), self.session.token.unwrap());
-        tokio::spawn(async move { backend.find(&token, NOW).await })
+        JoinSet::from_iter([async move { backend.find(&token, NOW).await }])
     }
 
-    fn write(&self) -> JoinHandle<Result<(), BackendError>> {
+    fn write(&self) -> JoinSet<Result<(), BackendError>> {
         let (backend, session) = (self.backend.clone(), self.session.clone());
-        tokio::spawn(async move { backend.update(&session, &set("k", 1), NOW).await.map(drop) })
+        JoinSet::from_iter([
+            async move { backend.update(&session, &set("k", 1), NOW).await.map(drop) },
+        ])
     }
 
     /// The processes that serve statements of the backend which wait for a lock, as soon as there are so many.
@@ -134,11 +136,11 @@ with_own_server! {
             let end = sqlx::query("SELECT pg_terminate_backend($1)").bind(process);
             end.execute(&mut holder).await.unwrap();
         }
-        check(&write.await.unwrap().unwrap_err(), "(SQLSTATE 57P01)");
+        check(&answer(write).await.unwrap_err(), "(SQLSTATE 57P01)");
         // The read alone is there again.
         tested.waiting(1).await;
         raw_sql("COMMIT").execute(&mut holder).await.unwrap();
-        assert!(matches!(read.await.unwrap(), Ok(Some(Found::Live { .. }))));
+        assert!(matches!(answer(read).await, Ok(Some(Found::Live { .. }))));
         tested.logged(&server, ("57P01", "FATAL"), 2).await;
         tested.check_unchanged_and_well().await;
     }
@@ -148,7 +150,7 @@ with_own_server! {
     async fn a_crash_of_another_process_57p02(server: Postgres) {
         let tested = Tested::at(&server.url).await;
         let mut holder = tested.locked().await;
-        let told = tokio::spawn(what_a_client_is_told(address(&server)));
+        let told = JoinSet::from_iter([what_a_client_is_told(address(&server))]);
         let write = tested.write();
         tested.waiting(1).await;
         until("a client that waits", || async {
@@ -162,8 +164,8 @@ with_own_server! {
         let victim: i32 = victim.unwrap();
         let killed = Command::new("kill").args(["-KILL", &victim.to_string()]).status();
         assert!(killed.unwrap().success());
-        check(&write.await.unwrap().unwrap_err(), "the connection to PostgreSQL failed");
-        assert!(told.await.unwrap().contains("C57P02\0"));
+        check(&answer(write).await.unwrap_err(), "the connection to PostgreSQL failed");
+        assert!(answer(told).await.contains("C57P02\0"));
         let backend = &tested.backend;
         until("a server that has recovered", || async move { backend.ping().await.ok() }).await;
         tested.check_unchanged_and_well().await;
@@ -179,8 +181,8 @@ with_own_server! {
         live(&tested.backend, &tested.session.token.unwrap()).await;
         proxy.lead_to(address(&closed));
         proxy.restart();
-        check(&tested.read().await.unwrap().unwrap_err(), "(SQLSTATE 57P03)");
-        check(&tested.write().await.unwrap().unwrap_err(), "(SQLSTATE 57P03)");
+        check(&answer(tested.read()).await.unwrap_err(), "(SQLSTATE 57P03)");
+        check(&answer(tested.write()).await.unwrap_err(), "(SQLSTATE 57P03)");
         proxy.lead_to(address(&server));
         tested.check_unchanged_and_well().await;
     }
@@ -201,8 +203,8 @@ with_own_server! {
         raw_sql(drop).execute(&mut admin).await.unwrap();
         follower.logged(&standby, ("57P04", "FATAL"), 1).await;
         for error in [
-            follower.read().await.unwrap().unwrap_err(),
-            follower.write().await.unwrap().unwrap_err(),
+            answer(follower.read()).await.unwrap_err(),
+            answer(follower.write()).await.unwrap_err(),
         ] {
             assert!(chain(&error).contains("(SQLSTATE 3D000)"), "{}", chain(&error));
         }
@@ -220,7 +222,7 @@ with_own_server! {
         tested.waiting(1).await;
         let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
         raw_sql(drop).execute(&mut admin).await.unwrap();
-        check(&write.await.unwrap().unwrap_err(), "(SQLSTATE 57P01)");
+        check(&answer(write).await.unwrap_err(), "(SQLSTATE 57P01)");
     }
 
     /// 57P05: `idle_session_timeout`, before a read and before a change. Neither fails.
@@ -239,7 +241,7 @@ with_own_server! {
         let standby = server.standby().unwrap();
         let follower = Tested { backend: connect(&tested.place, &standby.url).await, ..tested };
         live(&follower.backend, &follower.session.token.unwrap()).await;
-        check(&follower.write().await.unwrap().unwrap_err(), "(SQLSTATE 25006)");
+        check(&answer(follower.write()).await.unwrap_err(), "(SQLSTATE 25006)");
         // Four times, each on a connection of its own, none of which is kept.
         follower.logged(&standby, ("25006", "ERROR"), 4).await;
         until("the end of its connections", || async {
@@ -278,13 +280,13 @@ with_own_server! {
         let write = tested.write();
         tested.waiting(1).await;
         server.kill().unwrap();
-        check(&write.await.unwrap().unwrap_err(), "(SQLSTATE 08P01)");
+        check(&answer(write).await.unwrap_err(), "(SQLSTATE 08P01)");
         server.start_again().unwrap();
         tested.check_unchanged_and_well().await;
     }
 
-    /// Other codes of class 08, as other poolers say them: no connection to PostgreSQL or PgBouncer is known to end
-    /// with one. Raised by the server in the place of the statement, each time counted.
+    /// Other codes of class 08, as other poolers say them: no connection to PostgreSQL or `PgBouncer` is known to
+    /// end with one. Raised by the server in the place of the statement, each time counted.
     async fn other_connection_exceptions_08(server: Postgres) {
         let tested = Tested::at(&server.url).await;
         let mut admin = tested.place.connection().await;
@@ -301,9 +303,9 @@ with_own_server! {
                          CREATE VIEW web_sessions AS SELECT * FROM kept WHERE fail_once()")
                     .execute(&mut admin).await.unwrap();
                 if is_read {
-                    assert!(matches!(tested.read().await.unwrap(), Ok(Some(Found::Live { .. }))));
+                    assert!(matches!(answer(tested.read()).await, Ok(Some(Found::Live { .. }))));
                 } else {
-                    let error = tested.write().await.unwrap().unwrap_err();
+                    let error = answer(tested.write()).await.unwrap_err();
                     check(&error, &format!("(SQLSTATE {state})"));
                 }
                 let tries: i64 = query_scalar("SELECT last_value FROM tries")
@@ -315,6 +317,10 @@ with_own_server! {
         }
         tested.check_unchanged_and_well().await;
     }
+}
+
+async fn answer<T: 'static>(call: JoinSet<T>) -> T {
+    call.join_all().await.pop().unwrap()
 }
 
 fn in_database(server: &Postgres, name: &str) -> String {
