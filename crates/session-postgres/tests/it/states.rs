@@ -202,6 +202,14 @@ with_own_server! {
         let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
         raw_sql(drop).execute(&mut admin).await.unwrap();
         follower.logged(&standby, ("57P04", "FATAL"), 1).await;
+        // Until then it is "invalid" (55000).
+        until("the end of the database", || async {
+            let mut admin = PgConnection::connect(&standby.url).await.unwrap();
+            let count = query_scalar("SELECT count(*) FROM pg_database WHERE datname = $1");
+            let count: i64 = count.bind(name.clone()).fetch_one(&mut admin).await.unwrap();
+            (count == 0).then_some(())
+        })
+        .await;
         for error in [
             answer(follower.read()).await.unwrap_err(),
             answer(follower.write()).await.unwrap_err(),
