@@ -1,5 +1,8 @@
 //! How a statement reaches the server, and what becomes of the connection afterwards: [`Server`].
 //!
+//! A statement that failed has surely not been applied, nobody knows, or the error is its answer ([`Fate`]); it
+//! is sent again in the first case alone, which is that of everything that only reads.
+//!
 //! Three rules. A call ends in bounded time, whatever the server does. A connection that may be
 //! broken is never given back unseen: a pool of the driver's would wait for it without an end, and be
 //! one smaller for as long. And a caller that goes away leaves nothing behind: each
@@ -19,7 +22,7 @@ use crate::row::Statement;
 /// What a busy machine may add before an answer counts as missing.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// How often a statement is sent that has not happened.
+/// How often a statement is sent that has not been applied.
 const ATTEMPTS: u32 = 4;
 
 /// The server as the backend calls it: over which connections, and how long to wait.
@@ -39,8 +42,7 @@ impl Server {
         Self { connections, acquire_timeout, statement_timeout }
     }
 
-    /// A statement that only reads, so that it may be sent again where its connection turns out to
-    /// be broken.
+    /// A statement that only reads.
     pub(crate) async fn read(
         &self,
         statement: impl Fn() -> Statement,
@@ -48,9 +50,8 @@ impl Server {
         self.repeat(statement, Kind::Reads).await
     }
 
-    /// A statement that changes something. Sent again only where it has surely not happened: on a
-    /// connection that breaks nobody knows. So one that may have broken while nobody looked is asked
-    /// first.
+    /// A statement that changes something. On a connection that breaks nobody knows whether it did. So one that
+    /// may have broken while nobody looked is asked first.
     pub(crate) async fn write(
         &self,
         statement: impl Fn() -> Statement,
@@ -66,59 +67,49 @@ impl Server {
         let started = Instant::now();
         let mut attempt = 1;
         loop {
-            let error = match self.send(statement(), kind).await {
-                Ok(rows) => return Ok(rows),
-                Err(Failure::Slow(context)) => return Err(too_slow(context)),
-                Err(Failure::Unsent(error)) => return Err(driver(error)),
-                Err(Failure::Sent(error)) => error,
+            let mut lease = self.lease(kind).await.map_err(driver)?;
+            // All rows, also where there is one: the statement commits at its end, and not before.
+            let answer = statement().fetch_all(lease.connection());
+            let Ok(answer) = timeout(self.statement_timeout + MARGIN, answer).await else {
+                return Err(too_slow("PostgreSQL did not answer within the statement timeout"));
             };
-            let again = match fate(&error).0 {
-                Fate::NotApplied => attempt < ATTEMPTS,
-                Fate::Unknown => kind == Kind::Reads && attempt == 1,
-                Fate::Answered => false,
+            let error = match answer {
+                Ok(rows) => {
+                    lease.give_back();
+                    return Ok(rows);
+                }
+                Err(error) => error,
             };
-            if !again || started.elapsed() >= self.statement_timeout / 2 {
+            let (fate, is_well) = fate(&error);
+            if is_well {
+                lease.give_back();
+            } else {
+                lease.discard();
+            }
+            if fate == Fate::Unknown {
+                self.connections.one_broke();
+            } else if is_read_only(&error) {
+                self.connections.was_demoted();
+            }
+            // Whatever became of a statement that only reads, it has changed nothing.
+            let is_not_applied =
+                fate == Fate::NotApplied || (fate == Fate::Unknown && kind == Kind::Reads);
+            let is_late = started.elapsed() >= self.statement_timeout / 2;
+            if !is_not_applied || is_late || attempt == ATTEMPTS {
                 return Err(driver(error));
             }
             attempt += 1;
         }
     }
 
-    async fn send(&self, statement: Statement, kind: Kind) -> Result<Vec<PgRow>, Failure> {
-        let mut lease = self.lease(kind).await?;
-        // All rows, also where there is one: the statement commits at its end, and not before.
-        let answer = statement.fetch_all(lease.connection());
-        match timeout(self.statement_timeout + MARGIN, answer).await {
-            Ok(Ok(rows)) => {
-                lease.give_back();
-                Ok(rows)
-            }
-            Ok(Err(error)) => {
-                let (fate, is_well) = fate(&error);
-                if is_well {
-                    lease.give_back();
-                } else {
-                    lease.discard();
-                }
-                if fate == Fate::Unknown {
-                    self.connections.one_broke();
-                } else if is_read_only(&error) {
-                    self.connections.was_demoted();
-                }
-                Err(Failure::Sent(error))
-            }
-            Err(_) => Err(Failure::Slow("PostgreSQL did not answer within the statement timeout")),
-        }
-    }
-
     /// A connection that is good for a statement of this kind.
-    async fn lease(&self, kind: Kind) -> Result<Lease, Failure> {
+    async fn lease(&self, kind: Kind) -> Result<Lease, sqlx::Error> {
         let started = Instant::now();
         loop {
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
             let mut lease = match timeout(left, self.connections.lease()).await {
-                Ok(lease) => lease.map_err(Failure::Unsent)?,
-                Err(_) => return Err(Failure::Unsent(sqlx::Error::PoolTimedOut)),
+                Ok(lease) => lease?,
+                Err(_) => return Err(sqlx::Error::PoolTimedOut),
             };
             let is_trusted = match lease.trust {
                 Trust::Well => true,
@@ -140,11 +131,7 @@ impl Server {
     /// A connection that is the caller's to keep: whatever happens on it, nobody else sees it
     /// again.
     pub(crate) async fn detached(&self) -> Result<PgConnection, BackendError> {
-        let lease = match self.lease(Kind::Writes).await {
-            Ok(lease) => lease,
-            Err(Failure::Slow(context)) => return Err(too_slow(context)),
-            Err(Failure::Unsent(error) | Failure::Sent(error)) => return Err(driver(error)),
-        };
+        let lease = self.lease(Kind::Writes).await.map_err(driver)?;
         lease.detach().ok_or_else(|| driver(sqlx::Error::PoolTimedOut))
     }
 }
@@ -154,11 +141,4 @@ impl Server {
 enum Kind {
     Reads,
     Writes,
-}
-
-enum Failure {
-    /// There was no connection for it.
-    Unsent(sqlx::Error),
-    Sent(sqlx::Error),
-    Slow(&'static str),
 }

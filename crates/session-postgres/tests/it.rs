@@ -30,6 +30,8 @@ mod proxy;
 mod races;
 #[path = "it/restart.rs"]
 mod restart;
+#[path = "it/states.rs"]
+mod states;
 #[path = "it/stranger.rs"]
 mod stranger;
 #[path = "it/support.rs"]

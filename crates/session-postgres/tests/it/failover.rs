@@ -199,7 +199,7 @@ async fn promote(server: &Postgres) {
     assert!(promoted);
 }
 
-fn address(server: &Postgres) -> String {
+pub(crate) fn address(server: &Postgres) -> String {
     let options: sqlx::postgres::PgConnectOptions = server.url.parse().unwrap();
     format!("{}:{}", options.get_host(), options.get_port())
 }

@@ -3,6 +3,7 @@
 use session_core::{BackendErrorKind, EndedBy, NewSession, SessionBackend};
 use session_postgres::PostgresBackend;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{PgConnection, Row, raw_sql};
 
 use super::support::{
     Fresh, NOW, chain, live, record, record_of, set, stored, token, user_id, with_server,
@@ -90,4 +91,52 @@ with_server! {
         drop(held);
         backend.ping().await.unwrap();
     }
+
+    /// A connection on which somebody else has left what is in the way of a statement. It has not happened, a
+    /// change neither, and is sent again on another connection.
+    async fn what_others_left_on_a_connection_42p05_26000_25p02() {
+        const NAMES: &str = "DO $$ BEGIN FOR n IN 2..20 LOOP \
+                             EXECUTE format('PREPARE sqlx_s_%s AS SELECT 1', n); END LOOP; END $$";
+        for (state, left, probe) in [
+            ("42P05", NAMES, "SELECT 2"),
+            ("26000", "DEALLOCATE ALL", "SELECT 1"),
+            ("25P02", "BEGIN; SELECT 1 / 0", "SELECT 2"),
+        ] {
+            let fresh = Fresh::new().await;
+            let session = stored(&fresh.backend, record()).await;
+            let token = session.token.unwrap();
+            for is_read in [true, false] {
+                let options = PgPoolOptions::new().max_connections(1);
+                let pool = options.connect_with(fresh.place.options()).await.unwrap();
+                let backend = PostgresBackend::from_pool(pool.clone());
+                let mut connection = pool.acquire().await.unwrap();
+                sqlx::query("SELECT 1").execute(&mut *connection).await.unwrap();
+                if state == "26000" {
+                    drop(connection);
+                    // The driver then believes that these are prepared.
+                    backend.update(&session, &set("k", 1), NOW).await.unwrap();
+                    live(&backend, &token).await;
+                    connection = pool.acquire().await.unwrap();
+                }
+                let process = process_of(&mut connection).await;
+                let _ = raw_sql(left).execute(&mut *connection).await;
+                let error = sqlx::query(probe).execute(&mut *connection).await.unwrap_err();
+                assert_eq!(error.as_database_error().unwrap().code().unwrap(), state);
+                drop(connection);
+                if is_read {
+                    live(&backend, &token).await;
+                } else {
+                    let done = backend.update(&session, &set("k", 2), NOW).await;
+                    done.unwrap_or_else(|error| panic!("{state}: {}", chain(&error)));
+                }
+                let after = process_of(&mut pool.acquire().await.unwrap()).await;
+                assert_ne!(process, after, "{state}: the connection stays");
+            }
+        }
+    }
+}
+
+async fn process_of(connection: &mut PgConnection) -> i32 {
+    let row = raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await.unwrap();
+    row.try_get(0).unwrap()
 }
