@@ -16,6 +16,7 @@ use crate::connections::Connections;
 use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::library::Library;
+use crate::log::Log;
 use crate::{create, end, migrate, row, sql, transaction, update};
 
 /// Sessions in a SQLite database.
@@ -59,9 +60,11 @@ impl SqliteBackend {
     /// is checked here; [`migrate`](Self::migrate) checks the library's version.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
+        let log = Log::of(pool.connect_options().get_filename());
         let given = Connections::pooled(pool);
+        let (writer, readers) = (given.clone(), given);
         let pools =
-            Pools { writer: given.clone(), readers: given, wal: None, library: Library::default() };
+            Pools { writer, readers, log: Some(log), wal: None, library: Library::default() };
         Self { pools, owned: false }
     }
 
@@ -96,9 +99,9 @@ impl SqliteBackend {
 impl SessionBackend for SqliteBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
         if new.replaces.is_none() && new.record.user_id.is_none() && new.presented.is_empty() {
-            return create::anonymous(&self.pools.writer, new, now).await;
+            return create::anonymous(self.pools.to_write(), new, now).await;
         }
-        transaction::run(&self.pools.writer, move |connection| {
+        transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(create::in_transaction(connection, new, now))
         })
         .await
@@ -141,7 +144,7 @@ impl SessionBackend for SqliteBackend {
             return Ok(updated);
         }
         let (session, change) = (session.clone(), change.clone());
-        transaction::run(&self.pools.writer, move |connection| {
+        transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(async move { update::in_transaction(connection, &session, change, now).await })
         })
         .await
@@ -157,7 +160,7 @@ impl SessionBackend for SqliteBackend {
     ) -> Result<bool, BackendError> {
         let (id, owner, acting) = (session.id.to_string(), owner.cloned(), acting.cloned());
         let end = End { how, by: session.token, successor: None, at: now };
-        transaction::run(&self.pools.writer, move |connection| {
+        transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(async move {
                 end::check_acting(connection, acting.as_ref(), now).await?;
                 let gone = query(sql::REMOVE)
@@ -180,7 +183,7 @@ impl SessionBackend for SqliteBackend {
     ) -> Result<Vec<SessionId>, BackendError> {
         let (user, except) = (user.clone(), except.map(ToString::to_string));
         let acting = acting.cloned();
-        transaction::run(&self.pools.writer, move |connection| {
+        transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(async move {
                 end::check_acting(connection, acting.as_ref(), now).await?;
                 let gone =
@@ -200,7 +203,7 @@ impl SessionBackend for SqliteBackend {
 
     async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
         let limit = u64::from(limit.max(1));
-        let purged = transaction::run(&self.pools.writer, move |connection| {
+        let purged = transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(async move { end::purge(connection, now, limit).await })
         })
         .await?;

@@ -11,6 +11,7 @@ use crate::connections::Connections;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
 use crate::library::Library;
 use crate::location::Location;
+use crate::log::{self, Log};
 use crate::wal::Wal;
 
 /// The connections of one backend.
@@ -18,9 +19,22 @@ use crate::wal::Wal;
 pub(crate) struct Pools {
     pub(crate) writer: Connections,
     pub(crate) readers: Connections,
+    /// Where the database may have one: it is not known to be in memory.
+    pub(crate) log: Option<Log>,
     /// Where the database is a file of this backend's own opening.
     pub(crate) wal: Option<Wal>,
     pub(crate) library: Library,
+}
+
+impl Pools {
+    /// The connections to write on, for a write that is counted.
+    pub(crate) fn to_write(&self) -> &Connections {
+        if let Some(log) = &self.log {
+            let is_purging = self.wal.as_ref().is_some_and(Wal::is_purging);
+            log.at_write(&self.writer, if is_purging { log::IN_A_PURGE } else { log::USUAL });
+        }
+        &self.writer
+    }
 }
 
 /// Opens the database, creates the file where there is none, and puts it into WAL mode.
@@ -34,7 +48,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
         let library = Library::default();
         library.check(&mut *pool.acquire().await.map_err(driver)?).await?;
         let one = Connections::pooled(pool);
-        return Ok(Pools { writer: one.clone(), readers: one, wal: None, library });
+        return Ok(Pools { writer: one.clone(), readers: one, log: None, wal: None, library });
     };
 
     let named = |error: BackendError| {
@@ -56,7 +70,8 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let readers = Connections::own(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    Ok(Pools { writer, readers, wal: Some(Wal::new(options)), library })
+    let log = Some(Log::of(path));
+    Ok(Pools { writer, readers, log, wal: Some(Wal::new(options)), library })
 }
 
 fn options(config: &SqliteConfig) -> SqliteConnectOptions {

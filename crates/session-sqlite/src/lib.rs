@@ -120,6 +120,7 @@ mod end;
 mod error;
 mod library;
 mod location;
+mod log;
 mod migrate;
 mod patch;
 mod row;

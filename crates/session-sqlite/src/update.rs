@@ -51,7 +51,7 @@ pub(crate) async fn at_once(
     }
     // All rows, though there is at most one: the statement commits when it is done, and after the
     // first row it is not. A commit that fails (a full disk) would go unseen.
-    match pools.writer.fetch_all(merge.bind(statement)).await {
+    match pools.to_write().fetch_all(merge.bind(statement)).await {
         Ok(rows) => match rows.first() {
             Some(row) => applied(row, change.touch.is_some()).map(Some),
             None => look(pools, session, change, now).await,

@@ -55,6 +55,11 @@ impl Wal {
         Self { options, state: Arc::default() }
     }
 
+    /// Whether a purge has more to do, and the log may be longer than usual.
+    pub(crate) fn is_purging(&self) -> bool {
+        self.state.is_ours.load(Ordering::Relaxed)
+    }
+
     /// Sees to the log after a batch that looked at so many rows.
     ///
     /// A caller that is dropped leaves the log longer than usual, until the next purge.

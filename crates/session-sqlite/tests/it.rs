@@ -13,6 +13,8 @@ mod disk;
 mod errors;
 #[path = "it/given_up.rs"]
 mod given_up;
+#[path = "it/log.rs"]
+mod log;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/model.rs"]
