@@ -64,6 +64,8 @@ mod caches;
 mod chromium;
 #[path = "it/configuration.rs"]
 mod configuration;
+#[path = "it/configuration_md.rs"]
+mod configuration_md;
 #[path = "it/demo.rs"]
 mod demo;
 #[path = "it/devices.rs"]
