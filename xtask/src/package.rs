@@ -9,8 +9,8 @@ use crate::shell;
 use crate::workspace::{self, Crate, Role};
 
 /// Cargo writes these itself, or takes them from the workspace's root; they need not be in the folder.
-const GENERATED: [&str; 5] =
-    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json", "README.md"];
+const GENERATED: [&str; 4] =
+    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
 
 /// What a crate would be published with, and what it needs.
 #[derive(Debug, Default)]

@@ -65,7 +65,7 @@ const CRATE_FILE_RULES: &[(&str, CrateFileRule)] = &[
     ("backend-files", shape::backend_files),
     ("file-circle", circles::file_circle),
     ("include-escapes", shape::include_escapes),
-    ("readme-named", manifests::readme_named),
+    ("readme-own", manifests::readme_own),
     ("dependency-reasoned", manifests::dependency_reasoned),
 ];
 

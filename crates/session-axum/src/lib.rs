@@ -109,3 +109,7 @@ pub use layer::{SessionLayer, layer};
 pub use not_loaded::NotLoaded;
 pub use service::SessionService;
 pub use session_core::{Peer, RequestHead, Scheme};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -192,3 +192,7 @@ macro_rules! __backend_law_tests {
         )+
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

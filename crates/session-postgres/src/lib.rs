@@ -114,3 +114,7 @@ mod statement;
 
 pub use backend::PostgresBackend;
 pub use config::PostgresConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -102,3 +102,7 @@ pub use handler::SessionHandler;
 pub use not_loaded::NotLoaded;
 pub use session::Session;
 pub use session_core::{Peer, RequestHead};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -130,3 +130,7 @@ mod wal;
 
 pub use backend::SqliteBackend;
 pub use config::SqliteConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

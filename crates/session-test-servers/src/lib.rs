@@ -17,3 +17,7 @@ pub use pgbouncer::{PgBouncer, Pooled, Pooling};
 pub use postgres::{Lifetime, Postgres, stop};
 pub use processes::until;
 pub use programs::{Programs, quietly};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

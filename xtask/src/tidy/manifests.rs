@@ -1,6 +1,6 @@
 //! Rules about manifests: names, and what a registry shows of a published crate.
 
-use super::tree::Tree;
+use super::tree::{SourceFile, Tree};
 use crate::workspace::{Crate, Role};
 
 /// The folders are the map, so they are named like their crates.
@@ -47,14 +47,23 @@ pub(crate) fn complete(member: &Crate) -> Vec<String> {
         .collect()
 }
 
-/// A README that no manifest names is not shown to anybody.
-pub(crate) fn readme_named(member: &Crate, tree: &Tree) -> Vec<String> {
-    let has_file = tree.get(&format!("{}/README.md", member.folder)).is_some();
-    let forgotten = member.published && has_file && member.readme.is_none();
-    forgotten
-        .then(|| "has a README.md that its manifest does not name".to_owned())
-        .into_iter()
-        .collect()
+/// Every crate has a README of its own, its library compiles the example in it, and what is published
+/// shows it. A README from outside of the folder would be another crate's.
+pub(crate) fn readme_own(member: &Crate, tree: &Tree) -> Vec<String> {
+    let mut problems = Vec::new();
+    if tree.get(&format!("{}/README.md", member.folder)).is_none() {
+        problems.push("has no README.md".to_owned());
+    }
+    if member.published && member.readme.as_deref() != Some("README.md") {
+        problems.push("its manifest does not say `readme = \"README.md\"`".to_owned());
+    }
+    let compiles =
+        |file: &SourceFile| file.text.contains("#[doc = include_str!(\"../README.md\")]");
+    let library = tree.get(&format!("{}/src/lib.rs", member.folder));
+    if library.is_some_and(|library| !compiles(library)) {
+        problems.push("its src/lib.rs does not compile the README.md as a doc test".to_owned());
+    }
+    problems
 }
 
 /// The document that says what each direct dependency is for.
@@ -78,7 +87,6 @@ pub(crate) fn dependency_reasoned(member: &Crate, tree: &Tree) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::tree::SourceFile;
     use crate::workspace::Dependency;
 
     fn good() -> Crate {
@@ -99,7 +107,6 @@ mod tests {
         for rule in [folder_name, publishing, complete] {
             assert_eq!(rule(&good()), Vec::<String>::new());
         }
-        assert_eq!(readme_named(&good(), &Tree::default()), Vec::<String>::new());
     }
 
     #[test]
@@ -140,12 +147,27 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_readmes() {
-        let tree = Tree { files: vec![SourceFile::new("crates/session-core/README.md", "")] };
-        assert_eq!(readme_named(&good(), &tree).len(), 1);
-        assert_eq!(
-            readme_named(&Crate { readme: Some("README.md".to_owned()), ..good() }, &tree).len(),
-            0
-        );
+    fn readmes_that_nobody_reads() {
+        let readme = ("crates/session-core/README.md", "");
+        let compiled = "#[cfg(doctest)]\n#[doc = include_str!(\"../README.md\")]\nstruct Readme;";
+        let library = ("crates/session-core/src/lib.rs", compiled);
+        let silent = ("crates/session-core/src/lib.rs", "//! Docs.");
+        let named = || Crate { readme: Some("README.md".to_owned()), ..good() };
+        let elsewhere = || Crate { readme: Some("../../README.md".to_owned()), ..good() };
+        let unpublished = || Crate { published: false, ..good() };
+        for (name, member, files, count) in [
+            ("all is well", named(), vec![readme, library], 0),
+            ("no library", named(), vec![readme], 0),
+            ("no file", named(), vec![library], 1),
+            ("not named", good(), vec![readme, library], 1),
+            ("another crate's", elsewhere(), vec![readme, library], 1),
+            ("not compiled", named(), vec![readme, silent], 1),
+            ("not published", unpublished(), vec![readme, library], 0),
+            ("not published, and no file", unpublished(), vec![library], 1),
+        ] {
+            let files = files.into_iter().map(|(path, text)| SourceFile::new(path, text));
+            let found = readme_own(&member, &Tree { files: files.collect() });
+            assert_eq!(found.len(), count, "{name}: {found:?}");
+        }
     }
 }

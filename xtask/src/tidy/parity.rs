@@ -177,7 +177,7 @@ mod tests {
             ("#here", 0),
             ("#there", 1),
             ("../README.md#no-title", 1),
-            ("README.md", 1),
+            ("LICENSE-MIT", 1),
             ("../gone.md", 1),
             ("../gone.md#a", 1),
         ] {
