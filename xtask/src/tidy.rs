@@ -58,6 +58,7 @@ const CRATE_RULES: &[(&str, CrateRule)] = &[
     ("folder-name", manifests::folder_name),
     ("publishing", manifests::publishing),
     ("manifest-complete", manifests::complete),
+    ("repository-ours", manifests::repository),
 ];
 
 /// Rules about one crate and its files.

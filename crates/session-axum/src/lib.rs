@@ -63,7 +63,7 @@
 //! - **Caches go outside**, and only such as keep to `Cache-Control` and `Vary`: behind it, two visitors get
 //!   one page, CSRF token included.
 //!
-//! Compression, conditional requests, traces and static files too: [docs/layers.md][layers], each line of
+//! Compression, conditional requests, traces and static files too: `docs/layers.md`, each line of
 //! which is tested.
 //!
 //! # What to know
@@ -75,7 +75,7 @@
 //!   administrator's, and does not tell this answer's cookie.
 //! - A server that renders pages and forwards the cookie forwards the User-Agent as well, or its requests are
 //!   refused: see [`MismatchAction`](session_core::MismatchAction).
-//! - `SameSite=Strict` signs people out: see [docs/layers.md][sites], also for returns by POST and for pages
+//! - `SameSite=Strict` signs people out: see `docs/layers.md`, also for returns by POST and for pages
 //!   that other sites embed.
 //!
 //! # Where a request comes from
@@ -91,8 +91,6 @@
 //! that is served by plain HTTP/1 says so: `.layer(Extension(Scheme::Http))` around the session's layer.
 //! From the same source comes the warning, with `cookie.secure: always`, that browsers drop such a cookie.
 //!
-//! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#axum-and-tower
-//! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;

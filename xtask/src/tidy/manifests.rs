@@ -27,7 +27,11 @@ pub(crate) fn publishing(member: &Crate) -> Vec<String> {
     }
 }
 
-/// A published crate says what it is, under which licence, and where it lives.
+/// The public repository's address. There is none yet, so no manifest may name one: it would be
+/// somebody else's. Once there is, enter it here, and every published crate must name it.
+const REPOSITORY: Option<&str> = None;
+
+/// A published crate says what it is and under which licence.
 pub(crate) fn complete(member: &Crate) -> Vec<String> {
     if !member.published {
         return Vec::new();
@@ -37,7 +41,6 @@ pub(crate) fn complete(member: &Crate) -> Vec<String> {
     let lacks = [
         ("description", is_blank(&member.description)),
         ("license", is_blank(&member.license)),
-        ("repository", is_blank(&member.repository)),
         ("keywords", member.keywords.is_empty()),
     ];
     lacks
@@ -45,6 +48,27 @@ pub(crate) fn complete(member: &Crate) -> Vec<String> {
         .filter(|(_, lacks)| *lacks)
         .map(|(field, _)| format!("its manifest has no `{field}`"))
         .collect()
+}
+
+/// A published crate names the repository if there is one, and nothing else.
+pub(crate) fn repository(member: &Crate) -> Vec<String> {
+    named_repository(member, REPOSITORY).into_iter().collect()
+}
+
+fn named_repository(member: &Crate, ours: Option<&str>) -> Option<String> {
+    match (member.repository.as_deref(), ours) {
+        (Some(named), Some(ours)) if named != ours => {
+            Some(format!("names the repository {named}, and ours is {ours}"))
+        }
+        (Some(named), None) => Some(format!(
+            "names the repository {named}, and there is none yet: leave `repository` out, or enter \
+             the address in xtask/src/tidy/manifests.rs if it is ours"
+        )),
+        (None, Some(ours)) if member.published => {
+            Some(format!("its manifest does not name the `repository` {ours}"))
+        }
+        _ => None,
+    }
 }
 
 /// Every crate has a README of its own, its library compiles the example in it, and what is published
@@ -96,7 +120,6 @@ mod tests {
             published: true,
             description: Some("Sessions".to_owned()),
             license: Some("MIT".to_owned()),
-            repository: Some("https://example.com".to_owned()),
             keywords: vec!["session".to_owned()],
             ..Crate::default()
         }
@@ -104,7 +127,7 @@ mod tests {
 
     #[test]
     fn good_manifests_pass() {
-        for rule in [folder_name, publishing, complete] {
+        for rule in [folder_name, publishing, complete, repository] {
             assert_eq!(rule(&good()), Vec::<String>::new());
         }
     }
@@ -132,8 +155,27 @@ mod tests {
     #[test]
     fn incomplete_manifests() {
         let bare = Crate { name: "session-core".to_owned(), published: true, ..Crate::default() };
-        assert_eq!(complete(&bare).len(), 4);
+        assert_eq!(complete(&bare).len(), 3);
         assert_eq!(complete(&Crate { description: Some(" ".to_owned()), ..good() }).len(), 1);
+    }
+
+    #[test]
+    fn repositories_that_are_not_ours() {
+        let naming =
+            |address: Option<&str>| Crate { repository: address.map(str::to_owned), ..good() };
+        let unpublished = Crate { published: false, ..good() };
+        let (ours, theirs) = (Some("https://example.com/ours"), Some("https://example.com/theirs"));
+        for (name, member, known, count) in [
+            ("there is none, and none is named", naming(None), None, 0),
+            ("there is none, and one is named", naming(theirs), None, 1),
+            ("ours", naming(ours), ours, 0),
+            ("somebody else's", naming(theirs), ours, 1),
+            ("left out", naming(None), ours, 1),
+            ("left out, and not published", unpublished, ours, 0),
+        ] {
+            let found = named_repository(&member, known);
+            assert_eq!(found.iter().count(), count, "{name}: {found:?}");
+        }
     }
 
     #[test]
