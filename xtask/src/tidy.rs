@@ -8,6 +8,7 @@ mod directions;
 mod law_names;
 mod manifests;
 mod parity;
+mod pictures;
 mod shape;
 mod text;
 mod tree;
@@ -85,6 +86,8 @@ pub(crate) fn run() -> Result<()> {
         }),
     }
     findings.extend(parity::unshown(&tree));
+    findings.extend(pictures::crates(&tree, &crates));
+    findings.extend(pictures::request(&tree));
     findings.extend(parity::dead_links(&tree, &shell::root()));
     for finding in &findings {
         println!("{finding}");
