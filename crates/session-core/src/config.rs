@@ -260,7 +260,7 @@ pub enum CrossSiteSessions {
 const MAX_TTL_SECS: u64 = 400 * 24 * 3600;
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(MAX_TTL_SECS);
 const MAX_GRACE_SECS: u64 = 3600;
-/// The touch interval where nothing is said, unless a tenth of the lifetime is shorter.
+/// The touch interval if nothing is said, unless a tenth of the lifetime is shorter.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A configuration that was checked, with what is derived from it.
@@ -336,7 +336,7 @@ impl Settings {
     }
 
     /// How long a session of this lifetime goes unwritten while it is only read. Always shorter than
-    /// the lifetime, also where that is shorter than what was configured for.
+    /// the lifetime, even if that is shorter than what was configured for.
     pub(crate) fn touch_interval(&self, idle_ttl: Duration) -> Duration {
         let tenth = idle_ttl / 10;
         match self.config.touch_interval_secs.map(Duration::from_secs) {
