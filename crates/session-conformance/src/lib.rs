@@ -131,7 +131,7 @@ pub use subject::{Cut, Failure, Fresh, TestBackend};
 /// told apart by their paths, as `cargo xtask test` does.
 ///
 /// A database that needs a server may not be there. `only_if` names a function that says whether it
-/// is; where it says no, the tests hold nothing and pass, so it should say so loudly, or panic where
+/// is; if it says no, the tests hold nothing and pass, so it should say so loudly, or panic if
 /// that must not happen:
 ///
 /// ```
