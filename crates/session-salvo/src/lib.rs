@@ -39,10 +39,10 @@
 //! 2. [`Session`] as an argument, or [`depot.session()`](SessionDepotExt::session), loads it: one
 //!    read. There always is one, signed in, anonymous or empty; only a failing backend is an error,
 //!    503. There is no `Option<Session>`, because an outage must not look like a visitor.
-//!    [`RequireUser`] answers 401 where nobody is signed in.
+//!    [`RequireUser`] answers 401 if nobody is signed in.
 //! 3. Handlers that only look use [`user_id_from_depot`].
 //! 4. When the handlers behind it are done, [`SessionHandler`] saves what was written, in one
-//!    statement, and sets the cookie. Where that fails, the answer becomes an error: 409 or 503.
+//!    statement, and sets the cookie. If that fails, the answer becomes an error: 409 or 503.
 //!
 //! # Where to mount it
 //!
