@@ -176,7 +176,7 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// What the exploration says where it finds something.
+/// What the exploration says if it finds something.
 const COMPLAINTS: &[&str] = &[
     "it ends as no order one after the other would",
     "the request left a session that nobody can reach",
