@@ -193,7 +193,7 @@ impl Session {
         self.inner.request.get()
     }
 
-    /// The lock is held for moments, and what is done under it does not panic; should it have been
+    /// The lock is held for moments, and what is done under it does not panic. If it was
     /// poisoned all the same, the state is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.unsettled();
