@@ -12,7 +12,7 @@ pub(crate) const PAGE: &str = "docs/laws.md";
 
 #[derive(clap::Args, Debug, Clone, Copy)]
 pub(crate) struct Arguments {
-    /// Write nothing; fail where the page is stale.
+    /// Write nothing; fail if the page is stale.
     #[arg(long)]
     check: bool,
 }
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     if arguments.check { check() } else { write() }
 }
 
-/// Fails where the page is not what the suite would write.
+/// Fails if the page is not what the suite would write.
 pub(crate) fn check() -> Result<()> {
     let written = fs::read_to_string(shell::root().join(PAGE)).with_context(|| PAGE.to_owned())?;
     if let Some(line) = first_difference(&written, &generate()?) {

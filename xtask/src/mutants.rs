@@ -176,7 +176,7 @@ const MUTANTS: &[Mutant] = &[
     },
 ];
 
-/// What the exploration says where it finds something.
+/// What the exploration says if it finds something.
 const COMPLAINTS: &[&str] = &[
     "it ends as no order one after the other would",
     "the request left a session that nobody can reach",
@@ -282,8 +282,7 @@ fn lay(tree: &Path) -> Result<()> {
         let kept = copy(&root.join("crates").join(name), &folder)?;
         remove_others(&folder, &kept)?;
     }
-    // Named by manifests, and read by the documentation's tests alone.
-    write(&tree.join("README.md"), &fs::read(root.join("README.md"))?)
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<Vec<PathBuf>> {

@@ -28,7 +28,7 @@ struct Application {
 const README: Application =
     Application { name: "outside-readme", page: "README.md", heading: "## A complete application" };
 
-/// Everything. Returns what was not run, and why, where something was not.
+/// Everything. Returns what was not run, and why, if something was not.
 pub(crate) fn run() -> Result<Option<&'static str>> {
     let folder = README.lay_out()?;
     let mut check = shell::cargo(["check"]);

@@ -9,8 +9,8 @@ use crate::shell;
 use crate::workspace::{self, Crate, Role};
 
 /// Cargo writes these itself, or takes them from the workspace's root; they need not be in the folder.
-const GENERATED: [&str; 5] =
-    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json", "README.md"];
+const GENERATED: [&str; 4] =
+    ["Cargo.toml", "Cargo.toml.orig", "Cargo.lock", ".cargo_vcs_info.json"];
 
 /// What a crate would be published with, and what it needs.
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ pub(crate) fn includes(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Where a literal path leads from a file of a crate, relative to the crate's folder; `None` where it leaves it.
+/// Where a literal path leads from a file of a crate, relative to the crate's folder; `None` if it leaves it.
 pub(crate) fn resolve(file: &str, literal: &str) -> Option<String> {
     let mut path = Path::new(file).parent()?.to_path_buf();
     for part in Path::new(literal).components() {
@@ -127,7 +127,7 @@ fn is_symlink(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// Every file under `folder/inside`, relative to `folder`; none where there is no such folder.
+/// Every file under `folder/inside`, relative to `folder`; none if there is no such folder.
 fn files_under(folder: &Path, inside: &Path) -> Result<Vec<String>> {
     let mut files = Vec::new();
     let mut open: Vec<PathBuf> = vec![inside.to_path_buf()];

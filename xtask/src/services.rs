@@ -49,10 +49,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 /// ends, however it does.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// Its generation, such as `15`, where known.
+    /// Its generation, such as `15`, if known.
     pub(crate) generation: Option<String>,
     pub(crate) url: String,
-    /// Programs for tests that start a server of their own: this one's, where known.
+    /// Programs for tests that start a server of their own: this one's, if known.
     bin: Option<PathBuf>,
     _running: Option<Postgres>,
 }
@@ -121,7 +121,7 @@ fn preferred() -> Option<Programs> {
     Programs::of_system().or_else(fetched::programs)
 }
 
-/// One server: the one that the environment names, or one of the preferred programs. `None` where
+/// One server: the one that the environment names, or one of the preferred programs. `None` if
 /// there are none.
 pub(crate) fn any() -> Result<Option<Server>> {
     match named() {

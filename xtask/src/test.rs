@@ -18,7 +18,7 @@ use results::{Needs, Results};
 
 #[derive(clap::Args, Debug, Clone, Copy, Default)]
 pub(crate) struct Arguments {
-    /// Use `cargo test` even where cargo-nextest is installed.
+    /// Use `cargo test` even if cargo-nextest is installed.
     #[arg(long)]
     without_nextest: bool,
 }
@@ -211,7 +211,7 @@ impl Report {
 
     /// Adds what one command's tests came to.
     fn take(&mut self, command: &std::process::Command, success: bool, results: Results) {
-        // Where a test failed, the test says so; a failure that no test explains is one of its own.
+        // If a test failed, the test says so; a failure that no test explains is one of its own.
         let unexplained = !success && results.failed() == 0;
         self.finish(command, success, unexplained);
         if let Some(problem) = results.inconsistency().filter(|_| !unexplained) {

@@ -8,6 +8,7 @@ mod directions;
 mod law_names;
 mod manifests;
 mod parity;
+mod pictures;
 mod shape;
 mod text;
 mod tree;
@@ -58,6 +59,7 @@ const CRATE_RULES: &[(&str, CrateRule)] = &[
     ("folder-name", manifests::folder_name),
     ("publishing", manifests::publishing),
     ("manifest-complete", manifests::complete),
+    ("repository-ours", manifests::repository),
 ];
 
 /// Rules about one crate and its files.
@@ -65,7 +67,7 @@ const CRATE_FILE_RULES: &[(&str, CrateFileRule)] = &[
     ("backend-files", shape::backend_files),
     ("file-circle", circles::file_circle),
     ("include-escapes", shape::include_escapes),
-    ("readme-named", manifests::readme_named),
+    ("readme-own", manifests::readme_own),
     ("dependency-reasoned", manifests::dependency_reasoned),
 ];
 
@@ -84,6 +86,8 @@ pub(crate) fn run() -> Result<()> {
         }),
     }
     findings.extend(parity::unshown(&tree));
+    findings.extend(pictures::crates(&tree, &crates));
+    findings.extend(pictures::request(&tree));
     findings.extend(parity::dead_links(&tree, &shell::root()));
     for finding in &findings {
         println!("{finding}");

@@ -183,7 +183,7 @@ impl Shape {
     }
 }
 
-/// The answer to an error that the layer itself met, where there is no other.
+/// The answer to an error that the layer itself met, if there is no other.
 pub(crate) fn answered(error: &Error, shape: Option<&Shape>) -> Response {
     answer::log(error);
     match shape {

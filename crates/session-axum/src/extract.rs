@@ -18,7 +18,7 @@ pub(crate) struct Mounted(pub(crate) Visit);
 ///
 /// Everything it can do is in [`session_core::Session`], to which it dereferences.
 ///
-/// Rejects with 503 where the backend failed, and with 500 (and the reason in the log) where the
+/// Rejects with 503 if the backend failed, and with 500 (and the reason in the log) if the
 /// layer is missing. It cannot be optional, because an outage must not look like a visitor:
 ///
 /// ```compile_fail,E0277
@@ -98,7 +98,7 @@ impl<S: Sync> FromRequestParts<S> for RequireUser {
 /// session layer. `Ok(None)` is a visitor.
 ///
 /// # Errors
-/// [`NotLoaded`] where the session was not loaded: mount the layer with
+/// [`NotLoaded`] if the session was not loaded: mount the layer with
 /// [`eager`](crate::SessionLayer::eager), or look after something extracted the session.
 pub fn user_id_from_extensions(extensions: &Extensions) -> Result<Option<UserId>, NotLoaded> {
     match extensions.get::<Mounted>() {

@@ -22,7 +22,7 @@ pin_project! {
     ///    buffered is dropped with the request, and the cookie of a sign-in that had committed is lost.
     /// 2. A session that nobody asked for costs nothing more.
     /// 3. Otherwise the session is concluded: saved, and its headers put onto the response, which
-    ///    becomes an error where saving failed.
+    ///    becomes an error if saving failed.
     /// 4. If the inner service fails, that counts as a 500: what was buffered is dropped. Its error
     ///    passes through, unless this request has changed the session's token, such as by a sign-in.
     ///    Then the browser must get the cookie, or its user is signed out: the error becomes a 500 of
@@ -139,7 +139,7 @@ fn status<R, E>(called: &Result<Response<R>, E>) -> StatusCode {
     called.as_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, Response::status)
 }
 
-/// What goes out where the inner service failed.
+/// What goes out if the inner service failed.
 #[cold]
 fn failed<E: Into<BoxError>>(
     visit: &Visit,

@@ -33,7 +33,7 @@ pub struct SessionLayer {
 
 impl SessionLayer {
     /// Loads the session of every request before its handler runs, so that inner layers can look at
-    /// it: one read for each request that brings a token. Where the backend fails, the handler does
+    /// it: one read for each request that brings a token. If the backend fails, the handler does
     /// not run. Without this, the first extractor loads.
     ///
     /// It also slides the expiry of every request's session; else only requests that ask for theirs do.

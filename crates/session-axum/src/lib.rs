@@ -28,10 +28,10 @@
 //! 1. [`layer`] puts a handle into the request; no I/O happens until somebody asks for it.
 //! 2. The extractor [`Session`] loads it: one read. It always extracts, signed in, anonymous or
 //!    empty; only a failing backend rejects, with 503. There is no `Option<Session>`, because an
-//!    outage must not look like a visitor. [`RequireUser`] answers 401 where nobody is signed in.
+//!    outage must not look like a visitor. [`RequireUser`] answers 401 if nobody is signed in.
 //! 3. Layers that only look use [`user_id_from_extensions`].
 //! 4. When the handler has answered, the layer saves what was written, in one statement, and sets the
-//!    cookie. Where that fails, the answer becomes an error: 409 or 503.
+//!    cookie. If that fails, the answer becomes an error: 409 or 503.
 //!
 //! # Where other layers go
 //!
@@ -63,7 +63,7 @@
 //! - **Caches go outside**, and only such as keep to `Cache-Control` and `Vary`: behind it, two visitors get
 //!   one page, CSRF token included.
 //!
-//! Compression, conditional requests, traces and static files too: [docs/layers.md][layers], each line of
+//! Compression, conditional requests, traces and static files too: `docs/layers.md`, each line of
 //! which is tested.
 //!
 //! # What to know
@@ -75,24 +75,22 @@
 //!   administrator's, and does not tell this answer's cookie.
 //! - A server that renders pages and forwards the cookie forwards the User-Agent as well, or its requests are
 //!   refused: see [`MismatchAction`](session_core::MismatchAction).
-//! - `SameSite=Strict` signs people out: see [docs/layers.md][sites], also for returns by POST and for pages
+//! - `SameSite=Strict` signs people out: see `docs/layers.md`, also for returns by POST and for pages
 //!   that other sites embed.
 //!
 //! # Where a request comes from
 //!
-//! The client's address is axum's [`ConnectInfo<SocketAddr>`][ci] where the application serves with
+//! The client's address is axum's [`ConnectInfo<SocketAddr>`][ci] if the application serves with
 //! it (feature `connect-info`, on by default), or a [`Peer`] that some layer put into the request's
 //! extensions, which wins; without either the peer is unknown, and its forwarded headers are not
 //! believed.
 //!
 //! With `cookie.secure: auto` the scheme is what a trusted proxy says; without one a [`Scheme`] that
 //! some layer put into the request's extensions, and without either what the request's own URI says,
-//! which HTTP/2 sends and HTTP/1 does not. Where nobody says, the cookie is `Secure`; so an application
+//! which HTTP/2 sends and HTTP/1 does not. If nobody says, the cookie is `Secure`; so an application
 //! that is served by plain HTTP/1 says so: `.layer(Extension(Scheme::Http))` around the session's layer.
 //! From the same source comes the warning, with `cookie.secure: always`, that browsers drop such a cookie.
 //!
-//! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#axum-and-tower
-//! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;
@@ -109,3 +107,7 @@ pub use layer::{SessionLayer, layer};
 pub use not_loaded::NotLoaded;
 pub use service::SessionService;
 pub use session_core::{Peer, RequestHead, Scheme};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

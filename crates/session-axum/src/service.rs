@@ -19,9 +19,9 @@ use crate::future::{SessionFuture, conclude};
 /// 1. A request that went through another one before is an error 500: the inner of two layers would
 ///    hide the outer one's session.
 /// 2. The visit goes into the request's extensions; its headers are looked at when somebody asks.
-/// 3. An eager layer loads first, and answers itself where that fails.
+/// 3. An eager layer loads first, and answers itself if that fails.
 /// 4. See [`SessionFuture`] for what happens to the response. Its body becomes axum's, which costs
-///    nothing where it is that already, and can carry any other.
+///    nothing if it is that already, and can carry any other.
 /// 5. The inner service may fail. Its error can become the cause of one of ours (see there), so it
 ///    must be one that can be boxed, as tower's all are: `Into<BoxError>`.
 #[derive(Clone)]

@@ -18,7 +18,7 @@ use crate::subject::{Fresh, TestBackend};
 /// When the laws begin: a whole second, so that only the laws about microseconds have any.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_795_348_800_000_000);
 
-/// How long a session lives where a law does not say.
+/// How long a session lives if a law does not say.
 pub(crate) const LIFE: i64 = 3600;
 
 /// So many seconds after [`NOW`].
@@ -110,7 +110,7 @@ pub(crate) fn setting(key: &str, value: impl Into<Value>) -> SessionChange {
     SessionChange::patch(patch)
 }
 
-/// A touch at `now`, due where the session was last active before.
+/// A touch at `now`, due if the session was last active before.
 pub(crate) fn touch(now: Timestamp, expires_at: Timestamp) -> Touch {
     Touch { due_before: now, expires_at, ip_address: None, agent: None }
 }

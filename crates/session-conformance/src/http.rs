@@ -30,7 +30,7 @@
 //! - Everything happens in this process: no sockets, no waiting. Time is a clock that the law moves;
 //!   the backend is wrapped so that calls are counted, fail and wait where the law says.
 //! - Whatever a law does, its log (`tracing`, every level) and the bodies of its responses are
-//!   searched for tokens and their hashes, and it fails where one is found.
+//!   searched for tokens and their hashes, and it fails if one is found.
 
 mod application;
 mod browser;

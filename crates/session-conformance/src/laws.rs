@@ -1,4 +1,4 @@
-//! The laws of backends, one function each. Where one holds it returns; where not it panics and
+//! The laws of backends, one function each. If one holds it returns; if not it panics and
 //! says what it saw.
 //!
 //! Each asks for fresh databases and opens two clients of each; calls take turns between the two.

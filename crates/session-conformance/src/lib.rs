@@ -131,7 +131,7 @@ pub use subject::{Cut, Failure, Fresh, TestBackend};
 /// told apart by their paths, as `cargo xtask test` does.
 ///
 /// A database that needs a server may not be there. `only_if` names a function that says whether it
-/// is; where it says no, the tests hold nothing and pass, so it should say so loudly, or panic where
+/// is; if it says no, the tests hold nothing and pass, so it should say so loudly, or panic if
 /// that must not happen:
 ///
 /// ```
@@ -192,3 +192,7 @@ macro_rules! __backend_law_tests {
         )+
     };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -54,7 +54,7 @@ macro_rules! __each_backend_law {
             create_never_overwrites
             "An id or a hash already in use is `Conflict`; the old session is untouched, and nothing else that the call would have done has happened."
             create_replaces_atomically
-            "`create` with `replaces` ends the old session in the same step: never are both live, and neither is only where the call returned an error."
+            "`create` with `replaces` ends the old session in the same step: never are both live, and neither is only if the call returned an error."
             sign_in_carries_every_write
             "The backend copies the old session's data as it is in the step that makes the new one, so a write that was acknowledged before is in the new session. Of racing sign-ins from one session all succeed, and all of the same user carry: for 10 seconds after a session was replaced, a later sign-in of the user whom it went to (a double click, a form sent twice) carries what it held then, and not what the successor wrote since, which may grant. Another user's, or a later one, carries nothing; nor does any carry what was another user's."
             ended_never_returns
@@ -78,9 +78,9 @@ macro_rules! __each_backend_law {
             ended_token_is_known
             "For at least 60 s the token of a session that was rotated, replaced, signed out, revoked or evicted is found as `Grace` or `Ended`, with how and when, and with whether the token that was made from it was presented since. All tokens of a session share its end; signed out is the token that asked for it, and every other that it ended is revoked. A token that was never issued is absent."
             cap_is_exact
-            "After any number of racing creates a user has at most `cap` live sessions, and exactly `cap` where more were made."
+            "After any number of racing creates a user has at most `cap` live sessions, and exactly `cap` if more were made."
             evicts_least_recently_active
-            "The victims are the least recently active (among equals the oldest id) at the moment of eviction, touches that just committed included, and never the newcomer. Expired sessions do not count. All ids are returned, also where a lowered cap makes them many."
+            "The victims are the least recently active (among equals the oldest id) at the moment of eviction, touches that just committed included, and never the newcomer. Expired sessions do not count. All ids are returned, even if a lowered cap makes them many."
             remove_is_scoped
             "`remove` with an owner never removes another user's session, in one step. Removing a missing one is not an error. With an acting session it removes nothing unless that one is live and its token current or in grace, in the same step."
             remove_user_is_complete
@@ -114,7 +114,7 @@ macro_rules! __each_request_law {
             unknown_token_never_adopted
             "A token that this server did not issue never becomes a session."
             forged_cookie_costs_nothing
-            "Where cookies are signed, one that is not rightly signed is no session and costs no backend call, also while the backend is down; it is left alone, and takes nobody's place. The first secret signs and all verify; unsigned cookies are accepted only where `signing` says so, and where it is off a signature is ignored."
+            "If cookies are signed, one that is not rightly signed is no session and costs no backend call, also while the backend is down; it is left alone, and takes nobody's place. The first secret signs and all verify; unsigned cookies are accepted only if `signing` says so, and if it is off a signature is ignored."
             sign_in_rotates
             "Signing in, re-authenticating and switching user always issue a new token, in a grace period too, and the one before is dead at once, without grace. Signing in makes a new session id and carries over the data of an anonymous session or of the same user's, never another user's; re-authenticating keeps the id. A sign-in form that was sent twice loses nothing: for 10 s the same user's second sign-in carries what the first one took over."
             rotation_has_grace
@@ -122,11 +122,11 @@ macro_rules! __each_request_law {
             refused_token_makes_no_session
             "A request whose token is followed by a newer one, refused by its fingerprint (also if the mismatch just revoked it), ambiguous, or unreadable because the backend failed never makes a session or a cookie by itself. What it wants to store is 409 `session_ended` (503 if the backend failed), said by the setter itself and not by a replaced answer, so that a handler can go on without it, redirect, or start over. `may_store()` asks without trying; removing what is not there is `Ok`. Of several dead tokens one followed is enough. An explicit sign-in works, and so does storing after `logout` in the same request; `start_over()` makes the request a visitor's, and changes nothing on a request that was not refused, so a sign-in page may always call it."
             ended_elsewhere_starts_over
-            "A visitor's token never stands in the way. Where the token was revoked, evicted, or signed out on another device, has expired, or was ended by its own browser 10 s ago or longer by an answer that was lost, what the request stores makes a new session at once, so that a sign-in page keeps its CSRF token, OAuth state and return address; `ended()` says how and when it ended. A request that loaded the session while it lived gets 409."
+            "A visitor's token never stands in the way. If the token was revoked, evicted, or signed out on another device, has expired, or was ended by its own browser 10 s ago or longer by an answer that was lost, what the request stores makes a new session at once, so that a sign-in page keeps its CSRF token, OAuth state and return address; `ended()` says how and when it ended. A request that loaded the session while it lived gets 409."
             logout_always_ends
             "`logout` ends every live session whose token the request presented (of up to 16 values looked up; ambiguous ones, ones in grace and ones refused by their fingerprint too; also the session that replaced the presented token by its own re-authentication or rotation less than 10 s ago), says how many, and sends the removal cookie whenever a cookie of the name came, dead, unknown or malformed: who signs out explicitly must not stay signed in. A cookie of another Path or Domain cannot be removed, and is dead. If the backend fails it is an error and never `Ok`."
             cross_site_makes_no_session
-            "A request from another site that loaded no live session, whatever came under the name, may have had its cookie held back by SameSite: `Sec-Fetch-Site: cross-site` and no top-level navigation by GET; where that header is missing, an unsafe method whose `Origin` is `null` or names neither the Host nor the host that a trusted proxy forwards. It makes no session by itself: its cookie would replace the one held back, and sign its user out. What it wants to store is 409 `cross_site`, said by the setter; an explicit sign-in and `start_over()` work (and belong behind a cross-site check), storing after `logout` only if that ended a session. Off with `same_site: none` and with `cross_site_sessions: allow`."
+            "A request from another site that loaded no live session, whatever came under the name, may have had its cookie held back by SameSite: `Sec-Fetch-Site: cross-site` and no top-level navigation by GET; if that header is missing, an unsafe method whose `Origin` is `null` or names neither the Host nor the host that a trusted proxy forwards. It makes no session by itself: its cookie would replace the one held back, and sign its user out. What it wants to store is 409 `cross_site`, said by the setter; an explicit sign-in and `start_over()` work (and belong behind a cross-site check), storing after `logout` only if that ended a session. Off with `same_site: none` and with `cross_site_sessions: allow`."
             ended_session_has_no_power
             "What acts on the user's sessions (`list`, `revoke`, `logout_others`, `logout_all`) is `SessionEnded` if the acting session is no longer live or the handle's token is neither its current one nor in grace, decided in the same step. Data writes through a token that ended without grace are 409 too, and a request whose session was ended meanwhile does not renew itself by signing in with its own user: a thief's slow request or open WebSocket can neither write nor sign the owner out. Only `logout` may still end its own session."
             handle_operations_serialise
@@ -138,7 +138,7 @@ macro_rules! __each_request_law {
             sign_out_wins
             "After sign-out returns, no request that was in flight can bring the session back; its buffered data is refused with 409 `session_ended` and no Set-Cookie, and a cookie still on its way is dead."
             outage_clears_nothing
-            "When the backend fails, the answer is 503 with Retry-After (or anonymous, where so configured), and no Set-Cookie except for a token change that this request had already committed. An outage never reads as \"not signed in\"."
+            "When the backend fails, the answer is 503 with Retry-After (or anonymous, if so configured), and no Set-Cookie except for a token change that this request had already committed. An outage never reads as \"not signed in\"."
             failed_save_is_reported
             "A response whose buffered data could not be saved is replaced (503, or 409 for a session that ended meanwhile) and never a success. A touch that fails is an event, not an error."
             server_error_discards_data
@@ -164,7 +164,7 @@ macro_rules! __each_request_law {
             fingerprint_survives_update
             "A newer version of the same browser, a changed language or encoding list, and \"request desktop site\" keep the session; another known browser family or system family does not. An agent that is missing or unknown (media and download helpers) is reported, not punished."
             proxies_are_not_believed
-            "One forwarded header, the configured one, counts, only from trusted peers, walked right to left. A malformed hop ends the walk at the last good one; where all are trusted the leftmost counts; an unknown peer is never trusted, and a Unix socket counts as loopback."
+            "One forwarded header, the configured one, counts, only from trusted peers, walked right to left. A malformed hop ends the walk at the last good one; if all are trusted the leftmost counts; an unknown peer is never trusted, and a Unix socket counts as loopback."
             handler_panic_is_contained
             "A panic passes through, its buffered data is dropped, no lock stays, the session lives on. A token change that was committed before it reaches the browser if the panic (or time-out) is caught behind the session's layer, and is an event if it is lost, also when the client went away. Two nested layers and a missing layer are clear errors (500 with the reason in the log), not second panics."
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::registry::{self, LawFn};
 use crate::subject::{Fresh, TestBackend};
 
-/// The name of the environment variable that multiplies the rounds of every law that races: 1 where
+/// The name of the environment variable that multiplies the rounds of every law that races: 1 if
 /// it is not set, so that the whole suite takes seconds; 100 for an evening.
 pub const ROUNDS_VARIABLE: &str = "SESSION_LAW_ROUNDS";
 
@@ -20,11 +20,11 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// Enough for calls to really happen at one moment, also on a machine with two processors.
 const THREADS: usize = 4;
 
-/// Holds a backend to one law: returns where it holds, panics with what went wrong where not. This
+/// Holds a backend to one law: returns if it holds, panics with what went wrong if not. This
 /// is the body of every test that [`backend_laws!`](crate::backend_laws) makes.
 ///
 /// # Panics
-/// Where the law does not hold, or does not come to an end.
+/// If the law does not hold, or does not come to an end.
 pub fn hold(name: &str, law: LawFn, fresh: &Fresh) {
     if let Err(reason) = attempt(name, law, fresh) {
         panic::resume_unwind(reason);
@@ -35,7 +35,7 @@ pub fn hold(name: &str, law: LawFn, fresh: &Fresh) {
 /// faulty backends, which must break exactly one.
 ///
 /// # Panics
-/// Where no runtime can be started.
+/// If no runtime can be started.
 pub fn broken_backend_laws<M, F, B>(make: M) -> Vec<&'static str>
 where
     M: Fn() -> F + Clone + 'static,
@@ -63,7 +63,7 @@ fn attempt(name: &str, law: LawFn, fresh: &Fresh) -> Result<(), Box<dyn Any + Se
     }))
 }
 
-/// How many rounds to race where `modest` are enough on every run.
+/// How many rounds to race if `modest` are enough on every run.
 pub(crate) fn rounds(modest: u32) -> u32 {
     modest.saturating_mul(multiplier())
 }

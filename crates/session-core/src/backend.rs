@@ -59,9 +59,9 @@ use crate::token::TokenHash;
 ///
 /// Each method returns, within the configured time and never as "absent" (law
 /// `failure_is_an_error`):
-/// - [`Unavailable`](crate::BackendErrorKind::Unavailable) where the database cannot be reached, is
+/// - [`Unavailable`](crate::BackendErrorKind::Unavailable) if the database cannot be reached, is
 ///   too slow or too busy. The call may still have happened; each method says why that is harmless.
-/// - [`Corrupt`](crate::BackendErrorKind::Corrupt) where what is stored cannot be read.
+/// - [`Corrupt`](crate::BackendErrorKind::Corrupt) if what is stored cannot be read.
 /// - [`Other`](crate::BackendErrorKind::Other) for the rest.
 ///
 /// `Conflict`, `TooLarge` and `ActingEnded` come only from the methods that say so.
@@ -98,16 +98,16 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   deleted. Creates for one user are in a line; creates for several are not.
     ///
     /// # Errors
-    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the id or the hash is in use, by a
+    /// [`Conflict`](crate::BackendErrorKind::Conflict) if the id or the hash is in use, by a
     /// session, live or not, or by a tombstone that is still kept; nothing is changed (law
     /// `create_never_overwrites`).
-    /// [`TooLarge`](crate::BackendErrorKind::TooLarge) where the data would pass
+    /// [`TooLarge`](crate::BackendErrorKind::TooLarge) if the data would pass
     /// [`NewSession::max_bytes`]; nothing is changed (law `size_is_bounded`).
     /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) as said; nothing is changed.
     ///
     /// # Cancellation
     /// A dropped call may have made the session. Nobody has its token, so it is idle until it
-    /// expires; where it replaced one, that one's user has to sign in again.
+    /// expires; if it replaced one, that one's user has to sign in again.
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError>;
 
     /// Finds what a token stands for: one read.
@@ -124,7 +124,7 @@ pub trait SessionBackend: Send + Sync + 'static {
 
     /// Changes a live session: data, touch, rotation, re-authentication, in one step.
     ///
-    /// The session is found by [`SessionRef::id`]. Conditions are looked at in this order, and where
+    /// The session is found by [`SessionRef::id`]. Conditions are looked at in this order, and if
     /// one fails nothing at all is changed:
     /// - No live session, or a token that is neither its current one nor in grace:
     ///   [`Updated::Missing`] (laws `update_never_creates`, `expired_is_absent`,
@@ -141,7 +141,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   (laws `patches_commute`, `patch_is_exact`), and the version moves by one; without a patch
     ///   it stays.
     /// - The lifetime is put in: see [`NewLifetime`].
-    /// - The touch applies where it is due, or the token is seen for the first time: see [`Touch`] and
+    /// - The touch applies if it is due, or the token is seen for the first time: see [`Touch`] and
     ///   [`SessionChange::presented`] (law `touch_is_monotonic`). One that is not due is skipped and no
     ///   reason to skip the rest.
     /// - Rotation and re-authentication: see [`Rotation`] and [`Reauthentication`]. The new token has
@@ -150,7 +150,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`TooLarge`](crate::BackendErrorKind::TooLarge) as said;
-    /// [`Conflict`](crate::BackendErrorKind::Conflict) where the new token's hash is in use, as for
+    /// [`Conflict`](crate::BackendErrorKind::Conflict) if the new token's hash is in use, as for
     /// [`create`](Self::create).
     ///
     /// # Cancellation
@@ -164,13 +164,13 @@ pub trait SessionBackend: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Updated, BackendError>;
 
-    /// Ends one live session; `true` where there was one. With an `owner`, only where the session is
+    /// Ends one live session; `true` if there was one. With an `owner`, only if the session is
     /// that user's, decided in the same step (law `remove_is_scoped`). A missing one is no error. The
     /// token in `session` says which one asked for a sign-out, and need not be good: whoever signs out
     /// must not stay signed in.
     ///
     /// # Errors
-    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) where an `acting` session is given and has
+    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) if an `acting` session is given and has
     /// no power any more; nothing is changed.
     ///
     /// # Cancellation
@@ -184,7 +184,7 @@ pub trait SessionBackend: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<bool, BackendError>;
 
-    /// Ends every session of a user, but `except` where one is named; returns the ids of those that
+    /// Ends every session of a user, but `except` if one is named; returns the ids of those that
     /// were live, in their order.
     /// - When it returns, every session of that user whose `create` had returned before the call is
     ///   gone; a racing `create` falls wholly before or wholly after (law
@@ -193,7 +193,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   order user, then ids. For a sign-out the `acting` session's token is the one that asked.
     ///
     /// # Errors
-    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) where an `acting` session is given and has
+    /// [`ActingEnded`](crate::BackendErrorKind::ActingEnded) if an `acting` session is given and has
     /// no power any more; nothing is changed.
     ///
     /// # Cancellation
@@ -219,7 +219,7 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   `purge_is_bounded`); `limit` 0 counts as 1.
     /// - Never deletes a session that is live, however its lifetime was renewed meanwhile.
     /// - Several servers may call it at once.
-    /// - Says that more may be due where it stopped at the limit; calling until it says no more
+    /// - Says that more may be due if it stopped at the limit; calling until it says no more
     ///   ends.
     ///
     /// # Cancellation

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::pace::Pace;
 use crate::store::SessionStore;
 
-/// How often expired sessions are purged where nothing is said.
+/// How often expired sessions are purged if nothing is said.
 const INTERVAL: Duration = Duration::from_secs(15 * 60);
 /// The wait after the first failure; it doubles with each one that follows, up to the interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 /// A moment, in whole microseconds since 1970-01-01T00:00:00 UTC.
 ///
 /// Microseconds are what every supported database stores exactly. Displayed and serialised as
-/// RFC 3339 in UTC, with the fraction where there is one. Arithmetic saturates at the years 0000
+/// RFC 3339 in UTC, with the fraction if there is one. Arithmetic saturates at the years 0000
 /// and 9999, the ends of what RFC 3339 can say.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -54,7 +54,7 @@ impl Timestamp {
         u64::try_from(self.0.div_euclid(1000)).unwrap_or(0)
     }
 
-    /// How long after `earlier` this is; zero where `earlier` is later, as after a clock that
+    /// How long after `earlier` this is; zero if `earlier` is later, as after a clock that
     /// jumped back.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -11,9 +11,9 @@ use crate::client::proxies::TrustedProxies;
 use crate::cookie::{CookieConfig, CookieRules, CookieSecret, SameSite, Signing, secrets_list};
 use crate::invalid_config::InvalidConfig;
 
-/// Everything tunable. Every field has a default, so `SessionConfig::default()` is a working
-/// configuration; unknown keys are refused when it is read from a file, and values that cannot be
-/// meant are refused by [`check`](Self::check) and by [`SessionStore::new`](crate::SessionStore::new).
+/// Everything that can be tuned. Every field has a default, so `SessionConfig::default()` is a working
+/// configuration. Unknown keys are refused when it is read from a file. Values that make no sense are
+/// refused by [`check`](Self::check) and by [`SessionStore::new`](crate::SessionStore::new).
 ///
 /// Write it with `..SessionConfig::default()`: later releases add fields.
 ///
@@ -27,78 +27,122 @@ use crate::invalid_config::InvalidConfig;
 /// };
 /// # assert_eq!(config.max_sessions_per_user, 10);
 /// ```
+///
+/// # Keys
+///
+/// The same, in a file. `docs/configuration.md` has it as YAML.
+///
+/// | Key | Default | Sets |
+/// | --- | --- | --- |
+/// | [`session_ttl_secs`](Self::session_ttl_secs) | `2592000` | how long a signed-in session lasts after its last activity |
+/// | [`absolute_ttl_secs`](Self::absolute_ttl_secs) | none | how long a session lasts in all |
+/// | [`anonymous_ttl_secs`](Self::anonymous_ttl_secs) | `86400` | how long an anonymous session lasts after its last activity |
+/// | [`touch_interval_secs`](Self::touch_interval_secs) | the smaller of 300 and a tenth of the lifetime | how often a session that is only read is written |
+/// | [`max_sessions_per_user`](Self::max_sessions_per_user) | `10` | how many sessions a user may have |
+/// | [`max_data_bytes`](Self::max_data_bytes) | `65536` | the largest data of a signed-in session |
+/// | [`anonymous_max_data_bytes`](Self::anonymous_max_data_bytes) | `8192` | the largest data of an anonymous session |
+/// | [`validate_fingerprint`](Self::validate_fingerprint) | `true` | whether the browser is compared |
+/// | [`fingerprint_mode`](Self::fingerprint_mode) | `stable` | what of the browser is compared |
+/// | [`on_fingerprint_mismatch`](Self::on_fingerprint_mismatch) | `reject` | what happens if the browser differs |
+/// | [`rotation_grace_secs`](Self::rotation_grace_secs) | `30` | how long a rotated token still works |
+/// | [`trusted_proxies`](Self::trusted_proxies) | loopback, private and link-local addresses | whose forwarded header is believed |
+/// | [`forwarded_header`](Self::forwarded_header) | `x-forwarded-for` | which forwarded header is read |
+/// | [`backend_timeout_ms`](Self::backend_timeout_ms) | `5000` | how long a call to the backend may take |
+/// | [`on_backend_error`](Self::on_backend_error) | `fail` | what a request gets if its session cannot be read |
+/// | [`save_unchanged`](Self::save_unchanged) | `false` | whether every visitor gets a session |
+/// | [`no_store_when_signed_in`](Self::no_store_when_signed_in) | `true` | whether a user's pages may be stored by caches |
+/// | [`cross_site_sessions`](Self::cross_site_sessions) | `refuse` | whether another site's request may make a session |
+/// | [`cookie_name`](Self::cookie_name) | `_session` | the cookie's name |
+/// | [`cookie.path`](CookieConfig::path) | `/` | the part of the site that gets the cookie |
+/// | [`cookie.domain`](CookieConfig::domain) | none: only the host that set it | the domain whose hosts share the cookie |
+/// | [`cookie.secure`](CookieConfig::secure) | `always` | whether the cookie travels over HTTPS only |
+/// | [`cookie.same_site`](CookieConfig::same_site) | `lax` | whether other sites' requests carry the cookie |
+/// | [`cookie.http_only`](CookieConfig::http_only) | `true` | whether the cookie is hidden from scripts |
+/// | [`cookie.partitioned`](CookieConfig::partitioned) | `false` | whether each embedding site has a cookie of its own |
+/// | [`cookie.persistent`](CookieConfig::persistent) | `true` | whether the cookie outlives the browser |
+/// | [`secrets`](Self::secrets) | none | what the cookie is signed with |
+/// | [`signing`](Self::signing) | `required` if there are secrets, else `off` | whether the cookie has to be signed |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     /// Seconds after its last activity at which a signed-in session ends. Default 2,592,000: 30
-    /// days. At most 400 days, which is the longest that browsers keep a cookie (RFC 6265bis,
-    /// section 5.5).
+    /// days. From 1 to 400 days' worth, which is the longest that browsers keep a cookie (RFC
+    /// 6265bis, section 5.5).
     pub session_ttl_secs: u64,
-    /// Seconds after its last authentication (an anonymous session's making) at which a session
-    /// ends whatever its activity. Default none. NIST SP 800-63B asks for one.
+    /// Seconds after its last authentication at which a session ends, whatever its activity; for an
+    /// anonymous session, after it was made. Default none. NIST SP 800-63B asks for one. From 1 to
+    /// 400 days' worth.
     pub absolute_ttl_secs: Option<u64>,
     /// The same as `session_ttl_secs` for anonymous sessions. Default 86,400: a day, so that a flood
     /// of visitors is gone by the next.
     pub anonymous_ttl_secs: u64,
-    /// Seconds between two writes that only say that a session is still used. Left out: the smaller
-    /// of 300 and a tenth of the session's lifetime. A value not below `session_ttl_secs` is
-    /// refused, because such a session would end in use. 0 writes at every request.
+    /// Seconds between two writes that only say that a session is still used. If it is left out: the
+    /// smaller of 300 and a tenth of the session's lifetime. A value that is not below
+    /// `session_ttl_secs` is refused, because such a session would end while it is used. 0 writes at
+    /// every request.
     pub touch_interval_secs: Option<u64>,
-    /// How many live sessions a user may have; the least recently active one ends for the next.
+    /// How many live sessions a user may have. The least recently active one ends for the next.
     /// Default 10. 0 is refused.
     pub max_sessions_per_user: u32,
     /// The largest data of a signed-in session: UTF-8 bytes of the whole map as compact JSON.
     /// Default 65,536. At least 2.
     pub max_data_bytes: u32,
-    /// The same for an anonymous session. Default 8,192. What is above `max_data_bytes` counts as
-    /// that.
+    /// The same for an anonymous session. Default 8,192. A value above `max_data_bytes` counts as
+    /// `max_data_bytes`.
     pub anonymous_max_data_bytes: u32,
     /// Whether a session's browser is compared with the one that it began in. Default true.
     pub validate_fingerprint: bool,
     /// What is compared: see [`FingerprintMode`]. Default `stable`.
     pub fingerprint_mode: FingerprintMode,
-    /// What happens where it differs: see [`MismatchAction`]. Default `reject`.
+    /// What happens if it differs: see [`MismatchAction`]. Default `reject`. Each choice is an event,
+    /// and a warning names both browsers.
     pub on_fingerprint_mismatch: MismatchAction,
     /// Seconds that a token still works after a plain rotation, for the requests under way. Default
     /// 30; at most 3,600; 0 is none.
     pub rotation_grace_secs: u64,
     /// The addresses (`10.0.0.0/8`, or a single one) of the reverse proxies whose forwarded header
-    /// is believed. Left out: loopback, private and link-local addresses, where proxies live. `[]` believes
-    /// nobody, `["0.0.0.0/0", "::/0"]` everybody. A malformed range is refused.
+    /// is believed. If it is left out: loopback, private and link-local addresses, which is where
+    /// proxies usually are. `[]` believes nobody, `["0.0.0.0/0", "::/0"]` everybody. A malformed range
+    /// is refused.
     pub trusted_proxies: Option<Vec<String>>,
-    /// The one forwarded header that is believed. Default `x-forwarded-for`. One only, because a
-    /// proxy overwrites only the one it knows and lets the others through as the client sent them.
+    /// The one forwarded header that is believed. Default `x-forwarded-for`. It is only one, because
+    /// a proxy overwrites only the one that it knows, and lets the others through as the client sent
+    /// them.
     pub forwarded_header: ForwardedHeader,
-    /// Milliseconds after which a call to the backend counts as failed. Default 5,000. Needs the
-    /// feature `tokio`, which is on by default; without it a backend's own timeouts are the only
-    /// ones. A request may wait for several calls: one whose change of token got no answer looks once
-    /// more at its end. Also how long an operation waits for another one on the same handle.
+    /// Milliseconds after which a call to the backend counts as failed. Default 5,000; 0 is refused.
+    /// Needs the feature `tokio`, which is on by default; without it a backend's own timeouts are the
+    /// only ones. A request may wait for several calls: one whose change of token got no answer looks
+    /// once more at its end. Also how long an operation waits for another one on the same handle.
     pub backend_timeout_ms: u64,
-    /// What a request gets whose session cannot be read: see [`OnBackendError`]. Default `fail`.
+    /// What a request gets if its session cannot be read: see [`OnBackendError`]. Default `fail`.
     pub on_backend_error: OnBackendError,
-    /// Whether every visitor gets a session at once, and every request refreshes it. Default false:
-    /// each request then costs a read and a write, and each robot leaves a row.
+    /// Whether every visitor gets a session at once, and every request refreshes it. Default false.
+    /// If it is true, each request costs a read and a write, and each robot leaves a row.
     pub save_unchanged: bool,
-    /// Whether an answer to somebody who is signed in, that says nothing of caching itself, gets
-    /// `Cache-Control: no-store`, so that the browser's Back shows no private page after a sign-out.
-    /// Default true. Else it gets `private`, as an answer to a visitor with a session does.
+    /// Whether an answer to somebody who is signed in gets `Cache-Control: no-store`, unless it says
+    /// something of caching itself. The browser's Back then shows no private page after a sign-out.
+    /// Default true. If it is false, such an answer gets `private`, as an answer to a visitor with a
+    /// session does.
     pub no_store_when_signed_in: bool,
-    /// Whether a request from another site may make a session: see [`CrossSiteSessions`]. Default
-    /// `refuse`. Nothing is refused with `cookie.same_site: none`, because that cookie is never held
-    /// back.
+    /// Whether a request that another site started, and that brings no live session, may make one: see
+    /// [`CrossSiteSessions`]. Default `refuse`. Nothing is refused with `cookie.same_site: none`,
+    /// because that cookie is never held back.
     pub cross_site_sessions: CrossSiteSessions,
-    /// The cookie's name. Default `_session`. Better, where the site is served by https from one
-    /// host: `__Host-session`, which no sister domain can set (RFC 6265bis, section 4.1.3.2).
+    /// The cookie's name, from 1 to 128 bytes. Default `_session`. If the site is served over HTTPS
+    /// from one host, `__Host-session` is better: no sister domain can set it (RFC 6265bis, section
+    /// 4.1.3.2). The prefixes `__Host-`, `__Secure-`, `__Http-` and `__Host-Http-` are held to their
+    /// rules.
     pub cookie_name: String,
     /// The cookie's attributes.
     pub cookie: CookieConfig,
-    /// What the cookie's value is signed with: the first secret signs, all verify, so that a new one
-    /// is put in front and an old one dropped when no cookie carries its signature any more. Each has
-    /// at least 64 bytes. Default none. Left out where it is empty, and never written in clear.
+    /// What the cookie's value is signed with. The first secret signs, and all verify. So put a new
+    /// one in front, and drop an old one when no cookie carries its signature any more. Each has at
+    /// least 64 bytes. Default none. An empty list is left out of what is serialised, and a secret is
+    /// never written in clear.
     #[serde(deserialize_with = "secrets_list", skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<CookieSecret>,
-    /// What is asked of a signature: see [`Signing`]. Left out: `required` where there are secrets,
-    /// else `off`.
+    /// What is asked of a signature: see [`Signing`]. If it is left out: `required` if there are
+    /// secrets, else `off`.
     pub signing: Option<Signing>,
 }
 
@@ -216,7 +260,7 @@ pub enum CrossSiteSessions {
 const MAX_TTL_SECS: u64 = 400 * 24 * 3600;
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(MAX_TTL_SECS);
 const MAX_GRACE_SECS: u64 = 3600;
-/// The touch interval where nothing is said, unless a tenth of the lifetime is shorter.
+/// The touch interval if nothing is said, unless a tenth of the lifetime is shorter.
 const TOUCH_INTERVAL: Duration = Duration::from_secs(300);
 
 /// A configuration that was checked, with what is derived from it.
@@ -292,7 +336,7 @@ impl Settings {
     }
 
     /// How long a session of this lifetime goes unwritten while it is only read. Always shorter than
-    /// the lifetime, also where that is shorter than what was configured for.
+    /// the lifetime, even if that is shorter than what was configured for.
     pub(crate) fn touch_interval(&self, idle_ttl: Duration) -> Duration {
         let tenth = idle_ttl / 10;
         match self.config.touch_interval_secs.map(Duration::from_secs) {

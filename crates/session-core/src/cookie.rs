@@ -97,13 +97,13 @@ impl CookieRules {
         Ok(rules)
     }
 
-    /// The same rules for a cookie whose value is signed. `signing` left out: required where there are
+    /// The same rules for a cookie whose value is signed. `signing` left out: required if there are
     /// secrets, else off.
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] names `secrets` where one is shorter than 64 bytes, by its index
-    /// and never by its text; `signing` where something is to be signed without a secret.
+    /// [`InvalidConfig`] names `secrets` if one is shorter than 64 bytes, by its index
+    /// and never by its text; `signing` if something is to be signed without a secret.
     pub fn signed(
         mut self,
         secrets: &[CookieSecret],
@@ -182,7 +182,7 @@ impl CookieRules {
         &self.name
     }
 
-    /// Whether the cookie is marked `Secure` where nobody knows how the request came.
+    /// Whether the cookie is marked `Secure` if nobody knows how the request came.
     pub(crate) fn secure(&self) -> bool {
         self.secure_over(None)
     }
@@ -207,7 +207,7 @@ impl CookieRules {
         self.config.secure == SecurePolicy::Auto
     }
 
-    /// The cookie's value for a token: its 64 characters, and where signing is on a dot and the
+    /// The cookie's value for a token: its 64 characters, and, if signing is on, a dot and the
     /// signature by the first secret.
     #[must_use]
     pub fn value(&self, token: &SessionToken) -> String {
@@ -229,7 +229,7 @@ impl CookieRules {
     ///   that was configured, and what ends within the second is for the server to refuse. At least
     ///   1, because 0 is a removal.
     /// - It is capped to 400 days.
-    /// - With [`SecurePolicy::Auto`] it is `Secure`, as where nobody knows how the request came.
+    /// - With [`SecurePolicy::Auto`] it is `Secure`, as always when nobody knows how the request came.
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
     ///   written: the answer is then a [`removal`](Self::removal).
@@ -304,8 +304,8 @@ impl CookieRules {
     /// most four.
     ///
     /// Well-formed is what this server may have issued: 64 lower-case hexadecimal characters; behind
-    /// them, where signing is on, a dot and a right signature (law `forged_cookie_costs_nothing`).
-    /// Where it is off, a dot and 43 characters of a signature are ignored.
+    /// them, if signing is on, a dot and a right signature (law `forged_cookie_costs_nothing`).
+    /// If it is off, a dot and 43 characters of a signature are ignored.
     ///
     /// Law `every_cookie_header_read`: all `Cookie` headers are read, other cookies may hold any
     /// bytes, and names that only begin or end like ours are others. A value in double quotes is
@@ -352,7 +352,7 @@ impl CookieRules {
         pair.is_some_and(|pair| self.value_in(pair).is_some())
     }
 
-    /// The value of a `name=value` pair, where the name is ours.
+    /// The value of a `name=value` pair, if the name is ours.
     fn value_in<'h>(&self, pair: &'h [u8]) -> Option<&'h [u8]> {
         let rest = pair.trim_ascii_start().strip_prefix(self.name.as_bytes())?;
         Some(rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii())
@@ -398,7 +398,7 @@ mod tests {
         CookieRules::new(name, &config(change)).unwrap()
     }
 
-    /// `error`: a part of the message, empty where the rules hold.
+    /// `error`: a part of the message, empty if the rules hold.
     fn check_rules(name: &str, change: impl FnOnce(&mut CookieConfig), error: &str) {
         let config = config(change);
         match CookieRules::new(name, &config) {
@@ -542,8 +542,8 @@ mod tests {
         assert!(largest.removal().len() <= 4096);
     }
 
-    /// `{a}` to `{f}` stand for different tokens. `expected`: the letters found, then `!` where a
-    /// cookie of our name was sent and `+` where there were too many.
+    /// `{a}` to `{f}` stand for different tokens. `expected`: the letters found, then `!` if a
+    /// cookie of our name was sent and `+` if there were too many.
     fn check_candidates(name: &str, lines: &[&[u8]], expected: &str) {
         let mut headers = HeaderMap::new();
         for line in lines {

@@ -85,7 +85,7 @@ impl Data {
     /// writes.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidData`] where it is no such object. The error does not repeat the text.
+    /// [`ErrorKind::InvalidData`] if it is no such object. The error does not repeat the text.
     pub fn from_json(text: &[u8]) -> Result<Self, Error> {
         // The map itself is one level around its values.
         match parse(text, MAX_DEPTH + 1)? {

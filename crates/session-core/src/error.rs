@@ -202,7 +202,7 @@ impl ErrorKind {
     }
 }
 
-/// What an application gets: a [kind](ErrorKind) and, where another error caused it, that error as
+/// What an application gets: a [kind](ErrorKind) and, if another error caused it, that error as
 /// its [source](StdError::source).
 ///
 /// The message is lower-case, one line, and holds nothing secret. It is for the log: it may name a key
@@ -226,13 +226,13 @@ impl Error {
         Self { kind, is_said: false, context: None, source: None }
     }
 
-    /// What storing is answered with where the request may not. If that is because the backend failed when
+    /// What storing is answered with if the request may not store. If that is because the backend failed when
     /// the session was loaded, the store has said so.
     pub(crate) fn refused(kind: ErrorKind) -> Self {
         Self { is_said: matches!(kind, ErrorKind::Unavailable), ..Self::from_kind(kind) }
     }
 
-    /// What asking for somebody is answered with where the backend failed when the session was loaded.
+    /// What asking for somebody is answered with if the backend failed when the session was loaded.
     pub(crate) fn not_loaded() -> Self {
         Self::refused(ErrorKind::Unavailable)
     }

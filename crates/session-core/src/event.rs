@@ -17,7 +17,7 @@ pub enum EventKind {
     Created,
     /// Somebody signed in, which made the session.
     Authenticated,
-    /// The session's user proved again who he is; its token rotated.
+    /// The session's user proved again who they are; its token rotated.
     Reauthenticated,
     /// The session's token rotated.
     Rotated,
@@ -113,11 +113,11 @@ impl fmt::Display for EventKind {
 pub struct SessionEvent<'a> {
     /// What happened.
     pub kind: EventKind,
-    /// The session's public name, where it is about one.
+    /// The session's public name, if it is about one.
     pub id: Option<SessionId>,
-    /// The session's user, where it has one.
+    /// The session's user, if it has one.
     pub user: Option<&'a UserId>,
-    /// The client whose request caused it, where one did.
+    /// The client whose request caused it, if one did.
     pub meta: Option<&'a SessionMeta>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn from_now(
     Life { expires_at, absolute_expires_at }
 }
 
-/// When a session ends: what is stored, or sooner where the present configuration says so.
+/// When a session ends: what is stored, or sooner if the present configuration says so.
 pub(crate) fn end(settings: &Settings, session: &SessionData) -> Timestamp {
     let idle_end = session.last_active_at.plus(idle_ttl(settings, session));
     let end = earlier(session.expires_at.min(idle_end), absolute_end(settings, session));
@@ -57,7 +57,7 @@ pub(crate) fn active_since(settings: &Settings, session: &SessionData) -> Timest
     session.expires_at.minus(idle_ttl(settings, session))
 }
 
-/// Where a touch is due at `now`: the moment at or before which the session must have been last
+/// If a touch is due at `now`: the moment at or before which the session must have been last
 /// active for it to apply.
 pub(crate) fn touch_due(
     settings: &Settings,

@@ -23,7 +23,7 @@ impl SessionId {
     /// Mints an id for a session made at `now`.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) where the operating system gives no
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system gives no
     /// randomness.
     pub fn generate(now: Timestamp) -> Result<Self, Error> {
         let mut random = [0; 16];
@@ -33,7 +33,7 @@ impl SessionId {
         let id = match *last {
             // A clock that jumped back makes ids of its own; the order goes on from the latest.
             Some(before) if fresh.timestamp_ms() < before.timestamp_ms() => return Ok(Self(fresh)),
-            // Within one millisecond the next number keeps the order; where a fresh one is already
+            // Within one millisecond the next number keeps the order; if a fresh one is already
             // larger it is taken as it is.
             Some(before) if before.timestamp_ms() == fresh.timestamp_ms() && fresh <= before => {
                 before.increment().unwrap_or(fresh)
@@ -139,7 +139,7 @@ impl UserId {
     /// Checks and takes a user id.
     ///
     /// # Errors
-    /// [`InvalidUserId`] where it is empty, longer than [`MAX_BYTES`](Self::MAX_BYTES), or holds
+    /// [`InvalidUserId`] if it is empty, longer than [`MAX_BYTES`](Self::MAX_BYTES), or holds
     /// U+0000.
     pub fn new(text: impl AsRef<str>) -> Result<Self, InvalidUserId> {
         let text = text.as_ref();
@@ -171,7 +171,7 @@ impl UserId {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::WrongType`] where it is none. Not the type's own error, so that a handler passes it
+    /// [`ErrorKind::WrongType`] if it is none. Not the type's own error, so that a handler passes it
     /// on with `?`, and as a 500: the id is the application's own, and no fault of the client.
     pub fn parse<T: FromStr>(&self) -> Result<T, Error> {
         self.0.parse().map_err(|_| {

@@ -107,3 +107,7 @@ pub use record::SessionData;
 pub use session::{Conclusion, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

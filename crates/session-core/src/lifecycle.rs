@@ -55,14 +55,14 @@ pub(crate) enum Plan {
     Nothing,
     /// Make an anonymous session of what was buffered.
     Create,
-    /// Change the session: the buffered patch, the lifetime where it is another, and the touch where it
+    /// Change the session: the buffered patch, the lifetime if it is another, and the touch if it
     /// is due, in one call.
     Update { touch: Option<Touch>, lifetime: Option<NewLifetime> },
     /// Refuse what was buffered.
     Refuse(ErrorKind),
 }
 
-/// What a request without a session asks for. A lifetime alone makes none, and where it was meant for one
+/// What a request without a session asks for. A lifetime alone makes none, and if it was meant for one
 /// that ended meanwhile, it is refused like data.
 pub(crate) fn without_session(
     settings: &Settings,

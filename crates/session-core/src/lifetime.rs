@@ -55,7 +55,7 @@ impl Lifetime {
         self
     }
 
-    /// Ends at this moment at the latest, whatever happens before.
+    /// Ends no later than at this moment, whatever happens before.
     #[must_use]
     pub const fn until(mut self, end: Timestamp) -> Self {
         self.not_after = Some(end);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// How long a batch should take.
 const AIM: Duration = Duration::from_millis(5);
-/// After so many times the pause of work there is a pause.
+/// The pauses take this part of the time that the batches take: an eighth.
 const SHARE: u32 = 8;
 /// Shorter pauses are saved up: a timer knows nothing below a millisecond.
 const LEAST_PAUSE: Duration = Duration::from_millis(2);

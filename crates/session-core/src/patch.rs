@@ -12,7 +12,7 @@ use crate::data::Data;
 /// Changes to a session's data, to be merged by the backend in one step.
 ///
 /// A patch names the keys that it changes and says nothing of the others, so patches from parallel
-/// requests commute. First, where [`clears`](Self::clears), everything is taken away; then each key
+/// requests commute. First, if [`clears`](Self::clears), everything is taken away; then each key
 /// is set or removed. A value is put in the place of the one before, never merged into it; `null`
 /// is a value.
 ///
@@ -21,7 +21,7 @@ use crate::data::Data;
 pub struct Patch {
     /// How often everything was taken away: a clear after one that was saved is another one.
     cleared: u32,
-    /// Nothing is made where nothing is written.
+    /// Nothing is made if nothing is written.
     changes: Option<Arc<Changes>>,
 }
 
@@ -50,7 +50,7 @@ impl Patch {
         self.write().insert(key.into(), Some(value));
     }
 
-    /// Takes away what is under `key`, where there is something.
+    /// Takes away what is under `key`, if there is something.
     pub fn remove(&mut self, key: impl Into<String>) {
         let key = key.into();
         if self.clears() {
@@ -93,7 +93,7 @@ impl Patch {
         self.changes().iter().filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?)))
     }
 
-    /// The keys to remove, in their order. Empty where the patch [`clears`](Self::clears).
+    /// The keys to remove, in their order. Empty if the patch [`clears`](Self::clears).
     pub fn removals(&self) -> impl Iterator<Item = &str> {
         self.changes().iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.as_str())
     }

@@ -43,15 +43,15 @@ pub struct SessionData {
     pub cookie_persistent: Option<bool>,
     /// When the session was made.
     pub created_at: Timestamp,
-    /// When its user last proved who he is; `None` for an anonymous session.
+    /// When its user last proved who they are; `None` for an anonymous session.
     pub authenticated_at: Option<Timestamp>,
     /// When it was last touched: exact to the touch interval.
     pub last_active_at: Timestamp,
     /// From this moment on it is no session any more.
     pub expires_at: Timestamp,
-    /// Where no activity can move `expires_at` beyond.
+    /// Activity never moves `expires_at` beyond this moment.
     pub absolute_expires_at: Option<Timestamp>,
-    /// Where neither activity nor a re-authentication can move `expires_at` beyond: the session's own
+    /// Neither activity nor a re-authentication moves `expires_at` beyond this moment: the session's own
     /// choice, such as the end of what an identity provider vouches for.
     pub not_after: Option<Timestamp>,
 }
@@ -123,7 +123,7 @@ impl SessionData {
         self.user_id.is_some()
     }
 
-    /// Whether its user proved who he is within the last `duration` before `now`.
+    /// Whether its user proved who they are within the last `duration` before `now`.
     #[must_use]
     pub fn authenticated_within(&self, duration: Duration, now: Timestamp) -> bool {
         // A clock that jumped back makes an authentication in the future; that is recent.

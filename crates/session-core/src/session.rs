@@ -63,8 +63,8 @@ use crate::store::SessionStore;
 /// **Writing data** ([`set`](Self::set), [`remove`](Self::remove), [`take`](Self::take),
 /// [`clear`](Self::clear)) is buffered and reaches the backend when the response is decided, in one
 /// statement that also says that the session was used. Requests that run in parallel merge key by
-/// key. Where the buffer cannot be saved, the response becomes an error: 409 `session_ended` where
-/// the session ended meanwhile, 503 where the backend failed. A response with a 5xx status, or
+/// key. If the buffer cannot be saved, the response becomes an error: 409 `session_ended` if
+/// the session ended meanwhile, 503 if the backend failed. A response with a 5xx status, or
 /// 408, drops the buffer. Before an effect that cannot be taken back, call [`save`](Self::save).
 ///
 /// **A request that may not make a session** (its token was refused, or it comes from another site: see
@@ -93,7 +93,7 @@ struct Inner {
     request: OnceLock<Request>,
     phase: Phase,
     state: Mutex<State>,
-    /// Where those are woken who wait for their turn.
+    /// Wakes the operations that wait for their turn.
     freed: Event,
 }
 
@@ -193,7 +193,7 @@ impl Session {
         self.inner.request.get()
     }
 
-    /// The lock is held for moments, and what is done under it does not panic; should it have been
+    /// The lock is held for moments, and what is done under it does not panic. If it was
     /// poisoned all the same, the state is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.unsettled();
@@ -285,7 +285,7 @@ impl Session {
         if error.kind() == ErrorKind::SessionEnded { self.ended_meanwhile() } else { error }
     }
 
-    /// Whether the request may store something: at once where it has a session, and else with a new one.
+    /// Whether the request may store something: at once if it has a session, and else with a new one.
     /// `false` if [`set`](Self::set) would be an error: the request's token was refused, it comes from
     /// another site, its session ended meanwhile, or the response is decided.
     ///
@@ -315,7 +315,7 @@ impl Session {
     }
 
     /// How and when the session ended whose token this request presented: "you were signed out on another
-    /// device" where it was [`Revoked`](crate::EndedBy::Revoked). `None` if its token is good, if nobody knows
+    /// device" if it was [`Revoked`](crate::EndedBy::Revoked). `None` if its token is good, if nobody knows
     /// it (it ended five minutes ago or longer, or expired), or if there is none.
     ///
     /// It is known until somebody stores something for this browser, whose new cookie replaces the dead

@@ -106,7 +106,7 @@ impl SessionStore {
     /// The live sessions of a user, most recently active first.
     ///
     /// # Errors
-    /// Only where the backend fails.
+    /// Only if the backend fails.
     pub async fn list(&self, user: &UserId) -> Result<Vec<SessionData>, Error> {
         let sessions = self.list_untold(user).await;
         self.tell_noticed();
@@ -122,10 +122,10 @@ impl SessionStore {
         Ok(sessions)
     }
 
-    /// Ends a session, whoever's it is; `true` where it was live.
+    /// Ends a session, whoever's it is; `true` if it was live.
     ///
     /// # Errors
-    /// Only where the backend fails. It may then have ended all the same; ending it again is no
+    /// Only if the backend fails. It may then have ended all the same; ending it again is no
     /// error.
     pub async fn revoke(&self, id: &SessionId) -> Result<bool, Error> {
         let target = SessionRef::by_id(*id);
@@ -148,7 +148,7 @@ impl SessionStore {
     /// whatever it wants to store is 409.
     ///
     /// # Errors
-    /// Only where the backend fails; all may then have ended, or none.
+    /// Only if the backend fails; all may then have ended, or none.
     pub async fn revoke_all(&self, user: &UserId) -> Result<Vec<SessionId>, Error> {
         let ended = self
             .call_and_tell(self.backend().remove_user(
@@ -169,7 +169,7 @@ impl SessionStore {
     /// many sessions went. For a background task, use the cleanup job.
     ///
     /// # Errors
-    /// Only where the backend fails; batches before that are done.
+    /// Only if the backend fails; batches before that are done.
     pub async fn purge(&self) -> Result<u64, Error> {
         let (mut pace, mut removed) = (Pace::new(), 0);
         loop {
@@ -196,7 +196,7 @@ impl SessionStore {
     /// Whether the backend answers: for health checks.
     ///
     /// # Errors
-    /// Where it does not.
+    /// If it does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
         self.call_and_tell(self.backend().ping()).await
     }
@@ -217,7 +217,7 @@ impl SessionStore {
         &self.inner.watch
     }
 
-    /// Tells the hook of what was noticed where it could not be called: in the turn of an operation on a
+    /// Tells the hook of what was noticed if it could not be called: in the turn of an operation on a
     /// session. Whoever calls holds no turn.
     #[inline]
     pub(crate) fn tell_noticed(&self) {

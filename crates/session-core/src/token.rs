@@ -31,7 +31,7 @@ impl SessionToken {
     /// A new token from the operating system's random source.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) where the operating system gives no
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) if the operating system gives no
     /// randomness.
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; TOKEN_BYTES];

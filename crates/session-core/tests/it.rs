@@ -9,6 +9,8 @@ mod cleanup;
 mod compile;
 #[path = "it/config.rs"]
 mod config;
+#[path = "it/config_docs.rs"]
+mod config_docs;
 #[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, env = "DEMO_PORT", default_value_t = 3000)]
     pub(crate) port: u16,
 
-    /// A file with the configuration of the sessions: TOML where its name ends in .toml, else YAML.
+    /// A file with the configuration of the sessions: TOML if its name ends in .toml, else YAML.
     #[arg(long, value_name = "FILE", env = "DEMO_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use session_core::{CookieConfig, SecurePolicy, SessionConfig};
 
-/// What the file says, or the defaults where there is none.
+/// What the file says, or the defaults if there is none.
 ///
-/// Where nothing is said of `cookie.secure`, and only this machine gets at the server, the cookie
+/// If nothing is said of `cookie.secure`, and only this machine gets at the server, the cookie
 /// goes without Secure, so that plain http works in every browser; unless its name or its other
 /// attributes need Secure.
 pub(crate) fn load(file: Option<&Path>, is_local: bool) -> anyhow::Result<SessionConfig> {

@@ -27,7 +27,7 @@ pub(crate) fn key(segment: &str) -> Result<Cow<'_, str>, Problem> {
     if key.contains('\0') { Err(Code::InvalidKey.into()) } else { Ok(key) }
 }
 
-/// A whole number in the query, or `default` where it is not mentioned.
+/// A whole number in the query, or `default` if it is not mentioned.
 pub(crate) fn number(query: &str, name: &str, default: u64) -> Result<u64, Problem> {
     let refused = || {
         Problem::from(Code::InvalidQuery)

@@ -15,7 +15,7 @@ macro_rules! on_every_combination {
         on_every_combination! { @server axum_over_postgres, Axum, $($name)* }
         on_every_combination! { @server salvo_over_postgres, Salvo, $($name)* }
     };
-    // Where there is no server, `Demo::postgres` says so.
+    // If there is no server, `Demo::postgres` says so.
     (@server $module:ident, $framework:ident, $($name:ident)*) => {
         mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,6 +64,8 @@ mod caches;
 mod chromium;
 #[path = "it/configuration.rs"]
 mod configuration;
+#[path = "it/configuration_md.rs"]
+mod configuration_md;
 #[path = "it/demo.rs"]
 mod demo;
 #[path = "it/devices.rs"]

@@ -40,9 +40,9 @@ impl PostgresBackend {
     /// there: call [`migrate`](Self::migrate) before the first use.
     ///
     /// # Errors
-    /// [`Other`](session_core::BackendErrorKind::Other) where the URL is none of PostgreSQL, the
+    /// [`Other`](session_core::BackendErrorKind::Other) if the URL is none of PostgreSQL, the
     /// server refuses the user, the password or the database, or is older than 15;
-    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where nobody answers in time.
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) if nobody answers in time.
     /// No error repeats the URL.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         Self::connect_with(PostgresConfig::new(url)).await
@@ -73,14 +73,14 @@ impl PostgresBackend {
     }
 
     /// Makes the tables, or brings those of an older release up to date. Safe to call at every
-    /// start, and from many processes at once: they wait for each other. Where nothing is missing it only
+    /// start, and from many processes at once: they wait for each other. If nothing is missing it only
     /// reads, so a role that may use the tables and make none is enough, and what a newer release has
     /// added stays.
     ///
     /// # Errors
-    /// [`Other`](session_core::BackendErrorKind::Other) where something is missing and the role may not
+    /// [`Other`](session_core::BackendErrorKind::Other) if something is missing and the role may not
     /// create it, the tables are from before the first release, or the database is not in UTF8;
-    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where the server does not
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) if the server does not
     /// answer, or another process migrates for over a minute. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
         migrate::run(&self.server, self.schema.as_deref()).await

@@ -45,7 +45,7 @@ impl PostgresConfig {
     }
 
     /// The schema that holds the tables; it becomes the connections' `search_path`, and
-    /// [`migrate`](crate::PostgresBackend::migrate) makes it where there is none. Default: whatever
+    /// [`migrate`](crate::PostgresBackend::migrate) makes it if there is none. Default: whatever
     /// the role's `search_path` says, which is usually `public`.
     ///
     /// Lower-case letters, digits and underscores, not beginning with a digit or `pg_`, at most 63

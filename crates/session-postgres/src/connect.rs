@@ -42,7 +42,7 @@ pub(crate) async fn open(config: &PostgresConfig) -> Result<Server, BackendError
     Ok(Server::new(connections, config.acquire_timeout, config.statement_timeout))
 }
 
-/// How to connect: with our settings where they arrive. Behind a pooler that lets none through, without; then
+/// How to connect: with our settings if they arrive. Behind a pooler that lets none through, without; then
 /// those that promises rest on have to be set there already.
 async fn reach(
     config: &PostgresConfig,

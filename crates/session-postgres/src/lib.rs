@@ -85,7 +85,7 @@
 //!   (5 seconds by default), for instance
 //!   `options.options([("statement_timeout", "2500"), ("lock_timeout", "2000")])`. A call ends in
 //!   about 4.5 seconds without them too, but the server goes on with what nobody waits for.
-//! - **With the tables' schema in its `search_path`**, where they are not in `public`.
+//! - **With the tables' schema in its `search_path`**, if they are not in `public`.
 //! - **Behind a pooler only if that keeps prepared statements**: `PgBouncer` by session, or by transaction from
 //!   1.21 on with `max_prepared_statements`. `docs/operating.md` says what to set there.
 //!
@@ -114,3 +114,7 @@ mod statement;
 
 pub use backend::PostgresBackend;
 pub use config::PostgresConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

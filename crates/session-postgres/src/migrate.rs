@@ -81,7 +81,7 @@ async fn migrate(connection: &mut PgConnection, schema: Option<&str>) -> Result<
 }
 
 /// Whether nothing is missing. Looked at first, because the driver begins by making its table if there is
-/// none, which a role that may only serve is refused even where there is one.
+/// none, which a role that may only serve is refused even if there is one.
 async fn is_done(connection: &mut PgConnection, migrator: &Migrator) -> Result<bool, BackendError> {
     // In the schema that the tables would be made in, and in no other of the search_path.
     let may_read: Option<bool> = query_scalar(

@@ -29,7 +29,7 @@ impl Encode<'_, Postgres> for Moment {
 impl Decode<'_, Postgres> for Moment {
     fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         if value.format() != PgValueFormat::Binary {
-            return Err("a moment as text, where every statement is prepared".into());
+            return Err("a moment as text, although every statement is prepared".into());
         }
         let micros: i64 = Decode::<Postgres>::decode(value)?;
         // Infinity becomes the last moment there is.

@@ -25,7 +25,7 @@ pub(crate) async fn has_let_through(connection: &mut PgConnection) -> Result<boo
     Ok(mark.as_deref() == Some(LET_THROUGH))
 }
 
-/// Whether a connection was refused for its settings, as `PgBouncer` does where nobody told it to ignore
+/// Whether a connection was refused for its settings, as `PgBouncer` does if nobody told it to ignore
 /// them: protocol violation, "unsupported startup parameter: options". Others call it a feature that they do
 /// not support.
 pub(crate) fn refuses_settings(error: &sqlx::Error) -> bool {

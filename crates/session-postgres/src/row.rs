@@ -57,7 +57,7 @@ pub(crate) fn session(row: &PgRow) -> Result<SessionData, BackendError> {
 /// How many columns [`session`] reads.
 pub(crate) const WIDTH: usize = 18;
 
-/// Reads stored data. `None` where it is no JSON object.
+/// Reads stored data. `None` if it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {
     // What most sessions hold: nothing.
     if text == "{}" { Some(Data::new()) } else { Data::from_json(text.as_bytes()).ok() }
@@ -90,7 +90,7 @@ pub(crate) fn bind_record(
         .bind(record.not_after.map(Moment))
 }
 
-/// Binds a patch: whether it clears, the keys it removes, an object of what it sets or NULL where
+/// Binds a patch: whether it clears, the keys it removes, an object of what it sets or NULL if
 /// there is no patch, and the ceiling. An application's values stay text here; the server reads them.
 pub(crate) fn bind_patch(statement: Statement, patch: Option<&Patch>, max_bytes: u64) -> Statement {
     let removals = patch.map(|patch| patch.removals().map(str::to_owned).collect::<Vec<_>>());

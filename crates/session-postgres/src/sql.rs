@@ -1,4 +1,4 @@
-//! Every statement: [`Texts`]. A text never changes, so that each is prepared once per connection. Where the
+//! Every statement: [`Texts`]. A text never changes, so that each is prepared once per connection. If the
 //! schema is given, tables and functions are named with it: a pooler may take a connection's `search_path`
 //! away, or another's along.
 
@@ -70,7 +70,7 @@ const FIND: &str = concat!(
     ", s.token_seen FROM {schema}web_sessions AS s WHERE s.token_hash = $1 AND s.expires_at > $2"
 );
 
-/// $1 token, $2 now. Asked where [`FIND`] found nothing: a token that ends becomes a tombstone, and a
+/// $1 token, $2 now. Asked if [`FIND`] found nothing: a token that ends becomes a tombstone, and a
 /// tombstone never a token again, so nothing slips through between the two.
 const FIND_ENDED: &str = concat!(
     "SELECT ",

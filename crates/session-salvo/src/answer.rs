@@ -58,7 +58,7 @@ impl SessionError {
     }
 
     /// The first error of the session's in this one and what caused it; `None` if there is none. For
-    /// an error type of the application's own, which then writes ours where it is ours.
+    /// an error type of the application's own, which then writes ours if it is ours.
     ///
     /// It looks into [`salvo_core::Error`] and [`StatusError`] as well, which do not tell all of their
     /// causes.

@@ -16,7 +16,7 @@ pub trait SessionDepotExt {
     /// The session, loaded: the first who asks awaits one read of the database.
     ///
     /// # Errors
-    /// Answered with 503 where the backend failed, and with 500 (and the reason in the log) where no
+    /// Answered with 503 if the backend failed, and with 500 (and the reason in the log) if no
     /// [`SessionHandler`](crate::SessionHandler) is mounted around this route.
     ///
     /// ```
@@ -52,7 +52,7 @@ impl SessionDepotExt for Depot {
 /// handler that only look. `Ok(None)` is a visitor.
 ///
 /// # Errors
-/// [`NotLoaded`] where the session was not loaded: mount the handler with
+/// [`NotLoaded`] if the session was not loaded: mount the handler with
 /// [`eager`](crate::SessionHandler::eager), or look after somebody asked for the session.
 pub fn user_id_from_depot(depot: &Depot) -> Result<Option<UserId>, NotLoaded> {
     match mounted(depot) {

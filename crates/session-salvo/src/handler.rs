@@ -18,12 +18,12 @@ use crate::response::{Before, drop_from_jar};
 ///    outer one's session.
 /// 2. The visit goes into the depot, attached to the request: whoever asks for the session later may
 ///    have no more than the depot. Attaching shares a few header values, and decodes none.
-/// 3. An [`eager`](Self::eager) one loads now, and answers itself where that fails.
+/// 3. An [`eager`](Self::eager) one loads now, and answers itself if that fails.
 /// 4. The handlers behind it run. A panic that nobody in there catches passes through: what was buffered
 ///    is dropped with the request, and the cookie of a sign-in that had committed is lost.
 /// 5. A session that nobody asked for costs nothing more.
 /// 6. Otherwise the session is concluded: saved, and its headers put onto the response, which becomes
-///    an error where saving failed. So it is also where a handler ceased the flow
+///    an error if saving failed. The same is done if a handler ceased the flow
 ///    ([`FlowCtrl::cease`]): that ends the work on the response, and not what the request did to its
 ///    session.
 /// 7. A response without a status is a success to the rule about server errors: salvo makes 200 of
@@ -55,7 +55,7 @@ impl SessionHandler {
     }
 
     /// Loads the session of every request before its handlers run, so that they can look at it: one
-    /// read for each request that brings a token. Where the backend fails, they do not run. Without
+    /// read for each request that brings a token. If the backend fails, they do not run. Without
     /// this, the first who asks loads.
     ///
     /// It also slides the expiry of every request's session; else only requests that ask for theirs do.

@@ -39,10 +39,10 @@
 //! 2. [`Session`] as an argument, or [`depot.session()`](SessionDepotExt::session), loads it: one
 //!    read. There always is one, signed in, anonymous or empty; only a failing backend is an error,
 //!    503. There is no `Option<Session>`, because an outage must not look like a visitor.
-//!    [`RequireUser`] answers 401 where nobody is signed in.
+//!    [`RequireUser`] answers 401 if nobody is signed in.
 //! 3. Handlers that only look use [`user_id_from_depot`].
 //! 4. When the handlers behind it are done, [`SessionHandler`] saves what was written, in one
-//!    statement, and sets the cookie. Where that fails, the answer becomes an error: 409 or 503.
+//!    statement, and sets the cookie. If that fails, the answer becomes an error: 409 or 503.
 //!
 //! # Where to mount it
 //!
@@ -55,7 +55,7 @@
 //! - **CORS goes outside**, at the service, so that a page on another origin can read our errors.
 //! - **`Cache` goes outside**: behind it, two visitors get one page, CSRF token included.
 //!
-//! Compression, conditional requests, logging and static files too: [docs/layers.md][layers], each line of
+//! Compression, conditional requests, logging and static files too: `docs/layers.md`, each line of
 //! which is tested. Whatever else may set cookies goes behind it: salvo writes its cookie jar (`Response::add_cookie`) into the headers only
 //! when every handler is done, so [`SessionHandler`] takes a cookie of the session's name out of the
 //! jar when it concludes, and cannot see what a handler outside of it adds later.
@@ -74,7 +74,7 @@
 //!   administrator's, and does not tell this answer's cookie.
 //! - A server that renders pages and forwards the cookie forwards the User-Agent as well, or its requests are
 //!   refused: see [`MismatchAction`](session_core::MismatchAction).
-//! - `SameSite=Strict` signs people out: see [docs/layers.md][sites], also for returns by POST and for pages
+//! - `SameSite=Strict` signs people out: see `docs/layers.md`, also for returns by POST and for pages
 //!   that other sites embed.
 //!
 //! # Features
@@ -82,8 +82,6 @@
 //! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
 //!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
 //!
-//! [layers]: https://github.com/session-rs/session/blob/main/docs/layers.md#salvo
-//! [sites]: https://github.com/session-rs/session/blob/main/docs/layers.md#other-sites
 //! [addr]: salvo_core::http::Request::remote_addr
 
 mod answer;
@@ -102,3 +100,7 @@ pub use handler::SessionHandler;
 pub use not_loaded::NotLoaded;
 pub use session::Session;
 pub use session_core::{Peer, RequestHead};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -17,7 +17,7 @@ struct Written {
 }
 
 impl Before {
-    /// Costs nothing where nothing was written.
+    /// Costs nothing if nothing was written.
     pub(crate) fn of(response: &Response) -> Self {
         if response.headers.is_empty() && response.cookies.delta().next().is_none() {
             return Self(None);

@@ -31,16 +31,16 @@ pub struct SqliteBackend {
 
 impl SqliteBackend {
     /// Opens the database at `url` with the defaults of [`SqliteConfig`], and creates the file
-    /// where there is none: on Unix with mode 0600, for its owner alone. It changes nothing in it but
+    /// if there is none: on Unix with mode 0600, for its owner alone. It changes nothing in it but
     /// the journal mode: call [`migrate`](Self::migrate) before the first use.
     ///
     /// `url` is `sqlite:path`, `sqlite://path` or a plain path, or `sqlite::memory:` for a database
     /// that ends with this backend.
     ///
     /// # Errors
-    /// [`Other`](session_core::BackendErrorKind::Other) where the URL names no file, its folder is
+    /// [`Other`](session_core::BackendErrorKind::Other) if the URL names no file, its folder is
     /// missing, the file is no SQLite database or cannot be written, or the SQLite library is older
-    /// than 3.46; [`Unavailable`](session_core::BackendErrorKind::Unavailable) where another
+    /// than 3.46; [`Unavailable`](session_core::BackendErrorKind::Unavailable) if another
     /// process keeps the file to itself.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         Self::connect_with(SqliteConfig::new(url)).await
@@ -72,10 +72,10 @@ impl SqliteBackend {
     /// start, and from several processes at once.
     ///
     /// # Errors
-    /// [`Other`](session_core::BackendErrorKind::Other) where a newer release has migrated the
+    /// [`Other`](session_core::BackendErrorKind::Other) if a newer release has migrated the
     /// database already, or its tables are from before the first release and must be made anew, or it
     /// cannot be written, or the SQLite library is older than 3.46;
-    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) where it is locked for too
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) if it is locked for too
     /// long. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
         migrate::run(&self.pools).await

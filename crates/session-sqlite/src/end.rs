@@ -25,7 +25,7 @@ pub(crate) struct End<'e> {
 #[derive(Clone, Copy)]
 pub(crate) struct Successor<'e> {
     pub(crate) id: SessionId,
-    /// Its user, and what the one that ends holds, where that user may carry it once more.
+    /// Its user, and what the one that ends holds, if that user may carry it once more.
     pub(crate) carry: Option<(&'e UserId, &'e str)>,
 }
 

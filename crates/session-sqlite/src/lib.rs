@@ -55,7 +55,7 @@
 //! - A call whose future is dropped while it waits, for its turn or for the lock of another process,
 //!   changes nothing later: it may have been answered 503. One that has the lock is done wholly. On a
 //!   [pool of your own](#a-pool-of-your-own) that does not go for what is one statement (data, a touch,
-//!   a visitor's session): where the driver has sent it, it is done when it gets the lock.
+//!   a visitor's session): if the driver has sent it, it is done when it gets the lock.
 //! - SQLite has one writer at a time. So has this backend: its writes queue for one connection
 //!   instead of failing with "database is locked". Other processes are waited for up to the
 //!   [busy timeout](SqliteConfig::busy_timeout).
@@ -104,7 +104,7 @@
 //! - **Looked at by [`migrate`](SqliteBackend::migrate)** at the start of each process, which asks for
 //!   SQLite's version: a backend that was not asked merges data in transactions, as on an
 //!   [older library](#versions).
-//! - **One connection only** where the database is in memory, with `idle_timeout` and
+//! - **One connection only** if the database is in memory, with `idle_timeout` and
 //!   `max_lifetime` off: the database ends with its connection.
 //!
 //! It is worth having `synchronous(SqliteSynchronous::Normal)` and `test_before_acquire(false)`.
@@ -131,3 +131,7 @@ mod wal;
 
 pub use backend::SqliteBackend;
 pub use config::SqliteConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

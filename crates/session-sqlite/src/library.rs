@@ -58,7 +58,7 @@ impl Library {
     }
 }
 
-/// `None` where the version is too old, or none.
+/// `None` if the version is too old, or none.
 fn merging(version: &str) -> Option<Merging> {
     let mut numbers = version.split('.').map(str::parse);
     let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return None };

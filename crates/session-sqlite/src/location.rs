@@ -56,17 +56,17 @@ impl Location {
         }
     }
 
-    /// Makes the file, empty and for its owner alone, where there is none. SQLite would leave it to the
+    /// Makes the file, empty and for its owner alone, if there is none. SQLite would leave it to the
     /// umask, and gives its log the mode that the file has.
     ///
     /// It is made under another name, closed, and put in its place only if nobody else made one
     /// meanwhile: under its own name SQLite could have locks on it already when it is closed, see
-    /// [`check`](Self::check). Where it cannot be made, SQLite says why.
+    /// [`check`](Self::check). If it cannot be made, SQLite says why.
     #[cfg(unix)]
     pub(crate) fn make(&self) {
         let Self::File(path) = self else { return };
         let mut path = path.clone();
-        // `Ok(false)` is where there is nothing, also behind a link; SQLite makes what that leads to.
+        // `Ok(false)` says that there is nothing, even behind a link; SQLite makes what that leads to.
         while matches!(path.try_exists(), Ok(false)) {
             if let Ok(target) = std::fs::read_link(&path) {
                 path = folder(&path).join(target);

@@ -22,7 +22,7 @@ pub(crate) async fn run(pools: &Pools) -> Result<(), BackendError> {
     outlive(async move {
         let mut guarded = Guarded::new(lease);
         library.check(guarded.connection()).await?;
-        // The driver's own transaction, in which its migrator opens savepoints. Where it fails the
+        // The driver's own transaction, in which its migrator opens savepoints. If it fails the
         // connection is closed.
         let begun = guarded.connection().begin_with("BEGIN IMMEDIATE").await;
         let mut transaction = begun.map_err(driver)?;

@@ -1,6 +1,6 @@
 //! A [`Patch`] as parameters of one SQL statement: [`Merge`].
 //!
-//! SQLite merges with `json_patch`, one parameter for any number of keys, where that does what a patch
+//! SQLite merges with `json_patch`, one parameter for any number of keys, if that does what a patch
 //! means: it would merge an object that is set into the one that is stored, and take a null for a
 //! removal. A patch that sets one of these goes through `json_remove` and `json_set`, key by key. What
 //! is not touched is copied as it is either way: numbers and strings keep their text.
@@ -26,7 +26,7 @@ pub(crate) struct Merge {
 }
 
 impl Merge {
-    /// `None` where a patch has more keys than a statement takes. It is merged inside a transaction.
+    /// `None` if a patch has more keys than a statement takes. It is merged inside a transaction.
     pub(crate) fn plan(patch: &Patch, max_bytes: u64) -> Option<Self> {
         if patch.is_empty() {
             return Some(Self { document: Document::Keep, room: 0, parameters: Vec::new() });

@@ -117,7 +117,7 @@ pub(crate) fn lifetime([idle, persistent, not_after]: [Option<i64>; 3]) -> Lifet
 pub(crate) const USER: usize = 1;
 pub(crate) const DATA: usize = 8;
 
-/// Reads stored data. `None` where it is no JSON object.
+/// Reads stored data. `None` if it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {
     // What most sessions hold: nothing.
     if text == "{}" { Some(Data::new()) } else { Data::from_json(text.as_bytes()).ok() }

@@ -15,7 +15,7 @@ use crate::library::Merging;
 use crate::patch::Merge;
 use crate::{end, row, sql};
 
-/// Data and touch. `None` where a transaction has to see to it; nothing is changed then.
+/// Data and touch. `None` if a transaction has to see to it; nothing is changed then.
 pub(crate) async fn at_once(
     pools: &Pools,
     session: &SessionRef,
@@ -62,7 +62,7 @@ pub(crate) async fn at_once(
     }
 }
 
-/// Why a change did not apply, where that takes no transaction to say.
+/// Why a change did not apply, if that takes no transaction to say.
 async fn look(
     pools: &Pools,
     session: &SessionRef,

@@ -1,4 +1,4 @@
-//! What the environment gives to the tests, and what they do where it gives nothing.
+//! What the environment gives to the tests, and what they do if it gives nothing.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
@@ -15,11 +15,11 @@ pub const POSTGRES_BIN: &str = "SESSION_TEST_POSTGRES_BIN";
 /// The variable with the program of a `PgBouncer` that keeps account of prepared statements.
 pub const PGBOUNCER: &str = "SESSION_TEST_PGBOUNCER";
 
-/// The PostgreSQL that all tests share, each in a schema of its own. Where there is none this says
+/// The PostgreSQL that all tests share, each in a schema of its own. If there is none this says
 /// so, and accepts that nowhere but on a developer's machine.
 ///
 /// # Panics
-/// Where there is none and `CI` is `true`.
+/// If there is none and `CI` is `true`.
 #[must_use]
 pub fn postgres() -> Option<String> {
     let url = variable(POSTGRES_URL);
@@ -31,7 +31,7 @@ pub fn postgres() -> Option<String> {
     url
 }
 
-/// [`postgres`], where only whether there is one matters.
+/// [`postgres`], for callers that only ask whether there is one.
 ///
 /// # Panics
 /// As [`postgres`].
@@ -43,7 +43,7 @@ pub fn has_postgres() -> bool {
 /// A PostgreSQL of the test's own, for what others must not be part of. Gone when it is dropped.
 ///
 /// # Panics
-/// Where there are no programs to start and `CI` is `true`, or where they do not start.
+/// If there are no programs to start and `CI` is `true`, or if they do not start.
 #[must_use]
 pub fn own_postgres() -> Option<Postgres> {
     let Some(programs) = programs() else {
@@ -56,7 +56,7 @@ pub fn own_postgres() -> Option<Postgres> {
     start(&programs)
 }
 
-/// The same where the test needs one that can encrypt connections. The fetched programs cannot, so
+/// The same if the test needs one that can encrypt connections. The fetched programs cannot, so
 /// it may be of another generation.
 ///
 /// # Panics
@@ -91,7 +91,7 @@ pub fn programs() -> Option<Programs> {
 /// The system's `PgBouncer`, whichever it is, for a test with a server.
 ///
 /// # Panics
-/// Where there is none and `CI` is `true`.
+/// If there is none and `CI` is `true`.
 #[must_use]
 pub fn pgbouncer() -> Option<PathBuf> {
     let program = pgbouncer::of_system();
@@ -111,7 +111,7 @@ pub fn new_pgbouncer() -> Option<PathBuf> {
     let program = given.filter(|program| pgbouncer::knows_prepared_statements(program));
     if program.is_none() {
         not_run(&format!(
-            "no PgBouncer of 1.21 or later. Use `cargo xtask test`, which fetches one where it can, or \
+            "no PgBouncer of 1.21 or later. Use `cargo xtask test`, which fetches one if it can, or \
              set {PGBOUNCER} to its program"
         ));
     }
@@ -121,7 +121,7 @@ pub fn new_pgbouncer() -> Option<PathBuf> {
 /// Says that a test does not run.
 ///
 /// # Panics
-/// Where `CI` is `true`: nobody would read it there.
+/// If `CI` is `true`: nobody would read it there.
 pub fn not_run(why: &str) {
     let message = format!("NOT RUN: {why}");
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");

@@ -62,7 +62,7 @@ impl PgBouncer {
     /// Starts it. Returns when it listens.
     ///
     /// # Errors
-    /// Where the program does not run, or no folder can be made under `/var/tmp`.
+    /// If the program does not run, or no folder can be made under `/var/tmp`.
     pub fn start(pooled: Pooled<'_>) -> Result<Self> {
         let folder = make_folder("pgbouncer")?;
         let port = free_port()?;
@@ -99,7 +99,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// The program, or a copy where its own folder is closed to whoever runs it.
+/// The program, or a copy if its own folder is closed to whoever runs it.
 fn reachable(program: &Path, folder: &Path) -> Result<PathBuf> {
     let is_open = |path: &Path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o001 != 0);
     let (Some(whole), Some(name)) = (program.parent(), program.file_name()) else {

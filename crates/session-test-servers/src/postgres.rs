@@ -38,7 +38,7 @@ pub struct Postgres {
     pub folder: PathBuf,
     /// The programs, where whoever runs the server finds them.
     pub bin: PathBuf,
-    /// The shell that watches over the server. `None` where it is not ours to end.
+    /// The shell that watches over the server. `None` if it is not ours to end.
     watcher: Option<Child>,
     has_ended: bool,
 }
@@ -57,7 +57,7 @@ impl Postgres {
     /// Makes an empty database cluster, and serves it. Returns when it is ready.
     ///
     /// # Errors
-    /// Where the programs do not run, or say no; where no folder can be made under `/var/tmp`.
+    /// If the programs do not run, or say no; if no folder can be made under `/var/tmp`.
     pub fn start(programs: &Programs, lifetime: Lifetime) -> Result<Self> {
         let folder = make_folder("postgres")?;
         Self::begin(programs, lifetime, &folder).inspect_err(|_| {
@@ -124,7 +124,7 @@ impl Postgres {
     /// Kills every process of it at one blow, as a machine that runs out of memory would.
     ///
     /// # Errors
-    /// Where it does not run.
+    /// If it does not run.
     pub fn kill(&mut self) -> Result<()> {
         // First the one that would start others.
         signal("STOP", &[self.process()?])?;
@@ -136,7 +136,7 @@ impl Postgres {
     /// Shuts it down as an upgrade does: it takes leave of each of its connections.
     ///
     /// # Errors
-    /// Where it does not run.
+    /// If it does not run.
     pub fn shut_down(&mut self) -> Result<()> {
         let server = self.process()?;
         let processes = family(server)?;
@@ -149,7 +149,7 @@ impl Postgres {
     /// Stops every process of it where it is: connections stay, and nobody answers.
     ///
     /// # Errors
-    /// Where it does not run.
+    /// If it does not run.
     pub fn freeze(&self) -> Result<()> {
         signal("STOP", &[self.process()?])?;
         self.signal("STOP").map(drop)
@@ -158,7 +158,7 @@ impl Postgres {
     /// Lets a frozen one go on.
     ///
     /// # Errors
-    /// Where it does not run.
+    /// If it does not run.
     pub fn thaw(&self) -> Result<()> {
         self.signal("CONT").map(drop)
     }
@@ -166,7 +166,7 @@ impl Postgres {
     /// Starts one that has ended, on the same port with the same data. Returns when it is ready.
     ///
     /// # Errors
-    /// Where it runs, or does not start.
+    /// If it runs, or does not start.
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(self.has_ended, "it runs");
         // What a killed one leaves says that it is ready.
@@ -182,7 +182,7 @@ impl Postgres {
     /// Writes a file into its folder of data, for nobody but the server to read.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn put(&self, name: &str, contents: &str) -> Result<()> {
         let file = self.folder.join("data").join(name);
         fs::write(&file, contents)?;
@@ -270,7 +270,7 @@ pub(crate) fn unprivileged(program: impl AsRef<std::ffi::OsStr>, folder: &Path) 
     Ok(command)
 }
 
-/// Where the programs are for the server's user: below a private folder he sees nothing, and gets a
+/// Where the programs are for the server's user: below a private folder they see nothing, and get a
 /// copy.
 fn reachable(programs: &Programs, folder: &Path) -> Result<PathBuf> {
     let is_open = |path: &Path| {

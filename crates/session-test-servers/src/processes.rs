@@ -58,7 +58,7 @@ fn is_alive(living: &[(u32, u32, String)], process: u32) -> bool {
 /// Asks again and again, for as long as a server may take.
 ///
 /// # Errors
-/// Where it did not come in half a minute, or asking failed.
+/// If it did not come in half a minute, or asking failed.
 pub fn until(what: &str, mut ask: impl FnMut() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while !ask()? {

@@ -1,4 +1,4 @@
-//! [`Programs`]: PostgreSQL's programs, where the system has them.
+//! [`Programs`]: PostgreSQL's programs, if the system has them.
 
 use std::fmt;
 use std::fs;
@@ -15,7 +15,7 @@ const OLDEST: u32 = 15;
 pub struct Programs {
     /// The folder.
     pub bin: PathBuf,
-    /// What must be beside it for the programs to run: the folder to copy where they have to move.
+    /// What must be beside it for the programs to run: the folder to copy if they have to move.
     pub whole: PathBuf,
     /// Such as `15`.
     pub generation: String,
@@ -51,7 +51,7 @@ impl Programs {
         found.max_by_key(|programs| programs.generation.parse::<u32>().unwrap_or(0))
     }
 
-    /// Those in a folder, where they are there and new enough.
+    /// Those in a folder, if they are there and new enough.
     #[must_use]
     pub fn at(bin: &Path, origin: &'static str) -> Option<Self> {
         // A link may lead to where the rest of the installation is.
@@ -81,7 +81,7 @@ impl Programs {
 /// Runs a command and keeps what it says for the error.
 ///
 /// # Errors
-/// Where it cannot be run, or fails: with the last line that it said.
+/// If it cannot be run, or fails: with the last line that it said.
 pub fn quietly(command: &mut Command) -> Result<()> {
     let spelled = |command: &Command| {
         let words = std::iter::once(command.get_program()).chain(command.get_args());

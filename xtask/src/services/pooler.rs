@@ -1,4 +1,4 @@
-//! `PgBouncer`'s program, where the system's is too old to keep account of prepared statements: the next
+//! `PgBouncer`'s program, if the system's is too old to keep account of prepared statements: the next
 //! Debian's, with the libraries that it was built for.
 
 use std::fs;
@@ -40,7 +40,7 @@ lib=$(dirname "$(find "$usr/lib" -name libc.so.6 | head -n 1)")
 exec "$(find "$lib" -maxdepth 1 -name 'ld-linux*' | head -n 1)" --library-path "$lib" "$usr/sbin/pgbouncer" "$@"
 "#;
 
-/// `None`, and a line that says why, where it cannot be had.
+/// `None`, and a line that says why, if it cannot be had.
 pub(crate) fn program() -> Option<PathBuf> {
     if let Some(program) = of_system().filter(|program| knows_prepared_statements(program)) {
         return Some(program);

@@ -66,7 +66,7 @@ impl Results {
         self.tests().filter(move |(_, ending)| *ending == wanted).map(|(name, _)| name)
     }
 
-    /// Why the run's own summary and its lines do not agree, where they do not.
+    /// Why the run's own summary and its lines do not agree, if they do not.
     pub(crate) fn inconsistency(&self) -> Option<&str> {
         self.inconsistency.as_deref()
     }

@@ -90,7 +90,7 @@ fn none_of(what: &str, found: &[&str]) -> Option<String> {
 
 fn exactly_one(what: &str, found: &[&str]) -> Option<String> {
     let spelled = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-    (found.len() != 1).then(|| format!("depends on {spelled} where one {what} is expected"))
+    (found.len() != 1).then(|| format!("depends on {spelled} but one {what} is expected"))
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ impl Gates {
         if let Some(verdict) = self.arrive(number, method, gate) {
             return verdict;
         }
-        // Also where the call is dropped, so that nobody waits for one that is gone.
+        // Even if the call is dropped, so that nobody waits for one that is gone.
         let _leaves = Leaves { gates: self, number };
         poll_fn(|context| self.poll_verdict(number, context)).await
     }
@@ -262,7 +262,7 @@ impl Gates {
 }
 
 impl Call {
-    /// Decides it, unless it is decided; then whom to wake, where somebody has polled it.
+    /// Decides it, unless it is decided; then whom to wake, if somebody has polled it.
     #[allow(clippy::option_option, reason = "decided or not, and polled or not")]
     fn pass(&mut self, verdict: Verdict) -> Option<Option<Waker>> {
         if self.verdict.is_some() {

@@ -109,7 +109,7 @@ impl Watched {
         self.0.faults.clear();
     }
 
-    /// Stops the next call of this method at this gate, and no other. Where it is asked for several
+    /// Stops the next call of this method at this gate, and no other. If it is asked for several
     /// times, the calls take the stops in their order. A call that is dropped while it waits is
     /// gone, and the next one does not stop in its place.
     pub fn stop(&self, method: Method, gate: Gate) -> Stop {

@@ -77,7 +77,7 @@ impl Drop for Desk {
     }
 }
 
-/// A place where somebody waits until the law lets him pass.
+/// A place where somebody waits until the law lets them pass.
 pub(crate) struct Gate {
     arrived: Semaphore,
     open: Semaphore,

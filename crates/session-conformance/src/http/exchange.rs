@@ -1,4 +1,4 @@
-//! One request and its response: [`Ask`], [`Answer`], and [`Pending`] where the law does something
+//! One request and its response: [`Ask`], [`Answer`], and [`Pending`] if the law does something
 //! meanwhile.
 
 use std::sync::Arc;
@@ -247,7 +247,7 @@ impl Answer {
         self.new_token().unwrap_or_else(|| panic!("{}: no cookie with a token", self.path))
     }
 
-    /// Seconds that the session's cookie is kept; `None` where it says nothing.
+    /// Seconds that the session's cookie is kept; `None` if it says nothing.
     #[track_caller]
     pub(crate) fn max_age(&self) -> Option<i64> {
         let cookie = self.cookie().unwrap_or_else(|| panic!("{}: no session cookie", self.path));

@@ -15,7 +15,7 @@ use session_core::{Peer, SessionBackend, SessionStore};
 pub const UNTOUCHED: &str = "/untouched";
 
 /// Paths that begin with it are like any other, except that the adapter's own handler also sets
-/// [`jar_cookie`] by the framework's own means, where it has some.
+/// [`jar_cookie`] by the framework's own means, if it has some.
 pub const JAR: &str = "/jar";
 
 /// Paths that begin with it belong to a handler that only looks who is signed in, without loading the
@@ -54,7 +54,7 @@ pub enum Mount {
 #[async_trait]
 pub trait App: Send + Sync + 'static {
     /// Answers a request that comes from `peer`, all of it: returns when the body is at its end.
-    /// Requests are made in parallel. Where the handler panics, so that the framework's server would
+    /// Requests are made in parallel. If the handler panics, so that the framework's server would
     /// have to deal with a panic, it is [`Panicked`]: see [`catch_panic`].
     async fn call(
         &self,
@@ -78,7 +78,7 @@ impl std::error::Error for Panicked {}
 /// Awaits a future whose panic is then [`Panicked`], as a server that survives its handlers would.
 ///
 /// # Errors
-/// [`Panicked`] where the future panicked.
+/// [`Panicked`] if the future panicked.
 pub async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| {

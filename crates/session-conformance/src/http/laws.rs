@@ -1,4 +1,4 @@
-//! The laws of adapters, one function each. Where one holds it returns; where not it panics and says
+//! The laws of adapters, one function each. If one holds it returns; if not it panics and says
 //! what it saw.
 
 mod agents;

@@ -31,11 +31,11 @@ macro_rules! register {
 
 crate::__each_request_law! { [register] [] }
 
-/// Holds an adapter to one law: returns where it holds, panics with what went wrong where not. This
+/// Holds an adapter to one law: returns if it holds, panics with what went wrong if not. This
 /// is the body of every test that [`http_laws!`](crate::http_laws) makes.
 ///
 /// # Panics
-/// Where the law does not hold, does not come to an end, or a secret was logged.
+/// If the law does not hold, does not come to an end, or a secret was logged.
 pub fn hold<M, F, H>(name: &str, law: RequestLawFn, make: M)
 where
     M: Fn() -> F + 'static,
@@ -51,7 +51,7 @@ where
 /// faulty adapters, which must break exactly one.
 ///
 /// # Panics
-/// Where no runtime can be started.
+/// If no runtime can be started.
 pub fn broken_request_laws<M, F, H>(make: M) -> Vec<&'static str>
 where
     M: Fn() -> F + Clone + 'static,

@@ -63,7 +63,7 @@ impl Secrets {
         logged.map(|line| line.text.clone()).collect()
     }
 
-    /// Panics where a secret was said.
+    /// Panics if a secret was said.
     pub(crate) fn check(&self) {
         for hash in lock(&self.tokens).iter().flat_map(Tokens::all) {
             self.bytes(hash.as_bytes());

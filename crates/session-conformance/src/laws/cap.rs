@@ -13,7 +13,7 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// After any number of racing creates a user has at most `cap` live sessions, and exactly `cap`
-/// where more were made; nobody who looks meanwhile sees more. Expired sessions, the one that is
+/// if more were made; nobody who looks meanwhile sees more. Expired sessions, the one that is
 /// replaced, and other users' do not count; a session without a user and a create without a cap
 /// evict nothing.
 pub async fn cap_is_exact(fresh: &Fresh) {
@@ -107,8 +107,8 @@ async fn counts_what_counts(db: &Db) {
 }
 
 /// The victims are the least recently active at the moment of eviction, touches that just committed
-/// included; among equals the smallest id; never the newcomer, even where its own activity is the
-/// oldest. Expired sessions are no victims. All their ids are returned, also where a lowered cap
+/// included; among equals the smallest id; never the newcomer, even if its own activity is the
+/// oldest. Expired sessions are no victims. All their ids are returned, even if a lowered cap
 /// makes them many.
 pub async fn evicts_least_recently_active(fresh: &Fresh) {
     let db = Db::open(fresh).await;

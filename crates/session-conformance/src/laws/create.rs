@@ -15,7 +15,7 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// What was created is found by its token hash, on any client: every field equal, the optional ones
-/// also where they are empty, timestamps to the microsecond; and nobody has seen its token.
+/// even if they are empty, timestamps to the microsecond; and nobody has seen its token.
 pub async fn create_then_find(fresh: &Fresh) {
     let db = Db::open(fresh).await;
     for (name, new, now) in records() {

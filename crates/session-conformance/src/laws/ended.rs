@@ -12,11 +12,11 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// A sign-in that would replace a session which its request had loaded as the same user's is refused
-/// (`ActingEnded`) where that session was signed out, revoked or evicted meanwhile, or the token that
+/// (`ActingEnded`) if that session was signed out, revoked or evicted meanwhile, or the token that
 /// was presented has lost its power; in the step that would create, and nothing is changed. So when a
 /// revocation has returned, nothing that began before it can sign its session in again.
 ///
-/// It is not refused where the session was another user's or nobody's, nor where it expired or another
+/// It is not refused if the session was another user's or nobody's, nor if it expired or another
 /// sign-in replaced it.
 pub async fn ended_never_returns(fresh: &Fresh) {
     let db = Db::open(fresh).await;

@@ -38,7 +38,7 @@ pub async fn expired_is_absent(fresh: &Fresh) {
     assert!(db.is_live(&first, last).await, "a look that found nothing took it away");
 
     let by_purge = db.purge_all(just_after(expires_at), 100).await;
-    assert!(by_purge <= 2, "{by_purge} were purged where two had expired");
+    assert!(by_purge <= 2, "{by_purge} were purged but two had expired");
     check_absent(&db, "purged", &first, &rotated, &next, &outlives, just_after(expires_at)).await;
 
     // The same for one that never had a user.

@@ -20,7 +20,7 @@ const SLACK: Duration = Duration::from_secs(3);
 
 /// A database that is unreachable, slow, or broken is an error with a kind that says so, on every
 /// method and within the configured time; never `None`, an empty list, `Missing` or `false`, which
-/// would read as signed out. Where a database cannot fail in one of these ways the law says so on
+/// would read as signed out. If a database cannot fail in one of these ways the law says so on
 /// standard error, and holds it to its word.
 pub async fn failure_is_an_error(fresh: &Fresh) {
     for failure in Failure::ALL {

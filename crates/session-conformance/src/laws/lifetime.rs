@@ -92,7 +92,7 @@ pub(super) async fn sets_lifetimes(db: &Db) {
     assert_eq!(db.live(&hash(&session), at(90)).await.not_after, Some(at(300)));
 }
 
-/// A re-authentication sets the lifetime anew, also where that shortens it, within `not_after`.
+/// A re-authentication sets the lifetime anew, even if that shortens it, within `not_after`.
 pub(super) async fn reauthenticates(db: &Db) {
     let address: Option<IpAddr> = Some("198.51.100.7".parse().expect("an address"));
     // (the call's now, the fixed end, the end and the bound asked for, the end that has to be stored)

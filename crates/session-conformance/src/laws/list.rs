@@ -1,4 +1,4 @@
-//! The law of lists: what a user is shown as his devices.
+//! The law of lists: what a user is shown as their devices.
 
 use session_core::{EndedBy, SessionId};
 

@@ -12,7 +12,7 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// One call looks at no more than `limit` due sessions (0 counts as 1) and as many tombstones, says
-/// how many sessions went, and that more may be due where it stopped at the limit; calling until it
+/// how many sessions went, and that more may be due if it stopped at the limit; calling until it
 /// says no more ends, and then everything due is gone. It never removes a session that was renewed
 /// meanwhile. Several servers may purge at once, and each session is counted once.
 pub async fn purge_is_bounded(fresh: &Fresh) {

@@ -13,7 +13,7 @@ use crate::subject::Fresh;
 /// `remove` with an owner never ends another user's session, nor one without a user, decided in the
 /// same step; it ends the session named and no other. A missing one is not an error: `false`. Of
 /// several that race for one session one is told `true`. With an acting session it ends nothing
-/// (`ActingEnded`) where that one is not live, or its token neither current nor in grace; of
+/// (`ActingEnded`) if that one is not live, or its token neither current nor in grace; of
 /// two that act on each other at once exactly one succeeds.
 pub async fn remove_is_scoped(fresh: &Fresh) {
     let db = Db::open(fresh).await;
@@ -31,7 +31,7 @@ pub async fn remove_is_scoped(fresh: &Fresh) {
         ("a user whose id begins alike", &anns, &user("an")),
         ("a pattern", &anns, &user("%")),
     ] {
-        // Whoever asks may also say, wrongly, that the session is his.
+        // Whoever asks may also say, wrongly, that the session is theirs.
         let claimed = SessionRef { user: Some(owner.clone()), ..session.clone() };
         for session in [session.clone(), SessionRef::by_id(session.id), claimed] {
             assert!(!db.remove(&session, Some(owner), how, NOW).await, "{case} was removed");

@@ -107,7 +107,7 @@ async fn ends_the_others(db: &Db) {
     let bobs = db.make(signed_in("keeps his", NOW), NOW).await;
     let all = async || db.ids(&owner, at(11)).await.len();
 
-    // Where it does not apply, nobody is ended.
+    // If it does not apply, nobody is ended.
     let mut stale = ending_others(token(), at(LIFE));
     stale.if_version = Some(9);
     let mut large = ending_others(token(), at(LIFE));

@@ -11,7 +11,7 @@ use crate::run::rounds;
 use crate::subject::Fresh;
 
 /// `create` with `replaces` ends the old session in the same step, with every token of it that was
-/// in grace: never are both live, and never is neither where the call succeeded. Where the call
+/// in grace: never are both live, and never is neither if the call succeeded. If the call
 /// returned an error the old session goes on. One that is not live is no error.
 pub async fn create_replaces_atomically(fresh: &Fresh) {
     let db = Db::open(fresh).await;

@@ -93,7 +93,7 @@ pub async fn size_is_bounded(fresh: &Fresh) {
         let stored = db.live(&hash(&session), NOW).await;
         let bytes: usize = stored.data.iter().filter_map(|(_, v)| v.as_str()).map(str::len).sum();
         let ceiling = usize::try_from(CEILING).expect("a small number");
-        assert!(bytes <= ceiling, "racing patches made {bytes} bytes where {ceiling} are allowed");
+        assert!(bytes <= ceiling, "racing patches made {bytes} bytes but {ceiling} are allowed");
     }
 }
 

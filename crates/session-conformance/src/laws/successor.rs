@@ -38,7 +38,7 @@ pub(super) async fn sees_what_is_presented(db: &Db) {
                 assert!(!db.token_seen(&current, at(20)).await, "{case}: not the current token");
             }
         }
-        // Where a condition fails nothing is seen.
+        // If a condition fails nothing is seen.
         let mut refused = change.clone();
         refused.if_version = Some(99);
         db.update(&session, &refused, at(50)).await;

@@ -14,11 +14,11 @@ use crate::race::{Random, race};
 use crate::run::rounds;
 use crate::subject::Fresh;
 
-/// A touch applies where the session was last active at its `due_before` or before, and then
+/// A touch applies if the session was last active at its `due_before` or before, and then
 /// `last_active_at` and `expires_at` only grow, never beyond the `absolute_expires_at` and `not_after`
 /// that are stored, whatever an older read believed; one that is not due is skipped and no reason to
 /// skip the rest. Racing touches never move either time backwards, and of many that are due by the
-/// same measure one applies. Re-authentication and a lifetime set the end anew, also where that is
+/// same measure one applies. Re-authentication and a lifetime set the end anew, even if that is
 /// sooner, but never beyond `not_after`.
 pub async fn touch_is_monotonic(fresh: &Fresh) {
     let db = Db::open(fresh).await;

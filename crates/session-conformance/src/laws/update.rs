@@ -32,7 +32,7 @@ pub async fn compare_and_set(fresh: &Fresh) {
     for wrong in [0, 2, u64::from(u32::MAX)] {
         let change = at_version(wrong, everything.clone());
         let updated = db.update(&session, &change, at(10)).await;
-        assert_eq!(updated, Updated::Conflict, "version {wrong} where 1 is stored");
+        assert_eq!(updated, Updated::Conflict, "version {wrong} but 1 is stored");
         let after = db.live(&hash(&session), at(10)).await;
         assert_eq!(after, before, "a conflict changed something");
         assert!(db.find(&next, at(10)).await.is_none(), "a conflict rotated the token");
@@ -86,7 +86,7 @@ pub async fn compare_and_set(fresh: &Fresh) {
     ended(db.find(&next, at(60)).await);
     assert_eq!(stored.data.get("n"), Some(&json!(2)));
 
-    // Counting: every turn is read, changed, and written where nobody came between.
+    // Counting: every turn is read, changed, and written if nobody came between.
     const COUNTERS: usize = 8;
     const TURNS: u64 = 3;
     for _ in 0..rounds(2) {

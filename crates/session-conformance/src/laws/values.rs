@@ -204,7 +204,7 @@ fn random_text(random: &mut Random) -> String {
     characters.collect()
 }
 
-/// Panics where `back` is not what `value` has to come back as.
+/// Panics if `back` is not what `value` has to come back as.
 pub(super) fn assert_same(value: &Value, back: &Value, place: &dyn Fn() -> String) {
     match (value, back) {
         (Value::Array(items), Value::Array(backs)) => {

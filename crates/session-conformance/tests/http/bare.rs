@@ -121,7 +121,7 @@ impl BareApp {
         response
     }
 
-    /// For the fault that gives every extractor a session of its own, where two are used at once.
+    /// For the fault that gives every extractor a session of its own, if two are used at once.
     async fn handle_of_its_own(&self, request: &Request<Vec<u8>>) -> Option<Session> {
         let brings_token = request.headers().contains_key(header::COOKIE);
         let is_apart = self.fault == Some(Fault::LoadsForEachExtractor)

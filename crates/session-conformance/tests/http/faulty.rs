@@ -51,11 +51,11 @@ fn the_sound_one_breaks_none() {
 /// What an adapter's author may think a good idea.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A visitor who brings a token gets his session under it.
+    /// A visitor who brings a token gets their session under it.
     AdoptsUnknownTokens,
     /// The token before a re-authentication goes on to work, "for the requests under way".
     KeepsTheTokenBefore,
-    /// Who signs in as somebody else takes his cart along.
+    /// A sign-in as somebody else takes the cart along.
     CarriesToAnotherUser,
     /// A session that was replaced already has nothing to carry.
     LosesTheCartOfTheSecondClick,
@@ -71,7 +71,7 @@ pub(crate) enum Fault {
     StartsOverBesideThePlanted,
     /// A token that has ended is of no use, so the cookie is cleared.
     ClearsEndedTokens,
-    /// What could not be saved because its user signed out goes into a new session of his.
+    /// What could not be saved because its user signed out goes into a new session of theirs.
     RevivesTheSignedOut,
     /// Rather a page than an error.
     TakesAnOutageForVisitors,
@@ -134,7 +134,7 @@ impl Fault {
         let presented = rules(app).candidates(request.headers());
         let token = presented.iter().next().and_then(|text| SessionToken::parse(text));
         let found = find(app, token.as_ref()).await;
-        // Looked at early only where that is the fault, so that laws that count reads see one.
+        // Looked at early only if that is the fault, so that laws that count reads see one.
         let looks = matches!(
             self,
             Self::ClearsEndedTokens | Self::RevivesTheSignedOut | Self::SignsOutOnlyOfWhatItUses

@@ -223,7 +223,7 @@ impl Tables {
 // [quote: file]
 type Result<T> = std::result::Result<T, BackendError>;
 
-/// Sessions in one JSON file. A call locks the file, reads it, and where it changed something
+/// Sessions in one JSON file. A call locks the file, reads it, and if it changed something
 /// writes another and renames it over the first.
 pub(crate) struct FileBackend {
     path: PathBuf,
@@ -242,7 +242,7 @@ impl FileBackend {
         Ok(look(&self.load()?))
     }
 
-    /// Wholly or not at all: where `change` fails nothing is written, and from the lock to the
+    /// Wholly or not at all: if `change` fails nothing is written, and from the lock to the
     /// rename nothing is awaited, so a caller that goes away cannot stop it half way.
     async fn write<T>(&self, change: impl FnOnce(&mut Tables) -> Result<T>) -> Result<T> {
         let _lock = self.lock().await?;
@@ -395,7 +395,7 @@ impl SessionBackend for FileBackend {
         now: Timestamp,
     ) -> Result<Updated> {
         self.write(|tables| {
-            // The conditions, in their order; where one fails nothing is changed.
+            // The conditions, in their order; if one fails nothing is changed.
             let row = match &target.token {
                 Some(_) => tables.acting(target, now),
                 None => tables.live(&target.id, now),

@@ -1,6 +1,6 @@
 //! For every backend law a backend with one fault, which breaks this law and no other.
 //!
-//! Each is a [`Fault`]: a sound backend, and what it does differently. Where the fault is a race,
+//! Each is a [`Fault`]: a sound backend, and what it does differently. If the fault is a race,
 //! it yields between its look and its leap, so that it loses on every run.
 
 mod carrying;

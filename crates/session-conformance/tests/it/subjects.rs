@@ -95,7 +95,7 @@ impl TestBackend for Custom {
 
 impl Drop for Custom {
     fn drop(&mut self) {
-        // Gone already where it was cut.
+        // Gone already if it was cut.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -68,7 +68,7 @@ pub enum Carry {
     /// Everything.
     #[default]
     All,
-    /// These keys, where they exist: [`keys`](Self::keys) takes them typed.
+    /// These keys, if they exist: [`keys`](Self::keys) takes them typed.
     Keys(Vec<String>),
     /// Nothing.
     Nothing,
@@ -110,7 +110,7 @@ pub struct SessionRef {
     pub id: SessionId,
     /// The hash of the token that stands for it. `None`: an administrator's call, which needs none.
     pub token: Option<TokenHash>,
-    /// The session's user, where known.
+    /// The session's user, if known.
     pub user: Option<UserId>,
 }
 
@@ -128,9 +128,9 @@ impl SessionRef {
 pub struct SessionChange {
     /// What changes in the data. Empty: the data and its version stay.
     pub patch: Patch,
-    /// Change only where the stored version is this one.
+    /// Change only if the stored version is this one.
     pub if_version: Option<u64>,
-    /// The ceiling for the data, as in [`NewSession::max_bytes`]. Looked at only where the patch is
+    /// The ceiling for the data, as in [`NewSession::max_bytes`]. Looked at only if the patch is
     /// not empty.
     pub max_bytes: u64,
     /// That the session was used.
@@ -145,7 +145,7 @@ pub struct SessionChange {
     pub lifetime: Option<NewLifetime>,
     /// A new token.
     pub rotation: Option<Rotation>,
-    /// That the user proved again who he is.
+    /// That the user proved again who they are.
     pub reauthentication: Option<Reauthentication>,
 }
 
@@ -209,7 +209,7 @@ impl SessionChange {
 
 /// The lifetime that a session is to have from now on, in the place of the one before.
 ///
-/// `expires_at` becomes what is given, also where that is sooner, but never later than the stored
+/// `expires_at` becomes what is given, even if that is sooner, but never later than the stored
 /// `absolute_expires_at` and the new [`not_after`](crate::Lifetime::not_after).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewLifetime {
@@ -230,20 +230,20 @@ impl NewLifetime {
 
 /// That a session was used.
 ///
-/// Applies only where the stored `last_active_at <= due_before`, so that of many parallel requests
+/// Applies only if the stored `last_active_at <= due_before`, so that of many parallel requests
 /// one writes. Then `last_active_at` becomes the later of `now` and what is stored, and
 /// `expires_at` the later of [`expires_at`](Self::expires_at) and what is stored, but never beyond
 /// the stored `absolute_expires_at` and `not_after`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Touch {
-    /// Apply only where the session was last active at this moment or before. Never later than the
+    /// Apply only if the session was last active at this moment or before. Never later than the
     /// call's `now`.
     pub due_before: Timestamp,
     /// The new end of the session's life.
     pub expires_at: Timestamp,
     /// The client's present address; becomes `last_ip_address`.
     pub ip_address: Option<IpAddr>,
-    /// The client's present agent, where it is a newer one of the same kind. `None` leaves what is
+    /// The client's present agent, if it is a newer one of the same kind. `None` leaves what is
     /// stored.
     pub agent: Option<Agent>,
 }
@@ -282,7 +282,7 @@ pub struct Agent {
 /// A new token for a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// A plain rotation. Applies only where the hash that was presented is the current one: of any
+    /// A plain rotation. Applies only if the hash that was presented is the current one: of any
     /// number that race from one token exactly one applies. The token before gets a tombstone
     /// [`EndedBy::Rotated`](crate::EndedBy::Rotated) with grace.
     Graceful {
@@ -291,7 +291,7 @@ pub enum Rotation {
         /// Until when the token before still works.
         grace_until: Timestamp,
     },
-    /// The rotation of a re-authentication. Applies where the hash that was presented is the current
+    /// The rotation of a re-authentication. Applies if the hash that was presented is the current
     /// one or still in grace. The token before gets a tombstone [`EndedBy::Rotated`](crate::EndedBy::Rotated) without grace,
     /// and whatever grace the session's earlier tokens had ends now.
     Immediate {
@@ -309,7 +309,7 @@ impl Rotation {
         }
     }
 
-    /// Until when the token before still works, where it does.
+    /// Until when the token before still works, if it does.
     #[must_use]
     pub const fn grace_until(&self) -> Option<Timestamp> {
         match self {
@@ -319,8 +319,8 @@ impl Rotation {
     }
 }
 
-/// That the user proved again who he is: `authenticated_at` becomes `now`, `last_active_at` the
-/// later of `now` and what is stored, and the lifetime is set anew, also where that shortens it, but
+/// That the user proved again who they are: `authenticated_at` becomes `now`, `last_active_at` the
+/// later of `now` and what is stored, and the lifetime is set anew, even if that shortens it, but
 /// never beyond the stored `not_after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reauthentication {

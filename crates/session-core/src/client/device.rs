@@ -356,7 +356,7 @@ mod tests {
     const IPAD: &str = "(iPad; CPU OS 18_7 like Mac OS X)";
     const MAC: &str = "(Macintosh; Intel Mac OS X 10_15_7)";
 
-    /// `families`: "browser/system", each empty where unknown.
+    /// `families`: "browser/system", each empty if unknown.
     fn check(agent: &str, name: &str, kind: DeviceType, expected: &str) {
         let agent = agent
             .replace("{moz}", "Mozilla/5.0")

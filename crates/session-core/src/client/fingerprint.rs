@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Fingerprint {
 }
 
 /// A `User-Agent` as it is stored and compared: bytes that are not UTF-8 replaced, at most
-/// [`MAX_USER_AGENT_BYTES`] long, and `None` where it is blank. Borrows from the header unless
+/// [`MAX_USER_AGENT_BYTES`] long, and `None` if it is blank. Borrows from the header unless
 /// something had to be replaced.
 pub(crate) fn agent_text(value: &HeaderValue) -> Option<Cow<'_, str>> {
     let bytes = value.as_bytes();
@@ -230,7 +230,7 @@ pub(crate) enum Verdict {
 /// Compares a request with what its session was made with (law `fingerprint_survives_update`).
 ///
 /// - `stored` and `stored_user_agent` are the session's, `user_agent` (what [`agent_text`]
-///   returned) and `presented` the request's. `presented` is called only where digests are
+///   returned) and `presented` the request's. `presented` is called only if digests are
 ///   compared, and then returns the request's fingerprint in the mode asked for.
 /// - [`Stable`](FingerprintMode::Stable): an unchanged `User-Agent` matches, with nothing parsed or
 ///   hashed. Otherwise the families of both agents decide: two known browser families or two known

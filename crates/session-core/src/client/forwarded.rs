@@ -89,10 +89,10 @@ fn is_escaped(line: &[u8], at: usize) -> bool {
     line.iter().take(at).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// The raw value of one parameter of a forwarded element: `Some(None)` where it is missing, `None`
-/// where it is there twice or the element is malformed anywhere.
+/// The raw value of one parameter of a forwarded element: `Some(None)` if it is missing, `None`
+/// if it is there twice or the element is malformed anywhere.
 ///
-/// More lenient than the grammar where that is unambiguous: white space around `;`, and an
+/// More lenient than the grammar if that is unambiguous: white space around `;`, and an
 /// unquoted value with colons or brackets.
 pub(crate) fn parameter<'h>(element: &'h [u8], wanted: &[u8]) -> Option<Option<&'h [u8]>> {
     let mut found = None;

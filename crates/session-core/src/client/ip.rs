@@ -1,6 +1,6 @@
 //! Which address a request came from, without believing what a client says about itself.
 //!
-//! A forwarded header is a claim. It counts only where the connection comes from a proxy that
+//! A forwarded header is a claim. It counts only if the connection comes from a proxy that
 //! the operator trusts, only the one header that this proxy is known to overwrite, and only as
 //! far back as trusted proxies vouch for it. Everything here is pure: no I/O, no clock, no
 //! allocation per request.
@@ -17,12 +17,12 @@ use crate::client::proxies::{Peer, TrustedProxies};
 /// Law `proxies_are_not_believed`:
 ///
 /// - Only `header` is read, and only from a trusted `peer`. An unknown peer is never trusted; a
-///   Unix socket is where loopback is.
+///   Unix socket is trusted if loopback is.
 /// - Several lines of the header are one list, in the order they were sent. It is walked from the
 ///   right, where the nearest proxy appended; the first untrusted address is the client.
 /// - A malformed hop (garbage, empty, not UTF-8, `unknown` or an obfuscated `_name` of RFC 7239
 ///   section 6) ends the walk at the last good one: the hop to its right, or the peer.
-/// - Where every hop is trusted, the leftmost counts.
+/// - If every hop is trusted, the leftmost counts.
 /// - [`ForwardedHeader::XRealIp`] holds one address. Several lines, or a malformed one, count as
 ///   none.
 ///
@@ -58,7 +58,7 @@ pub(crate) fn client_ip(
     forwarded.or(peer_ip)
 }
 
-/// The client among `hops`, nearest first; `None` where the nearest one is already malformed.
+/// The client among `hops`, nearest first; `None` if the nearest one is already malformed.
 fn walk(hops: impl Iterator<Item = Option<IpAddr>>, trusted: &TrustedProxies) -> Option<IpAddr> {
     let mut last_good = None;
     for hop in hops {
@@ -76,8 +76,8 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().is_none().then_some(first)
 }
 
-/// The `for=` node of one forwarded element (RFC 7239 section 4); `None` where it is missing,
-/// doubled or no address, or where the element is malformed anywhere.
+/// The `for=` node of one forwarded element (RFC 7239 section 4); `None` if it is missing,
+/// doubled or no address, or if the element is malformed anywhere.
 fn parse_element(element: &[u8]) -> Option<IpAddr> {
     node(parameter(element, b"for")??)
 }

@@ -47,14 +47,14 @@ impl SessionMeta {
         meta
     }
 
-    /// The client's address: the connection's, or what a trusted proxy says it is. `None` where
+    /// The client's address: the connection's, or what a trusted proxy says it is. `None` if
     /// nobody knows, as behind a Unix socket without a proxy.
     #[must_use]
     pub const fn ip_address(&self) -> Option<IpAddr> {
         self.ip_address
     }
 
-    /// The User-Agent header, cut to 512 bytes; `None` where it is missing or empty.
+    /// The User-Agent header, cut to 512 bytes; `None` if it is missing or empty.
     #[must_use]
     pub fn user_agent(&self) -> Option<Cow<'_, str>> {
         fingerprint::agent_text(self.user_agent.as_ref()?)
@@ -83,7 +83,7 @@ impl SessionMeta {
         *self.fingerprint.get_or_init(|| fingerprint::stable(self.user_agent().as_deref()))
     }
 
-    /// The whole agent, where there is one, to be stored.
+    /// The whole agent, if there is one, to be stored.
     pub(crate) fn agent(&self) -> Option<Agent> {
         let user_agent = self.user_agent()?.into_owned();
         let Device { name, kind } = self.device().clone();

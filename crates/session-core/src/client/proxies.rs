@@ -15,7 +15,7 @@ pub enum Peer {
     /// A TCP or QUIC peer. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, what a dual-stack
     /// listener reports) counts as the IPv4 address in it.
     Ip(IpAddr),
-    /// A Unix socket, which only a process on this machine can open: trusted where loopback is.
+    /// A Unix socket, which only a process on this machine can open: trusted if loopback is.
     UnixSocket,
 }
 

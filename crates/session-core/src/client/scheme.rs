@@ -13,7 +13,7 @@ static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-prot
 /// How a request reached the server, or the proxy in front of it.
 ///
 /// An adapter hands it to [`Visit::attach`](crate::Visit::attach) if
-/// its framework knows. A trusted proxy's word goes before it: `proto=` in the header Forwarded where
+/// its framework knows. A trusted proxy's word goes before it: `proto=` in the header Forwarded if
 /// that is the configured `forwarded_header`, else X-Forwarded-Proto.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -24,7 +24,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// From the scheme of a request's URI, where the framework fills it in.
+    /// From the scheme of a request's URI, if the framework fills it in.
     #[must_use]
     pub fn from_uri(scheme: &uri::Scheme) -> Option<Self> {
         Self::from_text(scheme.as_str().as_bytes())
@@ -43,12 +43,12 @@ impl Scheme {
     }
 }
 
-/// How a request came; `None` where nobody who is believed says so.
+/// How a request came; `None` if nobody who is believed says so.
 ///
 /// - A header counts only from a trusted `peer`, as for addresses (law `proxies_are_not_believed`);
-///   where there is none of it, `connection` counts, which is what the adapter's framework says.
+///   without one, `connection` counts, which is what the adapter's framework says.
 /// - Several proxies may each have written down how the request reached them. It came by plain HTTP
-///   only where all of them say so: one `https` among them is enough for HTTPS, and with anything that
+///   only if all of them say so: one `https` among them is enough for HTTPS, and with anything that
 ///   is neither, nobody knows.
 pub(crate) fn scheme(
     headers: &HeaderMap,

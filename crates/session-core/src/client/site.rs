@@ -25,11 +25,11 @@ pub(crate) struct Sent<'r> {
 
 /// Whether the browser may have held our cookie back.
 ///
-/// - By `Sec-Fetch-Site`, where the browser sends it, which is over HTTPS and to localhost: `cross-site`,
+/// - By `Sec-Fetch-Site`, if the browser sends it, which is over HTTPS and to localhost: `cross-site`,
 ///   unless it is a navigation of the whole page by GET, with which a `Lax` cookie comes.
 /// - Else by `Origin`, with a method that may change something: `null`, or one that names neither the
 ///   host that was asked for nor the one that a trusted proxy says was, whatever the ports: in
-///   X-Forwarded-Host, or as `host=` in Forwarded where that is the configured `forwarded_header`.
+///   X-Forwarded-Host, or as `host=` in Forwarded if that is the configured `forwarded_header`.
 /// - A program that sends neither is no browser, and holds nothing back.
 pub(crate) fn may_have_held_back(
     sent: Sent<'_>,

@@ -22,7 +22,7 @@ pub struct CookieConfig {
     /// `Partitioned`: inside another site's page, a cookie jar for each such site (CHIPS). Needs
     /// `Secure`, and usually `SameSite=None`. Default `false`.
     pub partitioned: bool,
-    /// Whether the cookie outlives the browser's session (`Max-Age` = what is left of ours) where
+    /// Whether the cookie outlives the browser's session (`Max-Age` = what is left of ours) if
     /// a sign-in does not choose. Default `true`.
     pub persistent: bool,
 }
@@ -50,7 +50,7 @@ pub enum SecurePolicy {
     #[default]
     Always,
     /// Unless the request is known to have come by plain HTTP: see [`Scheme`](crate::Scheme) for who
-    /// says so. Where nobody does, the cookie is `Secure`, because a cookie that a browser drops is
+    /// says so. If nobody does, the cookie is `Secure`, because a cookie that a browser drops is
     /// noticed at the first sign-in, and one that travels in clear is not.
     ///
     /// For an application that is served both ways by one configuration. A name with a prefix,

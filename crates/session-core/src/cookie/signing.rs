@@ -28,7 +28,7 @@ pub(crate) const MIN_SECRET_BYTES: usize = 64;
 const PURPOSE: &[u8] = b"session cookie signature, version 1, for the cookie ";
 
 /// What is asked of a cookie's signature. In configuration: `off`, `accept_unsigned` or `required`;
-/// left out, `required` where there are `secrets`, else `off`.
+/// left out, `required` if there are `secrets`, else `off`.
 ///
 /// To switch signing on without signing anybody out: `accept_unsigned` first, for as long as a cookie
 /// may go without being sent anew (the longest lifetime of a session), then `required`. To switch it
@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for CookieSecret {
     }
 }
 
-const NOT_TEXT: &str = "a secret is text, in quotes where it could be read as something else";
+const NOT_TEXT: &str = "a secret is text, in quotes if it could be read as something else";
 
 /// The list of secrets in a configuration: one secret alone is refused without repeating it.
 pub(crate) fn list<'de, D: Deserializer<'de>>(
@@ -177,7 +177,7 @@ pub(crate) fn list<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-            Err(E::custom("secrets is a list, also where there is one only"))
+            Err(E::custom("secrets is a list, even if there is only one"))
         }
     }
 
@@ -192,7 +192,7 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// `None` where there are no secrets.
+    /// `None` if there are no secrets.
     pub(crate) fn new(name: &str, secrets: &[CookieSecret]) -> Option<Self> {
         let mut keys = secrets.iter().map(|secret| key(name, secret));
         let signs = keys.next()??;

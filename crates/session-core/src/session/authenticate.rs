@@ -33,7 +33,7 @@ impl Session {
     ///   held that the first one took the place of.
     /// - If the user has `max_sessions_per_user` already, the least recently active ones end.
     /// - If the request presented several live sessions, all of them end, and nothing is carried. So they
-    ///   do where another user signs in, or the next request would be ambiguous.
+    ///   do if another user signs in, or the next request would be ambiguous.
     /// - It works whatever token came, and from another site too: it belongs behind a cross-site check.
     /// - The response's cookie carries the new token, whatever else becomes of the response.
     /// - If an outage kept the session from being loaded, it is looked up once more, so that its token
@@ -129,7 +129,7 @@ impl Session {
     /// The session that was there, and whose, if it ended while this request ran.
     fn ended_session(&self) -> Option<(SessionId, Option<UserId>)> {
         let state = self.unsettled();
-        // After a sign-out, or where it started over, nothing is left that was written for it.
+        // After a sign-out, or if it started over, nothing is left that was written for it.
         let session = match state.refusal() {
             Some(Refusal::Ended) => state.past.as_ref()?.session.as_ref()?,
             _ => return None,

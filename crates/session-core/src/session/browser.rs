@@ -70,7 +70,7 @@ impl Session {
         let store = &self.inner.store;
         let target: SessionRef = live.reference();
         let removal = store.backend().remove(&target, None, None, EndedBy::Revoked, store.now());
-        // Where another request did it first, that one clears the cookie: a sign-in that replaced
+        // If another request did it first, that one clears the cookie: a sign-in that replaced
         // the session may have set a new one meanwhile.
         if store.call(removal).await? {
             tell(Told::of(EventKind::Revoked, &live.session));

@@ -152,7 +152,7 @@ impl Session {
     }
 
     /// Whether the response asks first what became of a call whose answer was lost, and whether it
-    /// cannot do without. Where only data was written it can, but then it would send it once more, or
+    /// cannot do without. If only data was written it can, but then it would send it once more, or
     /// miss that the session's end has moved.
     fn must_reconcile(&self, status: StatusCode) -> Option<Asked> {
         let state = self.unsettled();
@@ -239,7 +239,7 @@ impl Session {
         Conclusion { used_by, ..conclusion }
     }
 
-    /// The one cookie of the response. Where something failed, only what this request had committed
+    /// The one cookie of the response. If something failed, only what this request had committed
     /// before is told (law `outage_clears_nothing`).
     fn cookie(&self, failed: bool) -> Option<HeaderValue> {
         let settings = self.inner.store.settings();

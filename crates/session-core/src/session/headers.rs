@@ -12,7 +12,7 @@ use crate::store::SessionStore;
 pub struct Conclusion {
     pub(super) error: Option<Error>,
     pub(super) cookie: Option<HeaderValue>,
-    /// The store, where its session was used, and for whom the answer is then.
+    /// The store, if its session was used, and for whom the answer is then.
     pub(super) used_by: Option<(SessionStore, Audience)>,
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Audience {
 }
 
 impl Conclusion {
-    /// Where what was buffered could not be saved: the error that the response must become (law
+    /// If what was buffered could not be saved: the error that the response must become (law
     /// `failed_save_is_reported`). Ask this first, then [`apply`](Self::apply) to whichever response
     /// goes out.
     pub fn take_error(&mut self) -> Option<Error> {
@@ -43,14 +43,14 @@ impl Conclusion {
 
     /// Puts the headers onto the response.
     ///
-    /// - `Vary: Cookie` where the session was used.
+    /// - `Vary: Cookie` if the session was used.
     /// - An answer that used one and says nothing of caching itself, neither `Cache-Control` nor
     ///   `Expires`, gets `Cache-Control: no-store` if somebody was signed in, so that the browser's Back
     ///   shows no private page after a sign-out (see
     ///   [`no_store_when_signed_in`](crate::SessionConfig::no_store_when_signed_in)), and `private` for a
     ///   visitor's session (law `caches_are_told`).
     /// - At most one `Set-Cookie` of the session's name, ours: one that the handler or the framework's
-    ///   own jar wrote is dropped, also where there is none of ours, because it would end the session
+    ///   own jar wrote is dropped, even if there is none of ours, because it would end the session
     ///   in the browser (law `one_cookie_per_response`).
     /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
     ///   (RFC 9111, section 7.3).

@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    /// Ends every live session that one of these tokens stands for, and where `or_renewed` the one that
+    /// Ends every live session that one of these tokens stands for, and if `or_renewed` also the one that
     /// goes on under a token which it was given a moment ago in this one's place; how many it ended.
     pub(super) async fn end_presented(
         &self,

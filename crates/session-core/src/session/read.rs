@@ -8,10 +8,10 @@ use crate::error::{Error, ErrorKind};
 use crate::key::KeyFor;
 
 impl Session {
-    /// The value under `key`, as this request sees it; `None` where there is none.
+    /// The value under `key`, as this request sees it; `None` if there is none.
     ///
     /// # Errors
-    /// [`WrongType`](ErrorKind::WrongType) where what is there is no `T`, such as after a release that
+    /// [`WrongType`](ErrorKind::WrongType) if what is there is no `T`, such as after a release that
     /// changed the type. The message names the key and what does not fit, and never the value. It stays
     /// so until something else is written: [`get_or_discard`](Self::get_or_discard) is for values that
     /// can be made anew.

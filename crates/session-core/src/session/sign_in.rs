@@ -41,7 +41,7 @@ pub struct SignIn {
 pub(super) struct Chosen(Lifetime);
 
 impl Chosen {
-    /// With what was buffered, where the sign-in says nothing.
+    /// With what was buffered, if the sign-in says nothing.
     pub(super) fn over(self, buffered: Option<Lifetime>) -> Lifetime {
         let (chosen, buffered) = (self.0, buffered.unwrap_or_default());
         Lifetime {
@@ -87,7 +87,7 @@ impl SignIn {
     /// Another user's data is never carried, whatever this says. Default [`Carry::All`].
     ///
     /// An anonymous session's data is what its visitor chose, and its cookie may have been planted
-    /// by somebody else: name the keys you want where that matters.
+    /// by somebody else: name the keys you want if that matters.
     pub fn carry(mut self, carry: Carry) -> Self {
         self.carry = carry;
         self

@@ -13,7 +13,7 @@ use crate::key::KeyName;
 use crate::record::SessionData;
 
 impl Session {
-    /// The session's public name; `None` where there is no session.
+    /// The session's public name; `None` if there is no session.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.with_current(|session| session.id)
@@ -25,11 +25,11 @@ impl Session {
         self.with_current(|session| session.user_id.clone()).flatten()
     }
 
-    /// Who is signed in, where somebody has to be.
+    /// Who is signed in, for a handler that needs somebody to be.
     ///
     /// # Errors
-    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) where nobody is;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) where the backend failed and the configuration says to
+    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) if nobody is;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the backend failed and the configuration says to
     /// go on as a visitor: an outage must not read as "not signed in".
     pub fn require_user(&self) -> Result<UserId, Error> {
         self.with_user(|_, user| user.clone())
@@ -53,7 +53,7 @@ impl Session {
 
     /// What this request says about its client.
     ///
-    /// Empty where no adapter attached a request.
+    /// Empty if no adapter attached a request.
     #[must_use]
     pub fn meta(&self) -> &SessionMeta {
         static NOTHING: OnceLock<SessionMeta> = OnceLock::new();
@@ -61,7 +61,7 @@ impl Session {
         attached.unwrap_or_else(|| NOTHING.get_or_init(SessionMeta::default))
     }
 
-    /// Whether its user signed in, or proved again who he is, within the last `duration`. `false`
+    /// Whether its user signed in, or proved again who they are, within the last `duration`. `false`
     /// for an anonymous session.
     #[must_use]
     pub fn authenticated_within(&self, duration: Duration) -> bool {
@@ -83,7 +83,7 @@ impl Session {
         self.data().iter().map(|(key, _)| key.to_owned()).collect()
     }
 
-    /// The whole map, as this request sees it. Cheap where nothing is buffered.
+    /// The whole map, as this request sees it. Cheap if nothing is buffered.
     #[must_use]
     pub fn data(&self) -> Data {
         let (mut data, buffer) = self.view();

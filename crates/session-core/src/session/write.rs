@@ -24,7 +24,7 @@ impl Session {
     /// - [`TooLarge`](ErrorKind::TooLarge): the data would be larger than `max_data_bytes`, or
     ///   `anonymous_max_data_bytes`. What makes it smaller is never refused.
     /// - [`LateWrite`](ErrorKind::LateWrite).
-    /// - Where the request may not make a session (see [`may_store`](Self::may_store)):
+    /// - If the request may not make a session (see [`may_store`](Self::may_store)):
     ///   [`SessionEnded`](ErrorKind::SessionEnded) if its token was refused or its session ended
     ///   meanwhile, [`CrossSite`](ErrorKind::CrossSite) if it comes from another site,
     ///   [`Unavailable`](ErrorKind::Unavailable) if an outage was told to go on as a visitor.
@@ -60,7 +60,7 @@ impl Session {
         Ok(())
     }
 
-    /// Takes away what is under `key`, where there is something. Buffered.
+    /// Takes away what is under `key`, if there is something. Buffered.
     ///
     /// # Errors
     /// [`LateWrite`](ErrorKind::LateWrite).

@@ -20,7 +20,7 @@ struct Purges {
     failures: AtomicU32,
     batches: AtomicU32,
     called: Notify,
-    /// Where set, a batch waits for it before it is done.
+    /// If set, a batch waits for it before it is done.
     slow: Option<Notify>,
     /// How long a batch takes for each row.
     per_row: Duration,

@@ -269,7 +269,7 @@ proptest! {
         prop_assert_eq!(found(&rules, &value), usize::from(is_same));
     }
 
-    /// Where signing is off, whatever is spelt as a signature is ignored, and nothing else is.
+    /// If signing is off, whatever is spelt as a signature is ignored, and nothing else is.
     #[test]
     fn off_ignores_a_signature(rest in prop::collection::vec(header_byte(), 0..50)) {
         let rules = rules("", Signing::Off);

@@ -21,7 +21,7 @@ impl<S: Sync> FromRequestParts<S> for Segment {
     }
 }
 
-/// The query, empty where there is none.
+/// The query, empty if there is none.
 pub(super) struct Query(pub(super) String);
 
 impl<S: Sync> FromRequestParts<S> for Query {

@@ -1,4 +1,4 @@
-//! Sessions in a SQLite file, which is made where there is none, with the folders around it.
+//! Sessions in a SQLite file, which is made if there is none, with the folders around it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A cart: it makes a visitor's session, and stays with him when he signs in.
+//! A cart: it makes a visitor's session, and stays with them when they sign in.
 
 use serde_json::{Map, Value};
 use session_core::Session;

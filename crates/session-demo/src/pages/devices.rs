@@ -1,4 +1,4 @@
-//! The page that shows a user where he is signed in, and ends what he does not know.
+//! The page that shows a user where they are signed in, and ends what they do not know.
 
 use askama::Template;
 use http::StatusCode;

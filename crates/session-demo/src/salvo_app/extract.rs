@@ -18,7 +18,7 @@ pub(super) struct Segment(pub(super) String);
 /// The whole path, not decoded yet.
 pub(super) struct Path(pub(super) String);
 
-/// The query, empty where there is none.
+/// The query, empty if there is none.
 pub(super) struct Query(pub(super) String);
 
 /// The store, for what has no session.

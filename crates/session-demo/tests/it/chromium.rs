@@ -19,7 +19,7 @@ macro_rules! in_chromium {
     };
 }
 
-/// The same of functions that get a running demo, over SQLite and where there is a server over
+/// The same of functions that get a running demo, over SQLite and, if there is a server, over
 /// PostgreSQL.
 macro_rules! in_chromium_over_databases {
     ($($name:ident)*) => {

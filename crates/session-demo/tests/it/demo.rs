@@ -64,7 +64,7 @@ impl Demo {
         Self::start(framework, tempfile::tempdir().unwrap(), &options).await
     }
 
-    /// In a schema of its own, where there is a server.
+    /// In a schema of its own, if there is a server.
     pub(crate) async fn postgres(framework: Framework) -> Option<Self> {
         let url = crate::postgres::fresh().await?;
         Some(Self::start(framework, tempfile::tempdir().unwrap(), &["--backend", &url]).await)

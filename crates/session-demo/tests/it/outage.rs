@@ -230,7 +230,7 @@ impl Client {
         }
     }
 
-    /// Whether it is a 200, which it must be where the server answers. Where it does not, it must be
+    /// Whether it is a 200, which it must be if the server answers. If it does not, it must be
     /// a 503 in time, and while it changes one of both. Nothing else, ever, and no cookie.
     fn is_answered(&self, reply: &Reply, before: Moment, begun: Instant) -> bool {
         let took = begun.elapsed();

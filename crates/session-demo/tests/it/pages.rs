@@ -182,7 +182,7 @@ async fn devices(demo: Demo) {
     let mut second = signed_in(&demo, "alice").await;
     sent_to(&first.form("/logout-all", "").await, "/");
     second.get("/api/me").await.check_error(401, "unauthenticated");
-    // Who is signed out by now is sent to where one signs in.
+    // A user who is signed out by now is sent to where one signs in.
     for path in ["/logout-others", "/logout-all", &format!("/devices/{here_id}/revoke")] {
         sent_to(&second.form(path, "").await, "/");
     }
@@ -222,7 +222,7 @@ async fn whatever_is_stored_there_is_a_page(demo: Demo) {
         browser.form("/cart", "item=Tea").await.check(303);
         browser.form("/cart", "remove=Tea").await.check(303);
     }
-    // A session that is full shows its page, and says so where something is added.
+    // A session that is full shows its page, and says so if something is added.
     browser.delete("/api/data").await.check(200);
     browser.put("/api/data/k", &json!("x".repeat(65_536 - 8))).await.check(200);
     browser.get("/").await.check(200).page();

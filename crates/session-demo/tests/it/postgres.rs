@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::demo::{Demo, Framework};
 
-/// The URL of a schema that is new and empty, where there is a server.
+/// The URL of a schema that is new and empty, if there is a server.
 pub(crate) async fn fresh() -> Option<String> {
     let (server, schema) = (given::postgres()?, given::fresh_name());
     let mut connection = PgConnection::connect(&server).await.unwrap();

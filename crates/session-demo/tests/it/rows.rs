@@ -275,7 +275,7 @@ async fn of_writes(demo: Demo) {
         ),
     ] {
         for who in EVERYBODY {
-            // A visitor's session comes with what he stores.
+            // A visitor's session comes with what they store.
             let makes = matches!((who, &answer), (Visitor, Is(_)));
             let cookie = if makes { Cookie::Set } else { Cookie::None };
             check(&demo, who, request, &body, &answer, cookie).await;

@@ -59,7 +59,7 @@ async fn another_site_makes_no_session(demo: Demo) {
                 assert!(reply.check(200).cookie().is_none(), "{name} {path}");
             }
         }
-        // Where the cookie came, it counts.
+        // If the cookie came, it counts.
         let mut alice = demo.signed_in("alice").await;
         alice.send_with(Method::PUT, "/api/data/k", "1", headers).await.check(200);
         let reply = alice.send_with(Method::POST, "/api/goodbye", "1", headers).await;

@@ -22,7 +22,7 @@ pub(crate) struct Database {
     /// For connections of its own: what they go through.
     proxy: Option<Proxy>,
     pool: Option<PgPool>,
-    /// Keeps the locks where the database is to be slow.
+    /// Keeps the locks if the database is to be slow.
     holder: Mutex<Option<PgConnection>>,
     /// What it lies behind, and the URL that leads through it.
     pooler: Option<(PgBouncer, String)>,

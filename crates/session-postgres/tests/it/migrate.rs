@@ -148,7 +148,7 @@ with_server! {
         live(&backend, &session.token.unwrap()).await;
     }
 
-    /// What compiles statements is off where a purge looks at a few rows of a table that may be large, and the
+    /// What compiles statements is off if a purge looks at a few rows of a table that may be large, and the
     /// functions find their tables whatever the caller's `search_path` is.
     async fn functions_bring_their_settings() {
         let fresh = Fresh::new().await;

@@ -1,4 +1,4 @@
-//! Behind `PgBouncer`: every law in both of its modes, and what it says where it cannot be.
+//! Behind `PgBouncer`: every law in both of its modes, and what it says if it cannot be.
 
 use std::str::FromStr;
 

@@ -16,7 +16,7 @@ use super::support::{
     user_id,
 };
 
-/// One test on a server of its own, where there are programs to start one.
+/// One test on a server of its own, if there are programs to start one.
 macro_rules! with_own_server {
     ($($(#[$meta:meta])* async fn $name:ident($server:ident: Postgres) $body:block)+) => {
         $(

@@ -16,7 +16,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::proxy::Proxy;
 
-/// One test, on a runtime of several threads, where there is a server.
+/// One test, on a runtime of several threads, if there is a server.
 macro_rules! with_server {
     ($($(#[$meta:meta])* async fn $name:ident() $body:block)+) => {
         $(

@@ -45,7 +45,7 @@ async fn the_jar_never_speaks_in_the_session_s_name() {
     for way in ["/add", "/remove", "/jar", "/header"] {
         let reply = get(&app, way, &user).await.check(way, 200, "alice");
         assert_eq!(reply.cookies(), ["theme=dark"], "{way}");
-        // Where there is one of ours, it is the only one.
+        // If there is one of ours, it is the only one.
         let reply = crate::support::ask(&app, Method::POST, way, "").await;
         let cookies = reply.cookies();
         let ours: Vec<_> = cookies.iter().filter(|line| line.starts_with("_session=")).collect();

@@ -18,7 +18,7 @@ const ACQUIRE: Duration = Duration::from_millis(2000);
 struct Database {
     backend: SqliteBackend,
     pool: Option<SqlitePool>,
-    /// Keeps the lock where the database is to be slow.
+    /// Keeps the lock if the database is to be slow.
     holder: Mutex<Option<SqliteConnection>>,
     folder: TempDir,
 }

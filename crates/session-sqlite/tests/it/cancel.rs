@@ -16,7 +16,7 @@ use super::support::{
 };
 
 /// Polls `call` so many times, letting other tasks and the connections' threads run in between,
-/// then drops it. `true` where it was done before.
+/// then drops it. `true` if it was done before.
 async fn drop_after(polls: usize, call: impl Future) -> bool {
     let mut call = pin!(call);
     for _ in 0..polls {

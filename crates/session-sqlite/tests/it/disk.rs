@@ -50,7 +50,7 @@ fn check(error: &session_core::BackendError, name: &str) {
     assert!(error.to_string().contains("is full"), "{name}: {}", chain(error));
 }
 
-/// A real one, where this process may mount it. Here the WAL is what does not fit, so it is the
+/// A real one, if this process may mount it. Here the WAL is what does not fit, so it is the
 /// commit that fails, after the statement's row was handed out.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -135,7 +135,7 @@ impl Mounted {
 #[cfg(target_os = "linux")]
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // Detached where a connection is still open, so that the folder can be removed.
+        // Detached if a connection is still open, so that the folder can be removed.
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
     }
 }

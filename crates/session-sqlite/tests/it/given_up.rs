@@ -21,7 +21,7 @@ async fn rows(fresh: &Fresh) -> Vec<String> {
     rows
 }
 
-/// Polls `call` until it waits for a lock that another connection has, and drops it. `true` where it was
+/// Polls `call` until it waits for a lock that another connection has, and drops it. `true` if it was
 /// given up.
 async fn give_up(call: impl Future) -> bool {
     tokio::time::timeout(Duration::from_millis(100), call).await.is_err()

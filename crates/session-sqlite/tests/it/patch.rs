@@ -241,7 +241,7 @@ async fn numbers_keep_their_text_in_the_file() {
     let session = stored(&fresh.backend, record()).await;
     let value = json!([1e300, 0.1, 5e-324, u64::MAX, i64::MIN, -0.0]);
     fresh.backend.update(&session, &set("n", value.clone()), NOW).await.unwrap();
-    // Written beside it, so that the first is copied from document to document; and after it also where
+    // Written beside it, so that the first is copied from document to document; and after it too if
     // the core merges, which sorts the keys.
     fresh.backend.update(&session, &set("o", 1), NOW).await.unwrap();
     let text: String = sqlx::query_scalar("SELECT data FROM web_sessions")

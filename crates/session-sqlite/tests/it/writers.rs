@@ -11,7 +11,7 @@ use super::support::{
     Fresh, NOW, after, chain, live, many, record, record_of, set, stored, token, touch,
 };
 
-/// How long the writers run: `SESSION_TEST_SECONDS`, 3 where it says nothing.
+/// How long the writers run: `SESSION_TEST_SECONDS`, 3 if it says nothing.
 fn patience() -> Duration {
     let seconds = std::env::var("SESSION_TEST_SECONDS").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(3))

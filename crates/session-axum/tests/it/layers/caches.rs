@@ -176,7 +176,7 @@ async fn not_modified_has_the_session_s_headers() {
     }
 }
 
-/// A layer that says of every answer what caches may do: outside, and only where nothing is said yet.
+/// A layer that says of every answer what caches may do: outside, and only if nothing is said yet.
 #[tokio::test]
 async fn a_default_for_caches_goes_outside_and_overrides_nothing() {
     let public = HeaderValue::from_static("public, max-age=60");

@@ -58,7 +58,7 @@ pub async fn one_cookie_per_response(lab: &Lab) {
             assert_eq!(next.id().is_some(), answer.new_token().is_some(), "{name}: a session");
         }
     }
-    // Where the library has nothing to say, nobody else speaks in its name: a handler would sign its
+    // If the library has nothing to say, nobody else speaks in its name: a handler would sign its
     // user out.
     for prefix in ["", JAR] {
         let browser = site.come_back("ann").await;

@@ -128,7 +128,7 @@ async fn without_a_cookie(lab: &Lab) {
             ("that is checked", ann.ask("/").answers_with(told.0, "no-cache"), &["no-cache"]),
             ("that expires", ann.ask("/").answers_with(expires.0, expires.1), &[]),
             ("a visitor's page", visitor.ask("/get.a"), &["private"]),
-            ("that he published", visitor.ask("/").answers_with(told.0, told.1), &[told.1]),
+            ("that they published", visitor.ask("/").answers_with(told.0, told.1), &[told.1]),
             ("that expires too", visitor.ask("/").answers_with(expires.0, expires.1), &[]),
             ("nobody's page", site.ask("/get.a"), &[]),
             ("a malformed cookie's", site.ask("/get.a").token("x"), &[]),

@@ -147,7 +147,7 @@ async fn exactly(lab: &Lab) {
 }
 
 /// One forwarded header, the configured one, counts, only from trusted peers, walked right to left. A
-/// malformed hop ends the walk at the last good one; where all are trusted the leftmost counts; an
+/// malformed hop ends the walk at the last good one; if all are trusted the leftmost counts; an
 /// unknown peer is never trusted, and a Unix socket counts as loopback.
 pub async fn proxies_are_not_believed(lab: &Lab) {
     type Change = fn(&mut SessionConfig);

@@ -190,7 +190,7 @@ async fn clock_jumps_back(lab: &Lab) {
 }
 
 /// A removal cookie repeats name, Path, Domain, Secure, HttpOnly, SameSite, Partitioned and prefix
-/// rules, so that browsers take it for the same cookie: after a sign-out, and where another browser's
+/// rules, so that browsers take it for the same cookie: after a sign-out, and if another browser's
 /// session is revoked. Configurations whose cookie browsers would refuse are
 /// refused at the start.
 pub async fn removal_matches(lab: &Lab) {

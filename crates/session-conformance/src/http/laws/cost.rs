@@ -57,7 +57,7 @@ pub async fn untouched_costs_nothing(lab: &Lab) {
 
 /// Beyond the calls that the handler itself awaits, a request that uses its session costs one read,
 /// and at most one write however many keys changed: data and touch share it. Asked for twice in one
-/// request, the session is read once; where there is no well-formed token, nothing is read.
+/// request, the session is read once; if there is no well-formed token, nothing is read.
 pub async fn one_read_one_write(lab: &Lab) {
     for mount in [Mount::Once, Mount::Eager] {
         let site = Site::mounted(lab, mount, |_| {}).await;

@@ -130,7 +130,7 @@ async fn looks(name: &str, site: &Site, sent: &impl Fn(&str) -> Ask) {
     }
 }
 
-/// Who signs in, or starts over, says so himself.
+/// A request that signs in, or starts over, asks for a session itself.
 async fn says_so(name: &str, site: &Site, sent: &impl Fn(&str) -> Ask) {
     for path in ["/login.zoe", "/login.zoe/set.a.1", "/try.set.a.1/login.zoe"] {
         let answer = sent(path).send().await.signed_in("zoe");

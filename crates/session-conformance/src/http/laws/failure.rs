@@ -14,7 +14,7 @@ const KINDS: [BackendErrorKind; 3] =
 const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
 
 /// When the backend fails, or does not answer in time, the answer is 503 with Retry-After (or
-/// anonymous, where so configured), and no Set-Cookie except for a token change that this request
+/// anonymous, if so configured), and no Set-Cookie except for a token change that this request
 /// had already committed. An outage never reads as "not signed in", and when it is over everybody is
 /// still there.
 pub async fn outage_clears_nothing(lab: &Lab) {

@@ -106,7 +106,7 @@ async fn caught_before_loading(lab: &Lab) {
     }
 }
 
-/// Of two requests that would slide the expiry only the one that did sends a cookie; and none where
+/// Of two requests that would slide the expiry only the one that did sends a cookie; and none if
 /// the session goes on under another token by then.
 async fn one_slide_of_two(lab: &Lab) {
     let site = Site::open(lab).await;

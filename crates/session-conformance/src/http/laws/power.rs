@@ -80,7 +80,7 @@ impl End {
     }
 }
 
-/// Where requests are slow: one application for all, and one that allows two sessions, with a user for
+/// Applications for slow requests: one for all, and one that allows two sessions, with a user for
 /// each, because a database server has so many connections and no more.
 struct Scene {
     roomy: Site,
@@ -257,7 +257,7 @@ async fn does_not_renew_itself(lab: &Lab, scene: &Scene) {
             "/logout/login.USER",
         ] {
             // A sign-in of its own that took the place is the same form sent twice; and who signs out
-            // what goes on has ended it himself.
+            // what goes on has ended it themselves.
             let is_its_own = end == End::SignedInAnew;
             let ends_it = end == End::ProvedAgain && renew == "/logout/login.USER";
             if is_its_own || ends_it {
@@ -267,7 +267,7 @@ async fn does_not_renew_itself(lab: &Lab, scene: &Scene) {
                 scene.slow(end, "", renew).await;
             pending.answer().await.refused_as_ended().no_token();
             assert_eq!(site.sessions_of(&user).await, left, "{end:?}: {renew} renewed itself");
-            // The next request may: its user has proved again who he is.
+            // The next request may: its user has proved again who they are.
             browser.go(&format!("/login.{user}")).await.signed_in(&user);
         }
         let Slow { site, pending, .. } = scene.slow(end, "", "/login.bob").await;

@@ -15,7 +15,7 @@ const ANOTHER_BROWSER: &str = "curl/8.5.0";
 /// just revoked it), ambiguous, or unreadable because the backend failed never makes a session or
 /// cookie by itself. What it wants to store is 409 `session_ended` (503 when the backend failed), said
 /// by the setter, so that the handler can go on without. Reading and removing go on; an explicit
-/// sign-in works, storing behind a sign-out does, and so does starting over, which changes nothing where
+/// sign-in works, storing behind a sign-out does, and so does starting over, which changes nothing if
 /// nothing was refused.
 pub async fn refused_token_makes_no_session(lab: &Lab) {
     for save_unchanged in [false, true] {

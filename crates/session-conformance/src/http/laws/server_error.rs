@@ -82,7 +82,7 @@ async fn what_was_saved(lab: &Lab, status: u16) {
     let session = site.live(&browser.present_token()).await.expect("a live session");
     assert_eq!(session.idle_ttl_secs, None, "{status}: a lifetime is data like other data");
 
-    // The handler's answer goes out, also where saving would have failed.
+    // The handler's answer goes out, even if saving would have failed.
     site.probe.fail(DOWN.only(Method::Update));
     let answer = browser.go(&format!("/set.a.1/status.{status}")).await.is(status);
     assert!(answer.body.contains("results"), "the handler's own answer");

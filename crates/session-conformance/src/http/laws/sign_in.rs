@@ -59,7 +59,7 @@ async fn carries(lab: &Lab) {
         assert_eq!(next.data().to_string(), data, "{name}: what is carried");
         assert_eq!(next.id(), answer.id(), "{name}: the session");
         let session = site.live(&after).await.expect("the new session is live");
-        assert_eq!(session.authenticated_at, Some(site.now()), "{name}: when he signed in");
+        assert_eq!(session.authenticated_at, Some(site.now()), "{name}: when they signed in");
         dead_at_once(&site, name, &before, &browser).await;
     }
 

@@ -163,7 +163,7 @@ async fn racing(lab: &Lab) {
                 continue;
             }
             let status = answer.status.as_u16();
-            // There is nothing to rotate where the request came after the sign-out.
+            // There is nothing to rotate if the request came after the sign-out.
             let fits = [200, 409].contains(&status) || (write == "/rotate" && status == 401);
             assert!(fits, "{write} while signing out: {status}");
             assert!(status == 200 || answer.cookies().is_empty(), "{write}: refused with a cookie");

@@ -27,11 +27,11 @@ fn signed_elsewhere(name: &str, letter: char, token: &str) -> String {
     rules.value(&token.parse::<SessionToken>().expect("a token"))
 }
 
-/// Where cookies are signed, one that is not rightly signed is no session and costs no backend call,
+/// If cookies are signed, one that is not rightly signed is no session and costs no backend call,
 /// also while the backend is down: unsigned, signed wrong, signed for another token, for another
 /// cookie, with another secret, or spelt otherwise. It is left alone, and takes the place of none that
-/// is good. The first secret signs and all verify; unsigned cookies are accepted only where
-/// `signing` says so, and where it is off a signature is ignored.
+/// is good. The first secret signs and all verify; unsigned cookies are accepted only if
+/// `signing` says so, and if it is off a signature is ignored.
 pub async fn forged_cookie_costs_nothing(lab: &Lab) {
     for mount in [Mount::Once, Mount::Eager] {
         forged(lab, mount).await;
@@ -128,7 +128,7 @@ async fn beside_a_good_one(lab: &Lab) {
     }
 }
 
-/// Who brings a forged cookie and stores something is a visitor, and gets a cookie of his own.
+/// Somebody who brings a forged cookie and stores something is a visitor, and gets a cookie of their own.
 async fn stores_as_a_visitor(lab: &Lab) {
     let site = signed(lab, Mount::Once, |_| {}).await;
     let victim = site.signed_in("ann").await;

@@ -71,7 +71,7 @@ async fn by_itself(lab: &Lab) {
         }
     }
 
-    // Where a touch is due, it is all that is written.
+    // If a touch is due, it is all that is written.
     let site = Site::open(lab).await;
     let browser = come_back(&site, STORED).await;
     let before = version(&site, &browser).await;

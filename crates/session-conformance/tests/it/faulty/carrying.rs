@@ -53,7 +53,7 @@ impl Fault for LooksBeforeItSignsIn {
 pub(super) enum Kept {
     ForAnyone,
     ForLong,
-    /// Also where the session was another user's.
+    /// Even if the session was another user's.
     OfAnother,
     /// What the session holds that took its place.
     ByTheHeir,

@@ -85,7 +85,7 @@ impl Fault for MeasuresThePatch {
     }
 }
 
-/// Reads the version, and writes where it was the right one.
+/// Reads the version, and writes if it was the right one.
 pub(super) struct ComparesThenSets;
 
 #[async_trait]
@@ -198,7 +198,7 @@ impl Fault for TakesAnyEnd {
     }
 }
 
-/// Where a rotation came too late, rotates from the token that is current by now.
+/// If a rotation came too late, rotates from the token that is current by now.
 pub(super) struct RotatesAgain;
 
 #[async_trait]
@@ -288,7 +288,7 @@ impl Fault for NeverShortens {
     }
 }
 
-/// A lifetime moves the version, where one is named.
+/// A lifetime moves the version, if one is named.
 pub(super) struct CountsALifetime;
 
 #[async_trait]

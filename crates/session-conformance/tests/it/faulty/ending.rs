@@ -110,7 +110,7 @@ impl Fault for ActsByName {
     }
 }
 
-/// The same, where all of a user's sessions end.
+/// The same, for the end of all of a user's sessions.
 pub(super) struct ActsOnAllByName;
 
 #[async_trait]

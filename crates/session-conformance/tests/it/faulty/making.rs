@@ -62,7 +62,7 @@ pub(super) struct EndsTheOldOneLater {
     lingering: Mutex<HashMap<TokenHash, Arc<SessionData>>>,
 }
 
-/// Ends it at last, also where the call is dropped.
+/// Ends it at last, even if the call is dropped.
 struct Lingers<'a>(&'a EndsTheOldOneLater, TokenHash);
 
 impl Drop for Lingers<'_> {

@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) without_scripts: bool,
 }
 
-/// Whether there is a browser. Says so where there is none, and accepts that nowhere but on a
+/// Whether there is a browser. Says so if there is none, and accepts that nowhere but on a
 /// developer's machine.
 pub(crate) fn at_hand() -> bool {
     if programs().is_some() {
@@ -106,7 +106,7 @@ impl Chromium {
         Self { driver: driver.await.unwrap(), _process: process, _profile: profile }
     }
 
-    /// Runs a script in the page, also where the page itself may run none.
+    /// Runs a script in the page, even if the page itself may run none.
     pub(crate) async fn script(&self, text: &str) -> Value {
         self.driver.execute(text, Vec::new()).await.unwrap().json().clone()
     }

@@ -1,5 +1,5 @@
 //! How the pages look: at the width of a phone and of a desk, in light and in dark, each measured, and
-//! where it is asked for kept as a picture.
+//! kept as a picture if that is asked for.
 //!
 //! `SESSION_PICTURES=docs/pictures` keeps those of the device page; with `SESSION_PICTURES_OF=all`, of
 //! every page.
@@ -60,7 +60,7 @@ impl Person {
     }
 }
 
-/// The folder for pictures of this page, where they are asked for.
+/// The folder for pictures of this page, if they are asked for.
 fn picture(page: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("SESSION_PICTURES").filter(|folder| !folder.is_empty())?;
     let all = std::env::var("SESSION_PICTURES_OF").is_ok_and(|pages| pages == "all");

@@ -77,7 +77,7 @@ async fn outside_every_answer_of_ours_can_be_read() {
     }
 }
 
-/// A preflight has a route only where somebody made one for OPTIONS, so CORS is the service's.
+/// A preflight has a route only if somebody made one for OPTIONS, so CORS is the service's.
 #[tokio::test]
 async fn a_preflight_is_answered_at_the_service_and_costs_nothing() {
     let headers = [("origin", PAGE), ("access-control-request-method", "POST")];
