@@ -109,3 +109,36 @@ pub enum SameSite {
     /// Always, embedded pages included. Needs `Secure`.
     None,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configuration_text() {
+        let read = |text: &str| {
+            serde_json::from_str::<CookieConfig>(text).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("{}").unwrap(), CookieConfig::default());
+        let all = CookieConfig {
+            domain: Some("example.com".into()),
+            secure: SecurePolicy::InsecureNever,
+            same_site: SameSite::Strict,
+            persistent: false,
+            ..CookieConfig::default()
+        };
+        assert_eq!(read(&serde_json::to_string(&all).unwrap()).unwrap(), all);
+        for (text, part) in [
+            (
+                r#"{"secure": true}"#,
+                "invalid type: boolean `true`, expected `always`, `auto` or `insecure_never`",
+            ),
+            (r#"{"secure": "never"}"#, "`always`, `auto`, `insecure_never`"),
+            (r#"{"same_site": "Lax"}"#, "`lax`"),
+            (r#"{"max_age": 1}"#, "unknown field `max_age`"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
