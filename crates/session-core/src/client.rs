@@ -1,7 +1,9 @@
 //! What a request says about who sent it, and what of that is believed.
 
+mod agent;
 pub(crate) mod device;
 pub(crate) mod device_type;
+pub(crate) mod families;
 pub(crate) mod fingerprint;
 pub(crate) mod forwarded;
 pub(crate) mod ip;
@@ -10,6 +12,7 @@ pub(crate) mod plain;
 pub(crate) mod proxies;
 pub(crate) mod scheme;
 pub(crate) mod site;
+pub(crate) mod verdict;
 
 pub use self::device_type::{DeviceType, InvalidDeviceType};
 pub use self::fingerprint::{Fingerprint, FingerprintMode, MismatchAction};

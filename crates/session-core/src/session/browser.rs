@@ -4,7 +4,8 @@ use super::load::Request;
 use super::turn::Told;
 use super::{Live, Loaded, Session};
 use crate::backend::{EndedBy, SessionRef};
-use crate::client::fingerprint::{self, FingerprintMode, MismatchAction, Verdict};
+use crate::client::fingerprint::{FingerprintMode, MismatchAction};
+use crate::client::verdict::{self, Verdict};
 use crate::error::Error;
 use crate::event::EventKind;
 use crate::lifecycle::{Absence, Refusal};
@@ -31,7 +32,7 @@ impl Session {
         let session: &SessionData = &live.session;
         let known = session.user_agent.as_deref();
         let agent = request.meta().user_agent();
-        let verdict = fingerprint::check(
+        let verdict = verdict::check(
             config.fingerprint_mode,
             session.fingerprint.as_ref(),
             known,
