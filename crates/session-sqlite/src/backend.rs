@@ -16,7 +16,7 @@ use crate::connections::Connections;
 use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::library::Library;
-use crate::{create, end, migrate, row, sql, transaction, update};
+use crate::{create, end, migrate, row, sign_in, sql, transaction, update};
 
 /// Sessions in a SQLite database.
 ///
@@ -97,6 +97,9 @@ impl SessionBackend for SqliteBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
         if new.replaces.is_none() && new.record.user_id.is_none() && new.presented.is_empty() {
             return create::anonymous(&self.pools.writer, new, now).await;
+        }
+        if sign_in::is_plain(&new) {
+            return sign_in::at_once(&self.pools.writer, new, now).await;
         }
         transaction::run(&self.pools.writer, move |connection| {
             Box::pin(create::in_transaction(connection, new, now))

@@ -123,6 +123,7 @@ mod location;
 mod migrate;
 mod patch;
 mod row;
+mod sign_in;
 mod sql;
 mod transaction;
 mod update;
