@@ -157,6 +157,56 @@ BEGIN
 END
 $$;
 
+-- The live sessions of a user, less these, that are more than p_stay: the least recently active, in the
+-- order of their ids.
+CREATE FUNCTION web_session_surplus_v1(
+    p_user text, p_now timestamptz, p_less text[], p_stay bigint
+) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT id FROM (
+            SELECT id FROM web_sessions
+            WHERE user_id = p_user AND expires_at > p_now AND id <> ALL (p_less)
+            ORDER BY last_active_at DESC, id DESC OFFSET p_stay
+        ) AS above ORDER BY id
+    );
+END
+$$;
+
+-- Evicts the least recently active session of a user, who is locked: what most sign-ins above the cap need,
+-- in one statement. It deletes the row only as it was chosen: whoever else was active became more recent.
+-- Where that one has changed meanwhile, or had other tokens before, nothing happens, and nobody is returned.
+CREATE FUNCTION web_session_evict_one_v1(
+    p_user text, p_newcomer text, p_now timestamptz, p_forget_at timestamptz
+) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    victim text;
+BEGIN
+    WITH chosen AS (
+        SELECT id, token_hash, last_active_at FROM web_sessions
+        WHERE user_id = p_user AND expires_at > p_now AND id <> p_newcomer
+        ORDER BY last_active_at, id || '' LIMIT 1
+    ), gone AS (
+        DELETE FROM web_sessions AS s USING chosen
+        WHERE s.id = chosen.id AND s.token_hash = chosen.token_hash
+            AND s.last_active_at = chosen.last_active_at AND s.expires_at > p_now
+            AND NOT EXISTS (
+                SELECT 1 FROM web_session_tombstones AS t WHERE t.session_id = chosen.id
+            )
+        RETURNING s.id, s.token_hash
+    )
+    INSERT INTO web_session_tombstones (token_hash, session_id, how, at, expires_at)
+    SELECT token_hash, id, 'evicted', p_now, p_forget_at FROM gone
+    -- One that may be forgotten, and was not yet.
+    ON CONFLICT (token_hash) DO UPDATE SET session_id = excluded.session_id, ordinal = 0,
+        how = excluded.how, at = excluded.at, grace_until = NULL,
+        expires_at = excluded.expires_at, successor_id = NULL, successor_seen = false, data = NULL,
+        user_id = NULL
+    RETURNING session_id INTO victim;
+    RETURN CASE WHEN victim IS NULL THEN '{}' ELSE ARRAY[victim] END;
+END
+$$;
+
 -- Makes a session: replaces another, evicts above the cap. outcome: created, in_use, too_large,
 -- acting_ended; but for created nothing is changed.
 CREATE FUNCTION web_session_create_v1(
@@ -179,15 +229,31 @@ DECLARE
     ended text;
     going text[];
     buried bytea[];
+    long_ago timestamptz := p_now - (p_forget_at - p_now);
+    live bigint := 0;
+    stale boolean := false;
+    crowded boolean;
+    may_go text[] := '{}';
 BEGIN
     evicted := '{}';
     replaced := false;
     IF p_user IS NOT NULL THEN
         PERFORM web_session_lock_user_v1(p_user);
+        -- Most have room for one more. A row's lock is a write of its own, so they are counted first, and
+        -- only those are locked that may go: the lock on the user keeps the others from growing in number.
+        SELECT count(*) FILTER (WHERE expires_at > p_now),
+            coalesce(bool_or(expires_at <= long_ago), false)
+        INTO live, stale FROM web_sessions WHERE user_id = p_user;
     END IF;
-    IF p_user IS NOT NULL OR p_replaces IS NOT NULL THEN
-        -- Everything that may go.
-        PERFORM 1 FROM web_sessions WHERE user_id = p_user OR id = p_replaces
+    crowded := coalesce(live >= p_cap, false);
+    IF stale OR (crowded AND (live > p_cap OR p_replaces IS NOT NULL)) THEN
+        may_go := web_session_surplus_v1(
+            p_user, CASE WHEN stale THEN '-infinity' ELSE p_now END, '{}',
+            CASE WHEN stale THEN 0 ELSE p_cap - 1 END
+        );
+    END IF;
+    IF p_replaces IS NOT NULL OR cardinality(may_go) > 0 THEN
+        PERFORM 1 FROM web_sessions WHERE id = ANY (may_go || p_replaces)
         ORDER BY id || '' FOR UPDATE;
     END IF;
     IF p_replaces IS NOT NULL THEN
@@ -219,7 +285,8 @@ BEGIN
         FROM jsonb_each(carried) WHERE key = ANY (p_carried);
     END IF;
     stored := (CASE WHEN p_clear THEN '{}' ELSE carried - p_removed END) || p_set;
-    IF web_session_passes_v1(stored, p_max_bytes) THEN
+    -- The first half is in the function too; asked here it spares most sign-ins the call.
+    IF pg_column_size(stored) > p_max_bytes AND web_session_passes_v1(stored, p_max_bytes) THEN
         outcome := 'too_large';
         RETURN;
     END IF;
@@ -247,17 +314,23 @@ BEGIN
     END IF;
 
     going := CASE WHEN replaced THEN ARRAY[p_replaces] ELSE '{}' END;
-    IF p_user IS NOT NULL AND p_cap IS NOT NULL THEN
-        evicted := ARRAY(
-            SELECT id FROM (
-                SELECT id FROM web_sessions
-                WHERE user_id = p_user AND expires_at > p_now AND id <> p_id AND id <> ALL (going)
-                ORDER BY last_active_at DESC, id DESC OFFSET p_cap - 1
-            ) AS above ORDER BY id
-        );
+    IF crowded AND live = p_cap AND p_replaces IS NULL AND NOT stale THEN
+        evicted := web_session_evict_one_v1(p_user, p_id, p_now, p_forget_at);
+        crowded := cardinality(evicted) = 0;
+        buried := '{}';
     END IF;
-    IF cardinality(going || evicted) > 0 OR cardinality(p_presented) > 0 THEN
-        buried := web_session_lock_tombstones_v1(going || evicted, NULL, p_presented);
+    IF crowded THEN
+        evicted := web_session_surplus_v1(p_user, p_now, going || p_id, p_cap - 1);
+        IF NOT evicted <@ may_go THEN
+            -- Somebody was active meanwhile. Nobody is any more.
+            PERFORM 1 FROM web_sessions WHERE user_id = p_user ORDER BY id || '' FOR UPDATE;
+            evicted := web_session_surplus_v1(p_user, p_now, going || p_id, p_cap - 1);
+        END IF;
+    END IF;
+    IF cardinality(going) > 0 OR crowded OR cardinality(p_presented) > 0 THEN
+        buried := web_session_lock_tombstones_v1(
+            going || CASE WHEN crowded THEN evicted ELSE '{}' END, NULL, p_presented
+        );
     END IF;
     IF replaced THEN
         PERFORM web_session_end_v1(
@@ -265,17 +338,18 @@ BEGIN
         );
     END IF;
     IF cardinality(p_presented) > 0 THEN
-        -- Those that are locked. A token that ended since then ended after this.
+        -- Those that are locked. A token that ended since then ended after this. (Asked in this way, an index
+        -- on when they may be forgotten is no help to an early plan.)
         UPDATE web_session_tombstones SET successor_id = p_id
-        WHERE token_hash = ANY (p_presented) AND token_hash = ANY (buried) AND expires_at > p_now;
+        WHERE token_hash = ANY (p_presented) AND token_hash = ANY (buried)
+            AND greatest(expires_at, p_now) > p_now;
     END IF;
-    IF p_user IS NOT NULL THEN
+    IF stale THEN
         -- Not at once: a sign-in that is on its way has to see that the session it had loaded expired,
         -- and was not ended.
-        DELETE FROM web_sessions WHERE user_id = p_user AND id <> p_id
-            AND expires_at <= p_now - (p_forget_at - p_now);
+        DELETE FROM web_sessions WHERE user_id = p_user AND id <> p_id AND expires_at <= long_ago;
     END IF;
-    IF cardinality(evicted) > 0 THEN
+    IF crowded AND cardinality(evicted) > 0 THEN
         PERFORM web_session_end_v1(evicted, 'evicted', NULL, p_now, p_forget_at);
     END IF;
     outcome := 'created';

@@ -47,7 +47,8 @@ CREATE TABLE web_session_tombstones (
     successor_seen INTEGER NOT NULL DEFAULT 0,  -- 1: a browser has sent a token made from this one
     -- What a replaced session held, and the user it went to: with the last of its tokens only.
     data           TEXT,
-    user_id        TEXT
+    user_id        TEXT,
+    evicted_for    TEXT                         -- the session that a sign-in above the cap made
 ) STRICT;
 
 -- All tokens of a session share its end.
@@ -55,3 +56,45 @@ CREATE INDEX web_session_tombstones_session_id ON web_session_tombstones (sessio
 CREATE INDEX web_session_tombstones_successor_id ON web_session_tombstones (successor_id)
     WHERE successor_id IS NOT NULL;
 CREATE INDEX web_session_tombstones_expires_at ON web_session_tombstones (expires_at);
+
+-- A sign-in that takes no session's place, as one statement: to hand a statement to the thread that runs it,
+-- and wait for it, costs more than most statements do. What is inserted here becomes a session, and the
+-- user's sessions beyond the "others" most recently active end.
+CREATE VIEW web_session_sign_ins AS
+    SELECT *, 0 AS now, 0 AS others, 0 AS long_ago, 0 AS forget_at FROM web_sessions WHERE FALSE;
+
+CREATE TRIGGER web_session_sign_ins_insert INSTEAD OF INSERT ON web_session_sign_ins
+BEGIN
+    SELECT raise(ABORT, 'the token ended lately') WHERE EXISTS (
+        SELECT 1 FROM web_session_tombstones
+        WHERE token_hash = NEW.token_hash AND expires_at > NEW.now
+    );
+    INSERT INTO web_sessions (
+        id, token_hash, token_seen, user_id, ip_address, last_ip_address, user_agent, device_name,
+        device_type, fingerprint, data, version, idle_ttl_secs, cookie_persistent, created_at,
+        authenticated_at, last_active_at, expires_at, absolute_expires_at, not_after, purge_after
+    ) VALUES (
+        NEW.id, NEW.token_hash, FALSE, NEW.user_id, NEW.ip_address, NEW.last_ip_address, NEW.user_agent,
+        NEW.device_name, NEW.device_type, NEW.fingerprint, NEW.data, NEW.version, NEW.idle_ttl_secs,
+        NEW.cookie_persistent, NEW.created_at, NEW.authenticated_at, NEW.last_active_at, NEW.expires_at,
+        NEW.absolute_expires_at, NEW.not_after, NEW.expires_at
+    );
+    -- Not at once: a sign-in that is on its way has to see that the session it had loaded expired, and was
+    -- not ended.
+    DELETE FROM web_sessions WHERE user_id = NEW.user_id AND expires_at <= NEW.long_ago;
+    INSERT OR REPLACE INTO web_session_tombstones
+        (token_hash, session_id, how, at, expires_at, evicted_for)
+    SELECT token_hash, id, 'evicted', NEW.now, NEW.forget_at, NEW.id FROM web_sessions
+    WHERE user_id = NEW.user_id AND expires_at > NEW.now AND id <> NEW.id
+    ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET NEW.others;
+END;
+
+-- All tokens of a session share its end.
+CREATE TRIGGER web_session_tombstones_evict AFTER INSERT ON web_session_tombstones
+WHEN NEW.evicted_for IS NOT NULL
+BEGIN
+    DELETE FROM web_sessions WHERE id = NEW.session_id;
+    UPDATE web_session_tombstones SET how = 'evicted', at = NEW.at, grace_until = NULL,
+        expires_at = max(expires_at, NEW.expires_at)
+    WHERE session_id = NEW.session_id AND expires_at > NEW.at AND evicted_for IS NULL;
+END;

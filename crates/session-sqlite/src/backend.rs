@@ -17,7 +17,7 @@ use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::library::Library;
 use crate::log::Log;
-use crate::{create, end, migrate, row, sql, transaction, update};
+use crate::{create, end, migrate, row, sign_in, sql, transaction, update};
 
 /// Sessions in a SQLite database.
 ///
@@ -100,6 +100,9 @@ impl SessionBackend for SqliteBackend {
     async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
         if new.replaces.is_none() && new.record.user_id.is_none() && new.presented.is_empty() {
             return create::anonymous(self.pools.to_write(), new, now).await;
+        }
+        if sign_in::is_plain(&new) {
+            return sign_in::at_once(self.pools.to_write(), new, now).await;
         }
         transaction::run(self.pools.to_write(), move |connection| {
             Box::pin(create::in_transaction(connection, new, now))

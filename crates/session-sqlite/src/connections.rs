@@ -81,6 +81,12 @@ impl Connections {
         Self(Source::Pooled(pool))
     }
 
+    /// Whether a statement that waits for the lock is given up together with its caller. A pool's connection
+    /// commits it all the same.
+    pub(crate) const fn can_give_up(&self) -> bool {
+        matches!(self.0, Source::Own(_))
+    }
+
     /// A connection. Dropped, the future leaves nothing behind.
     pub(crate) async fn lease(&self) -> Result<Lease, sqlx::Error> {
         let parking = match &self.0 {

@@ -42,6 +42,8 @@ pub(crate) const SQLITE_CANTOPEN: i32 = 14;
 
 const CONSTRAINT_PRIMARYKEY: i32 = 1555;
 const CONSTRAINT_UNIQUE: i32 = 2067;
+/// What a trigger raises where a token is one that ended lately.
+const CONSTRAINT_TRIGGER: i32 = 1811;
 
 /// The extended result code, which the driver hands out as text. 0 is no error, and stands for
 /// "not said" here.
@@ -78,7 +80,7 @@ const fn of_code(code: i32) -> (BackendErrorKind, &'static str) {
             "the SQLite database cannot be opened: see that it is a file, not a folder, and that \
              this process may write to it and to its folder",
         ),
-        (19, CONSTRAINT_PRIMARYKEY | CONSTRAINT_UNIQUE) => {
+        (19, CONSTRAINT_PRIMARYKEY | CONSTRAINT_UNIQUE | CONSTRAINT_TRIGGER) => {
             (Conflict, "the session's id or token is already in use")
         }
         (26, _) => (Other, "the file is not a SQLite database"),

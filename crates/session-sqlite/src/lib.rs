@@ -124,6 +124,7 @@ mod log;
 mod migrate;
 mod patch;
 mod row;
+mod sign_in;
 mod sql;
 mod transaction;
 mod update;

@@ -95,6 +95,18 @@ pub(crate) const INSERT: &str = concat!(
      WHERE token_hash = ?19 AND expires_at > ?20)"
 );
 
+/// The record, then ?19 token, ?20 now, ?21 how many others may stay, ?22 when what expired is taken away, ?23
+/// when tombstones may go. Returns the ids of those that had to go, as a JSON array; a token that ended
+/// lately is an error.
+pub(crate) const SIGN_IN: &str = concat!(
+    "INSERT INTO web_session_sign_ins (",
+    columns!(),
+    ", token_hash, now, others, long_ago, forget_at) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+     ?20, ?21, ?22, ?23) RETURNING (SELECT json_group_array(session_id) \
+     FROM web_session_tombstones WHERE expires_at = ?23 AND evicted_for = ?1)"
+);
+
 /// ?1 id, ?2 now, ?3 token or NULL.
 pub(crate) const LOAD: &str = concat!(
     "SELECT ",
@@ -320,6 +332,7 @@ mod tests {
             FIND_ENDED,
             LIST,
             INSERT,
+            SIGN_IN,
             LOAD,
             MAY_ACT,
             REPLACED,

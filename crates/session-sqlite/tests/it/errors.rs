@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use session_core::{BackendErrorKind as Kind, NewSession, SessionBackend};
+use session_core::{BackendErrorKind as Kind, NewSession, SessionBackend, SessionRef};
 use session_sqlite::{SqliteBackend, SqliteConfig};
 use sqlx::{Connection, Executor};
 
@@ -149,19 +149,41 @@ async fn rows_that_make_no_sense() {
     }
 }
 
-#[tokio::test]
-async fn a_file_that_is_damaged() {
+/// `is_damaged`: which of its pages, counted from 1 as SQLite does, of those that the second argument names
+/// as the first of a table or an index.
+async fn damaged(is_damaged: impl Fn(usize, &[i64]) -> bool) -> (Fresh, SessionRef) {
+    const PAGE: usize = 4096;
     let fresh = Fresh::new().await;
     for _ in 0..200 {
         stored(&fresh.backend, record()).await;
     }
     let session = stored(&fresh.backend, record()).await;
+    let pool = fresh.pool().await;
+    let roots = "SELECT rootpage FROM sqlite_schema WHERE rootpage > 1";
+    let roots: Vec<i64> = sqlx::query_scalar(roots).fetch_all(&pool).await.unwrap();
+    pool.close().await;
     fresh.backend.close().await;
     let mut bytes = std::fs::read(&fresh.path).unwrap();
-    bytes[4096..].fill(0xa5);
+    for (index, page) in bytes.chunks_mut(PAGE).enumerate() {
+        if is_damaged(index + 1, &roots) {
+            page.fill(0xa5);
+        }
+    }
     std::fs::write(&fresh.path, bytes).unwrap();
+    (fresh, session)
+}
+
+#[tokio::test]
+async fn a_file_that_is_damaged() {
+    let is_root = |page, roots: &[i64]| roots.iter().any(|root| usize::try_from(*root) == Ok(page));
+    let (fresh, session) = damaged(is_root).await;
     let backend = SqliteBackend::connect(fresh.path.to_str().unwrap()).await.unwrap();
     let error = backend.find(&session.token.unwrap(), NOW).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Corrupt, "{}", chain(&error));
+
+    // The schema fills more than the first page, so this shows as soon as the file is opened.
+    let (fresh, _) = damaged(|page, _| page > 1).await;
+    let error = SqliteBackend::connect(fresh.path.to_str().unwrap()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Corrupt, "{}", chain(&error));
 }
 
