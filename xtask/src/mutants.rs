@@ -125,7 +125,7 @@ const MUTANTS: &[Mutant] = &[
         name: "a save takes along what was written while it was under way",
         caught_by: "from_a_signed_in_session",
         edits: &[(
-            "../session.rs",
+            "state.rs",
             "        self.buffer.subtract(saved);\n",
             "        self.buffer = Buffer::default();\n",
         )],

@@ -10,9 +10,9 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::config::Settings;
 use crate::lifetime::Lifetime;
 use crate::record::SessionData;
+use crate::settings::Settings;
 
 /// The end of a session's life, and what bounds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,6 +68,7 @@ mod pace;
 mod patch;
 mod record;
 mod session;
+mod settings;
 mod store;
 #[cfg(test)]
 mod testing;

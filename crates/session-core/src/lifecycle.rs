@@ -3,13 +3,13 @@
 use crate::backend::{NewLifetime, Touch};
 use crate::client::meta::SessionMeta;
 use crate::clock::Timestamp;
-use crate::config::Settings;
 use crate::data::Data;
 use crate::error::ErrorKind;
 use crate::expiry;
 use crate::lifetime::Lifetime;
 use crate::patch::Patch;
 use crate::record::SessionData;
+use crate::settings::Settings;
 
 /// Why a request has no session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::config::MAX_TTL;
 use crate::error::{Error, ErrorKind};
+use crate::settings::MAX_TTL;
 
 /// A session's own lifetime: see [`Session::set_lifetime`](crate::Session::set_lifetime).
 ///

@@ -23,6 +23,7 @@ mod renew;
 mod save;
 mod sign_in;
 mod start_over;
+mod state;
 mod turn;
 mod unanswered;
 mod update;
@@ -34,7 +35,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use event_listener::Event;
-use serde_json::Value;
 
 use self::buffer::Buffer;
 pub use self::headers::Conclusion;
@@ -324,82 +324,6 @@ impl Session {
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
         self.unsettled().past.as_ref()?.ended
-    }
-}
-
-impl State {
-    /// Puts into the session's data what this request has saved. Late, because most requests save at
-    /// their end, and nobody looks at the data after that: it would be copied for nothing.
-    fn settle(&mut self) {
-        if let Loaded::With(live) = &mut self.loaded
-            && (live.session.version != live.version || !live.saved.is_empty())
-        {
-            let session = Arc::make_mut(&mut live.session);
-            std::mem::take(&mut live.saved).apply(&mut session.data);
-            session.version = live.version;
-        }
-    }
-
-    fn stored(&self) -> Data {
-        match &self.loaded {
-            Loaded::With(live) => live.session.data.clone(),
-            Loaded::Without(_) => Data::new(),
-        }
-    }
-
-    /// What is under a key, as this request sees it.
-    fn value(&self, key: &str) -> Option<&Value> {
-        match (self.buffer.get(key), &self.loaded) {
-            (Some(buffered), _) => buffered,
-            (None, Loaded::With(live)) => live.session.data.get(key),
-            (None, Loaded::Without(_)) => None,
-        }
-    }
-
-    fn signed_in(&self) -> bool {
-        matches!(&self.loaded, Loaded::With(live) if live.session.is_authenticated())
-    }
-
-    /// Why nothing may be stored.
-    fn refusal(&self) -> Option<Refusal> {
-        match self.loaded {
-            Loaded::Without(Absence::Refused(refusal)) => Some(refusal),
-            Loaded::Without(_) | Loaded::With(_) => None,
-        }
-    }
-
-    /// There is no session any more.
-    fn leave(&mut self, absence: Absence) {
-        if let Loaded::With(live) = &self.loaded {
-            self.had_user |= live.session.is_authenticated();
-            if matches!(absence, Absence::Refused(Refusal::Ended)) {
-                self.past = Some(Box::new(Past { ended: None, session: Some(live.reference()) }));
-            }
-        }
-        self.loaded = Loaded::Without(absence);
-        self.size = None;
-    }
-
-    fn forget_buffer(&mut self) {
-        self.buffer = Buffer::default();
-        self.size = None;
-    }
-
-    /// Takes out of the buffer what was saved; what was written meanwhile stays.
-    fn saved(&mut self, saved: &Buffer) {
-        self.buffer.subtract(saved);
-        self.size = None;
-    }
-
-    /// Takes in what the backend answered.
-    fn replace(&mut self, live: Live) {
-        if let Loaded::With(before) = &self.loaded {
-            self.had_user |= before.session.is_authenticated();
-        }
-        self.loaded = Loaded::With(live);
-        self.past = None;
-        self.size = None;
-        self.unanswered = None;
     }
 }
 

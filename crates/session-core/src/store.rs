@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::backend::{EndedBy, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
-use crate::config::{SessionConfig, Settings};
+use crate::config::SessionConfig;
 use crate::error::{BackendError, BackendErrorKind, Error};
 use crate::event::{self, EventKind, Hook, SessionEvent};
 use crate::expiry;
@@ -14,6 +14,7 @@ use crate::id::{SessionId, UserId};
 use crate::invalid_config::InvalidConfig;
 use crate::pace::Pace;
 use crate::record::SessionData;
+use crate::settings::Settings;
 use crate::watch::Watch;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.

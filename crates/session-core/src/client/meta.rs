@@ -12,7 +12,7 @@ use crate::client::device_type::DeviceType;
 use crate::client::fingerprint::{self, Fingerprint, FingerprintMode};
 use crate::client::ip::client_ip;
 use crate::client::proxies::Peer;
-use crate::config::Settings;
+use crate::settings::Settings;
 
 /// What one request says about its client.
 ///

@@ -10,11 +10,11 @@ use super::save::Write;
 use super::turn::{Told, Turn, Who};
 use super::{Cookie, Loaded, Session, State, Token, Visit};
 use crate::clock::Timestamp;
-use crate::config::Settings;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
 use crate::lifecycle::{self, Plan};
+use crate::settings::Settings;
 
 /// What becomes of a session when the response is decided.
 #[expect(

@@ -12,13 +12,14 @@ use crate::client::plain;
 use crate::client::scheme::{self, Scheme};
 use crate::client::site::{self, Sent};
 use crate::clock::Timestamp;
-use crate::config::{OnBackendError, Settings};
+use crate::config::OnBackendError;
 use crate::dead_token::{DeadToken, Ended};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
 use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
+use crate::settings::Settings;
 use crate::token::{SessionToken, TokenHash};
 use crate::watch::Watch;
 

@@ -9,11 +9,11 @@ use super::unanswered::Unanswered;
 use super::{Live, Loaded, Session};
 use crate::backend::{Applied, SessionChange, SessionRef, TokenState, Touch, Updated};
 use crate::clock::Timestamp;
-use crate::config::Settings;
 use crate::error::{BackendError, Error, ErrorKind};
 use crate::expiry;
 use crate::lifecycle::{self, Absence, Client, Plan};
 use crate::record::SessionData;
+use crate::settings::Settings;
 
 impl Session {
     /// Writes what is buffered to the backend now; a visitor's first data makes their session. For
