@@ -77,7 +77,7 @@ impl SessionStore {
     ///
     /// It is called where the event happens, in the middle of a request, so it should hand on what
     /// takes time. One that panics is logged, and the request goes on. An outage is told of by the request
-    /// that noticed it, or by the next one; each hook hears of it, if clones have others.
+    /// that noticed it, or by another one, its beginning always before its end; each hook hears of it, if clones have others.
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&SessionEvent<'_>) + Send + Sync + 'static) -> Self {
         self.own().hook = Some(Arc::new(hook));
@@ -223,9 +223,7 @@ impl SessionStore {
     #[inline]
     pub(crate) fn tell_noticed(&self) {
         if self.inner.watch.has_events() {
-            for kind in self.inner.watch.take_events() {
-                self.emit(&SessionEvent::new(kind));
-            }
+            self.inner.watch.tell(|kind| self.emit(&SessionEvent::new(kind)));
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a store notices about itself and says once, and not for every request: [`Watch`].
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,9 +20,17 @@ pub(crate) struct Watch {
     outages: Mutex<Outages>,
     /// Whether there are events to tell.
     has_events: AtomicBool,
-    events: Mutex<Vec<EventKind>>,
+    events: Mutex<Events>,
     /// Whether it was said that a `Secure` cookie goes out over plain HTTP.
     plain_said: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    /// The oldest first.
+    untold: VecDeque<EventKind>,
+    /// Whether somebody tells them.
+    are_told: bool,
 }
 
 impl Watch {
@@ -79,7 +88,7 @@ impl Watch {
     /// operation on a session.
     fn will_tell(&self, kind: EventKind) {
         let mut events = lock(&self.events);
-        events.push(kind);
+        events.untold.push_back(kind);
         self.has_events.store(true, Ordering::Relaxed);
     }
 
@@ -89,11 +98,22 @@ impl Watch {
         self.has_events.load(Ordering::Relaxed)
     }
 
-    /// The events that are to be told now.
-    pub(crate) fn take_events(&self) -> Vec<EventKind> {
+    /// Tells of the events in their order: one caller at a time, and what comes meanwhile is left to that one. Else
+    /// a beginning could be told after its end, and count for ever. `tell` does not panic.
+    #[cold]
+    pub(crate) fn tell(&self, tell: impl Fn(EventKind)) {
         let mut events = lock(&self.events);
+        if events.are_told {
+            return;
+        }
+        events.are_told = true;
+        while let Some(kind) = events.untold.pop_front() {
+            drop(events);
+            tell(kind);
+            events = lock(&self.events);
+        }
+        events.are_told = false;
         self.has_events.store(false, Ordering::Relaxed);
-        std::mem::take(&mut events)
     }
 
     /// Whether it is still to be said that a `Secure` cookie goes out over plain HTTP.

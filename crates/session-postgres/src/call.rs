@@ -70,7 +70,10 @@ impl Server {
             let mut lease = self.lease(kind).await.map_err(driver)?;
             // All rows, also where there is one: the statement commits at its end, and not before.
             let answer = statement().fetch_all(lease.connection());
-            let Ok(answer) = timeout(self.statement_timeout + MARGIN, answer).await else {
+            let patience = self.statement_timeout + MARGIN;
+            let Ok(answer) = timeout(patience, answer).await else {
+                // The server would have given the statement up before that, and have said so.
+                self.connections.was_silent_for(patience);
                 return Err(too_slow("PostgreSQL did not answer within the statement timeout"));
             };
             let error = match answer {
@@ -120,11 +123,13 @@ impl Server {
                 return Ok(lease);
             }
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
-            if let Ok(Ok(())) = timeout(RECOVERY.min(left), lease.connection().ping()).await {
-                return Ok(lease);
+            let patience = RECOVERY.min(left);
+            match timeout(patience, lease.connection().ping()).await {
+                Ok(Ok(())) => return Ok(lease),
+                Err(_) if patience == RECOVERY => self.connections.was_silent_for(patience),
+                _ => self.connections.one_broke(),
             }
             lease.discard();
-            self.connections.one_broke();
         }
     }
 

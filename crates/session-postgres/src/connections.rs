@@ -14,6 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 /// After this long a connection is replaced, as in the driver's pools: balancers and servers like to
@@ -67,8 +68,8 @@ struct Idle {
     broke: Option<Instant>,
     /// When the server last turned out to be read-only: connections that are older lead there.
     demoted: Option<Instant>,
-    /// Whether somebody looks for those that have waited too long.
-    is_watched: bool,
+    /// Looks for those that have waited too long. It ends with its runtime, which may be before this does.
+    watcher: Option<JoinHandle<()>>,
 }
 
 /// A connection that waits.
@@ -121,6 +122,16 @@ impl Connections {
     pub(crate) fn one_broke(&self) {
         if let Source::Own(parking) = &self.0 {
             parking.idle().broke = Some(Instant::now());
+        }
+    }
+
+    /// One was asked and said nothing for so long: what nobody has heard since is closed, or as many calls would wait
+    /// as long for nothing.
+    pub(crate) fn was_silent_for(&self, patience: Duration) {
+        if let Source::Own(parking) = &self.0 {
+            let mut idle = parking.idle();
+            idle.broke = Some(Instant::now());
+            idle.parked.retain(|parked| parked.used.elapsed() < patience);
         }
     }
 
@@ -183,11 +194,10 @@ impl Parking {
             return;
         }
         idle.parked.push(Parked { connection, opened, used: Instant::now() });
-        if !idle.is_watched
+        if idle.watcher.as_ref().is_none_or(JoinHandle::is_finished)
             && let Ok(runtime) = Handle::try_current()
         {
-            idle.is_watched = true;
-            drop(runtime.spawn(watch(Arc::downgrade(self))));
+            idle.watcher = Some(runtime.spawn(watch(Arc::downgrade(self))));
         }
     }
 
@@ -195,8 +205,10 @@ impl Parking {
     fn clear_out(&self) -> bool {
         let mut idle = self.idle();
         idle.parked.retain(Parked::is_fresh);
-        idle.is_watched = !idle.parked.is_empty();
-        idle.is_watched
+        if idle.parked.is_empty() {
+            idle.watcher = None;
+        }
+        !idle.parked.is_empty()
     }
 
     /// Held for moments; what is dropped under it closes a socket.

@@ -32,8 +32,9 @@ const EVERY: u64 = 16;
 /// Who reads for longer is not waited for.
 const LONG_READ: Duration = Duration::from_millis(100);
 /// So long the writers wait at most, in milliseconds: for reads that were younger than that, and those
-/// of the moment between.
-const WAIT: &str = "PRAGMA busy_timeout = 250";
+/// of the moment between. No longer than half of what a writer's own patience is, which is another process's too:
+/// it shall wait, and not fail.
+const WAIT: i64 = 250;
 /// Another process may move the log at this moment, or be about to.
 const TRIES: u32 = 8;
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
@@ -137,7 +138,8 @@ async fn begin_anew(writer: &Connections) -> Result<bool, sqlx::Error> {
     // With another timeout nobody else may have it.
     let mut guarded = Guarded::new(lease);
     let usual: i64 = query_scalar("PRAGMA busy_timeout").fetch_one(guarded.connection()).await?;
-    query(WAIT).fetch_all(guarded.connection()).await?;
+    let wait = AssertSqlSafe(format!("PRAGMA busy_timeout = {}", WAIT.min(usual / 2)));
+    query(wait).fetch_all(guarded.connection()).await?;
     let done = truncate(guarded.connection()).await?;
     let usual = AssertSqlSafe(format!("PRAGMA busy_timeout = {usual}"));
     query(usual).fetch_all(guarded.connection()).await?;

@@ -15,6 +15,8 @@ mod errors;
 mod given_up;
 #[path = "it/log.rs"]
 mod log;
+#[path = "it/log_wait.rs"]
+mod log_wait;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/model.rs"]

@@ -16,4 +16,5 @@ mod edges;
 mod faulty;
 mod handle;
 mod lost_answers;
+mod outage_order;
 mod subjects;

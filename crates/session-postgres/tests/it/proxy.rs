@@ -24,6 +24,8 @@ pub(crate) struct Proxy {
     way: watch::Sender<(Way, u32)>,
     /// Where new connections lead.
     server: watch::Sender<String>,
+    /// How often the connections were muted.
+    muted: watch::Sender<u32>,
     _tasks: JoinSet<()>,
 }
 
@@ -34,8 +36,9 @@ impl Proxy {
         let way = watch::Sender::new((Way::Open, 0));
         let mut tasks = JoinSet::new();
         let server = watch::Sender::new(server);
-        tasks.spawn(accept(listener, server.subscribe(), way.subscribe()));
-        Self { address, way, server, _tasks: tasks }
+        let muted = watch::Sender::new(0);
+        tasks.spawn(accept(listener, server.subscribe(), way.subscribe(), muted.subscribe()));
+        Self { address, way, server, muted, _tasks: tasks }
     }
 
     /// New connections lead to another server, as after a failover; those that there are stay.
@@ -52,6 +55,12 @@ impl Proxy {
         self.way.send_modify(|(way, _)| *way = Way::Silent);
     }
 
+    /// Nothing comes through on the connections that there are; new ones are welcome: a host that went away
+    /// without a word, and another in its place.
+    pub(crate) fn mute(&self) {
+        self.muted.send_modify(|muted| *muted += 1);
+    }
+
     /// As if the hanging server went on.
     pub(crate) fn open(&self) {
         self.way.send_modify(|(way, _)| *way = Way::Open);
@@ -66,6 +75,7 @@ async fn accept(
     listener: TcpListener,
     server: watch::Receiver<String>,
     mut way: watch::Receiver<(Way, u32)>,
+    muted: watch::Receiver<u32>,
 ) {
     let mut connections = JoinSet::new();
     loop {
@@ -75,14 +85,21 @@ async fn accept(
             accepted = listener.accept() => {
                 if let Ok((client, _)) = accepted {
                     let server = server.borrow().clone();
-                    connections.spawn(forward(client, server, door));
+                    let mut muted = muted.clone();
+                    muted.mark_unchanged();
+                    connections.spawn(forward(client, server, door, muted));
                 }
             }
         }
     }
 }
 
-async fn forward(mut client: TcpStream, server: String, mut way: watch::Receiver<(Way, u32)>) {
+async fn forward(
+    mut client: TcpStream,
+    server: String,
+    mut way: watch::Receiver<(Way, u32)>,
+    mut muted: watch::Receiver<u32>,
+) {
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     let restarts = way.borrow().1;
     loop {
@@ -93,6 +110,7 @@ async fn forward(mut client: TcpStream, server: String, mut way: watch::Receiver
         tokio::select! {
             biased;
             _ = way.changed() => {}
+            Ok(()) = muted.changed() => std::future::pending().await,
             _ = copy_bidirectional(&mut client, &mut server), if state == Way::Open => return,
         }
     }
