@@ -65,12 +65,19 @@ fn unpack(published: &[Crate]) -> Result<Packages> {
             fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
         let archive = format!("{}-{}.crate", member.name, packages.version);
-        shell::succeed(Command::new("tar").args(["-xf", &archive]).current_dir(&packages.folder))?;
+        extract(&packages.folder, &archive)?;
         let manifest = folder.join("Cargo.toml");
         let text = fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?;
         fs::write(&manifest, alone(&text, member, published, &packages.version))?;
     }
     Ok(packages)
+}
+
+/// Cargo gives every file of an archive one moment in 2006, and rebuilds what has changed since it was built: with
+/// the archive's times a second run would compile nothing, and pass.
+fn extract(folder: &Path, archive: &str) -> Result<()> {
+    let mut tar = Command::new("tar");
+    shell::succeed(tar.args(["--touch", "-xf", archive]).current_dir(folder))
 }
 
 /// A manifest without what only tests use, in a workspace of its own, with our other crates from
@@ -119,6 +126,20 @@ fn target() -> PathBuf {
 mod tests {
     use super::*;
     use crate::workspace::Dependency;
+
+    #[test]
+    fn what_is_extracted_is_new() {
+        let folder = std::env::temp_dir().join(format!("minimal-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("lib.rs"), "").unwrap();
+        let pack = ["--mtime=2006-07-24", "-cf", "a.crate", "lib.rs"];
+        shell::succeed(Command::new("tar").args(pack).current_dir(&folder)).unwrap();
+        fs::remove_file(folder.join("lib.rs")).unwrap();
+        extract(&folder, "a.crate").unwrap();
+        let made = fs::metadata(folder.join("lib.rs")).unwrap().modified().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(made.elapsed().unwrap() < std::time::Duration::from_secs(600), "{made:?}");
+    }
 
     #[test]
     fn only_what_users_get_is_resolved() {

@@ -110,6 +110,10 @@ impl Server {
         let started = Instant::now();
         loop {
             let left = (self.acquire_timeout + MARGIN).saturating_sub(started.elapsed());
+            // One that cannot be asked any more would be taken for broken.
+            if left.is_zero() {
+                return Err(sqlx::Error::PoolTimedOut);
+            }
             let mut lease = match timeout(left, self.connections.lease()).await {
                 Ok(lease) => lease?,
                 Err(_) => return Err(sqlx::Error::PoolTimedOut),

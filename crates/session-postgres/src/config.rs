@@ -30,8 +30,8 @@ pub struct PostgresConfig {
 
 impl PostgresConfig {
     /// The defaults, for the database at `url`: `postgres://user:password@host:port/database`, with
-    /// the parameters that libpq knows, such as `?sslmode=verify-full`. What the URL leaves out is
-    /// taken from `PGHOST`, `PGUSER` and their like.
+    /// parameters such as `?sslmode=verify-full`. Connecting refuses those that have no effect here, such as
+    /// `target_session_attrs`, and several hosts. What the URL leaves out is taken from `PGHOST`, `PGUSER` and their like.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {

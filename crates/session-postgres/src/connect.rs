@@ -95,6 +95,7 @@ pub(crate) fn given(pool: PgPool) -> Server {
 }
 
 fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
+    check_parameters(&config.url)?;
     let is_ours = ["postgres:", "postgresql:"].iter().any(|scheme| config.url.starts_with(scheme));
     let options = PgConnectOptions::from_str(&config.url)
         .ok()
@@ -109,6 +110,51 @@ fn options(config: &PostgresConfig) -> Result<PgConnectOptions, BackendError> {
         .statement_cache_capacity(100)
         // Its lines would repeat the same constants for every request.
         .disable_statement_logging())
+}
+
+/// The parameters of a URL that the driver reads.
+const PARAMETERS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "",
+];
+
+/// That the driver reads each parameter of a URL. It would log another one, with its value, and go on as if it
+/// were not there: `target_session_attrs=read-write` would let a standby pass.
+fn check_parameters(url: &str) -> Result<(), BackendError> {
+    let (_, query) = url.split_once('?').unwrap_or_default();
+    let query = query.split('#').next().unwrap_or_default();
+    for parameter in query.split('&') {
+        let name = parameter.split('=').next().unwrap_or_default();
+        if PARAMETERS.contains(&name) || name.starts_with("options[") {
+            continue;
+        }
+        // What is no name may be a piece of a password with a question mark in it.
+        let is_name =
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-');
+        let named = if is_name { format!("{name:?} ") } else { String::new() };
+        return Err(other(format!(
+            "the URL's parameter {named}is none that has an effect here: take it out (what libpq does with it, such as \
+             to choose among hosts, is for a name or an address that follows the primary)"
+        )));
+    }
+    Ok(())
 }
 
 fn settings(config: &PostgresConfig) -> Vec<(&'static str, String)> {

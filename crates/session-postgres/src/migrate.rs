@@ -183,6 +183,11 @@ fn explain(error: MigrateError) -> BackendError {
         MigrateError::VersionMismatch(version) => other(format!(
             "migration {version} of the database is not the one of this release: was it edited?"
         )),
+        // The driver would name the application's table.
+        MigrateError::Dirty(version) => other(format!(
+            "migration {version} of the session tables is marked as not finished in {BOOKKEEPING}, which this \
+             library never does: make the tables anew, or set success there if they are whole"
+        )),
         error => BackendError::new(BackendErrorKind::Other, error)
             .with_context("the session tables could not be migrated"),
     }

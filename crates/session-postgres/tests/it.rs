@@ -10,6 +10,8 @@ mod backend_laws;
 mod cancel;
 #[path = "it/circles.rs"]
 mod circles;
+#[path = "it/deployment.rs"]
+mod deployment;
 #[path = "it/ended_runtime.rs"]
 mod ended_runtime;
 #[path = "it/errors.rs"]

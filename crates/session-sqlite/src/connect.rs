@@ -10,7 +10,7 @@ use crate::config::SqliteConfig;
 use crate::connections::Connections;
 use crate::error::{SQLITE_BUSY, driver, other, primary_code};
 use crate::library::Library;
-use crate::location::Location;
+use crate::location::{self, Location};
 use crate::log::{self, Log};
 use crate::wal::Wal;
 
@@ -55,7 +55,10 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
         let context = format!("{error} ({})", path.display());
         error.with_context(context)
     };
-    let options = options(config).filename(path).create_if_missing(true);
+    // Connections are opened as they are needed, and all have to find this file: also when the process has moved
+    // to another folder, or a link leads elsewhere (`current` to the next release).
+    let file = location::resolved(path);
+    let options = options(config).filename(&file).create_if_missing(true);
     let mut connection = options.connect().await.map_err(driver).map_err(named)?;
     let library = Library::default();
     library.check(&mut connection).await?;
@@ -70,7 +73,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let readers = Connections::own(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    let log = Some(Log::of(path));
+    let log = Some(Log::of(&file));
     Ok(Pools { writer, readers, log, wal: Some(Wal::new(options)), library })
 }
 

@@ -109,6 +109,14 @@ impl Location {
     }
 }
 
+/// Where a file is, whatever becomes of the folder that this process is in and of the links on the way. What is
+/// not there is SQLite's to make or to refuse.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    // Elsewhere the answer is of a form that other programs do not read.
+    let found = if cfg!(unix) { std::fs::canonicalize(path) } else { std::path::absolute(path) };
+    found.or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The folder that a file is in.
 #[cfg(unix)]
 fn folder(path: &Path) -> &Path {

@@ -64,6 +64,11 @@ fn explain(error: MigrateError) -> BackendError {
              were made before the first release, and must be made anew: drop the tables web_sessions, \
              web_session_tombstones and {BOOKKEEPING}, or delete the file"
         )),
+        // The driver would name the application's table.
+        MigrateError::Dirty(version) => other(format!(
+            "migration {version} of the session tables is marked as not finished in {BOOKKEEPING}, which this \
+             library never does: make the tables anew, or set success there if they are whole"
+        )),
         error => BackendError::new(BackendErrorKind::Other, error)
             .with_context("the session tables could not be migrated"),
     }

@@ -36,10 +36,12 @@ async fn who_waits_shortly_is_not_kept_from_writing() {
         let (options, stop) = (options.clone(), stop.clone());
         readers.spawn(async move {
             let mut reader = options.connect().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(20 * nth)).await;
+            let begin = tokio::time::Instant::now() + Duration::from_millis(20 * nth);
+            let mut clock = tokio::time::interval_at(begin, Duration::from_millis(60));
+            clock.tick().await;
             while !stop.load(Ordering::Relaxed) {
                 reader.execute("BEGIN; SELECT count(*) FROM web_sessions").await.unwrap();
-                tokio::time::sleep(Duration::from_millis(60)).await;
+                clock.tick().await;
                 reader.execute("ROLLBACK").await.unwrap();
             }
         });
@@ -66,9 +68,12 @@ async fn who_waits_shortly_is_not_kept_from_writing() {
         }
         rounds += 1;
         // Within the tenth of a second before it looks again somebody begins to read.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut clock = tokio::time::interval(Duration::from_millis(50));
+        clock.tick().await;
+        clock.tick().await;
         long.execute("BEGIN; SELECT count(*) FROM web_sessions").await.unwrap();
         let began = Instant::now();
+        let mut clock = tokio::time::interval(Duration::from_millis(3));
         while began.elapsed() < Duration::from_millis(450) {
             let change = set("n", rounds);
             let before = Instant::now();
@@ -77,7 +82,7 @@ async fn who_waits_shortly_is_not_kept_from_writing() {
                 println!("round {rounds}: {error} after {:?}", before.elapsed());
             }
             slowest = slowest.max(before.elapsed());
-            tokio::time::sleep(Duration::from_millis(3)).await;
+            clock.tick().await;
         }
         long.execute("ROLLBACK").await.unwrap();
         one.close().await;
@@ -88,5 +93,6 @@ async fn who_waits_shortly_is_not_kept_from_writing() {
         "{rounds} rounds, {failed} failed, slowest {slowest:?}, log {} MB",
         length(&fresh.path) / MB
     );
+    assert!(rounds > 0, "the log was begun anew at once each time: nobody waited");
     assert_eq!(failed, 0);
 }

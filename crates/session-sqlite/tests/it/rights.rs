@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use session_core::SessionBackend;
 use session_sqlite::SqliteBackend;
 
 use super::support::{record, stored};
@@ -54,6 +55,25 @@ async fn new_files_are_their_owners_alone() {
     let circle = folder.path().join("circle.db");
     std::os::unix::fs::symlink("circle.db", &circle).unwrap();
     SqliteBackend::connect(circle.to_str().unwrap()).await.unwrap_err();
+}
+
+/// As when a link `current` leads to the next release while a process of the former one goes on.
+#[tokio::test]
+async fn a_link_that_leads_elsewhere_later_takes_no_session_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let [former, next, current] = ["former", "next", "current"].map(|it| folder.path().join(it));
+    std::fs::create_dir(&former).unwrap();
+    std::fs::create_dir(&next).unwrap();
+    drop(used(&next.join("sessions.db")).await);
+    std::os::unix::fs::symlink("former", &current).unwrap();
+    let path = current.join("sessions.db");
+    let backend = SqliteBackend::connect(path.to_str().unwrap()).await.unwrap();
+    backend.migrate().await.unwrap();
+    let session = stored(&backend, record()).await;
+    std::fs::remove_file(&current).unwrap();
+    std::os::unix::fs::symlink("next", &current).unwrap();
+    let found = backend.find(&session.token.unwrap(), super::support::NOW).await.unwrap();
+    assert!(found.is_some(), "it was acknowledged");
 }
 
 #[tokio::test]
