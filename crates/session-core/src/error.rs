@@ -5,6 +5,7 @@
 //! system failed or that the application asked for what cannot be.
 
 mod convert;
+mod debug;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -56,7 +57,6 @@ impl BackendErrorKind {
 /// The message is the kind's own sentence or the context given with
 /// [`with_context`](Self::with_context); it never repeats the source. Whoever makes one must not
 /// put a token, a hash or a session's data into it.
-#[derive(Debug)]
 pub struct BackendError {
     kind: BackendErrorKind,
     is_said: bool,
@@ -210,7 +210,7 @@ impl ErrorKind {
 /// [`public_message`](Error::public_message). A clone has the same source.
 ///
 /// A handler returns the adapter's `SessionError`, into which this goes by `?`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
     /// Whether the operator knows already, because it belongs to an outage.

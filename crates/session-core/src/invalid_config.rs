@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// From [`SessionConfig::check`](crate::SessionConfig::check), from what makes a
 /// [`SessionStore`](crate::SessionStore), and from [`CookieRules`](crate::CookieRules).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvalidConfig {
     key: &'static str,
     reason: Cow<'static, str>,
@@ -34,6 +34,13 @@ impl InvalidConfig {
 impl fmt::Display for InvalidConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "invalid session configuration: {}: {}", self.key, self.reason)
+    }
+}
+
+impl fmt::Debug for InvalidConfig {
+    /// The sentence: it is what is printed of an error that `main` returns.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

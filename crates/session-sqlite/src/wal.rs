@@ -92,8 +92,10 @@ impl Wal {
                 state.pages.store(0, Ordering::Relaxed);
             }
         }
-        if !more && state.is_ours.swap(false, Ordering::Relaxed) {
+        if !more && state.is_ours.load(Ordering::Relaxed) {
             writer.fetch_all(query(USUAL)).await.map_err(driver)?;
+            // Not before: a later purge's end tries again.
+            state.is_ours.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
