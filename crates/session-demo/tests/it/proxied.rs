@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::Method;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -14,6 +15,13 @@ use tokio::task::JoinSet;
 
 use crate::browser::Browser;
 use crate::demo::{Demo, Framework, TOO_LONG};
+
+/// What a client may write itself, and no server behind a proxy may believe.
+const CLAIMS_ANOTHER_ADDRESS: [(&str, &str); 3] = [
+    ("content-type", "application/json"),
+    ("x-forwarded-for", "203.0.113.7"),
+    ("forwarded", "for=203.0.113.7"),
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_restart_is_seen_through_nginx() {
@@ -108,7 +116,10 @@ impl Site {
             let (stop, done) = (stop.clone(), done.clone());
             let mut browser = Browser::new(self.address);
             browsers.spawn(async move {
-                browser.login(&format!("user {nth}")).await;
+                let user = json!({ "user": format!("user {nth}") }).to_string();
+                let signed_in =
+                    browser.send_with(Method::POST, "/api/login", user, &CLAIMS_ANOTHER_ADDRESS);
+                signed_in.await.check(200);
                 let mut written = 0;
                 while !stop.load(Ordering::Relaxed) {
                     browser.get("/api/me").await.check(200);
@@ -121,7 +132,8 @@ impl Site {
                 }
                 let session = browser.session().await;
                 assert_eq!(session["data"]["n"], json!(written - 1), "the last that was answered");
-                // Not what the client said, and not the proxy's own words of another.
+                // Not what the client said when it signed in.
+                assert_eq!(session["ip_address"], "127.0.0.1");
                 assert_eq!(session["last_ip_address"], "127.0.0.1");
                 written
             });
