@@ -286,7 +286,9 @@ mod tests {
         let runtime =
             || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let first = runtime();
-        let (_folder, _, pools) = first.block_on(database());
+        let (_folder, options, pools) = first.block_on(database());
+        // The job's connection ends with its runtime, and the last one would take the log with it.
+        let _other = first.block_on(options.connect()).unwrap();
         first.block_on(async {
             write(&pools);
             tokio::task::yield_now().await;
