@@ -43,11 +43,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let mut harness = shell::cargo(["run", "--quiet", "--release", "--locked"]);
     harness.current_dir(folder()).args(["--package", "session-bench-harness", "--"]);
-    if arguments.races {
-        harness.args(["races", "--write"]).arg(shell::root().join("docs/comparison.md"));
-    } else {
-        harness.arg("run").args(arguments.quick.then_some("--quick"));
-    }
+    harness.arg(if arguments.races { "races" } else { "run" });
+    harness.args(arguments.quick.then_some("--quick"));
     harness.args(&arguments.more);
     // Held until the harness is done: the servers go with it.
     let server = services::any()?;

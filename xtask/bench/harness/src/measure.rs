@@ -231,10 +231,9 @@ impl Running {
                 let answer = browser.go("POST", &format!("/sign-in?user=user{nth}")).await;
                 ensure!(answer.ok(), "signing in was answered with {}", answer.status);
                 // Where nothing sets a cookie: one as long as a session's, so that all pay for the header.
-                browser
-                    .session_cookie()
-                    .is_none()
-                    .then(|| browser.hold("_another", &"b".repeat(64)));
+                if browser.session_cookie().is_none() {
+                    browser.hold("_another", &"b".repeat(64));
+                }
                 cookies.push(browser.cookies());
             }
         }

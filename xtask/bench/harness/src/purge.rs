@@ -173,4 +173,13 @@ mod tests {
         assert_eq!(waits(1..=100), Waits { p99: 99.0, most: 100.0 });
         assert_eq!(waits(1..=3), Waits { p99: 3.0, most: 3.0 });
     }
+
+    /// So that whoever changes the schema hears of it here.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn half_of_a_small_table_goes() {
+        let databases = Databases::find().await.unwrap();
+        let depth = Depth { rows: 1_000, ..crate::measure::QUICK };
+        let purge = run(&databases, Store::Sqlite, depth).await.unwrap();
+        assert!(purge.rounds.iter().all(|round| round.job > 0.0));
+    }
 }

@@ -72,11 +72,8 @@ impl Database {
     }
 }
 
-/// How many workers `serve` has: one, unless `SESSION_BENCH_WORKERS` says more.
-///
-/// # Errors
-///
-/// What it says is no number.
+/// How many workers `serve` has: one, unless `SESSION_BENCH_WORKERS` says more. An error is what is no
+/// number.
 pub fn workers() -> Result<usize, Failure> {
     Ok(std::env::var("SESSION_BENCH_WORKERS").map_or(Ok(1), |workers| workers.parse())?)
 }

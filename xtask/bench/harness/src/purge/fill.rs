@@ -92,10 +92,10 @@ impl Fill {
              ELSE {now} + i * ({life} / {rows}) + 3600000000 END"
         ));
         format!(
-            "INSERT INTO web_sessions (id, token_hash, user_id, ip_address, last_ip_address, \
+            "INSERT INTO web_sessions (id, token_hash, token_seen, user_id, ip_address, last_ip_address, \
              user_agent, device_name, device_type, fingerprint, data, version, created_at, \
              authenticated_at, last_active_at, expires_at, purge_after) \
-             SELECT {id}, {hash}, {user}, {address}, {address}, '{AGENT}', 'Firefox on Linux', \
+             SELECT {id}, {hash}, true, {user}, {address}, {address}, '{AGENT}', 'Firefox on Linux', \
              'desktop', {print}, {json}, 0, {made}, {made}, {made}, {ends}, {ends} FROM {source}"
         )
     }
@@ -142,12 +142,10 @@ impl Raw {
         Ok(())
     }
 
-    /// The first column of the only row.
     pub(crate) async fn number(&mut self, text: &str) -> Result<i64> {
         Ok(sqlx::query_scalar(AssertSqlSafe(text.to_owned())).fetch_one(&mut self.0).await?)
     }
 
-    /// Likewise.
     pub(crate) async fn text(&mut self, text: &str) -> Result<String> {
         Ok(sqlx::query_scalar(AssertSqlSafe(text.to_owned())).fetch_one(&mut self.0).await?)
     }
