@@ -39,7 +39,7 @@ pub(crate) struct Depth {
     pub(crate) rounds: usize,
     pub(crate) round: Duration,
     /// Runs under callgrind of each length.
-    repeats: u32,
+    pub(crate) repeats: u32,
     /// How many users are at the cap.
     pub(crate) users: usize,
     /// Rows of the table that is purged.

@@ -256,7 +256,7 @@ pub(crate) fn comparisons(results: &Results, measure: Measure) -> Vec<Comparison
             for ours in SUBJECTS.iter().filter(|subject| subject.role == Role::Ours) {
                 let own = Place { name: ours.name, store: store.database(), case };
                 let Some(value) = measure.value(results, own) else { continue };
-                let beside = |role| {
+                let beside = |role, store| {
                     let its = SUBJECTS
                         .iter()
                         .filter(move |its| its.role == role && its.framework == ours.framework);
@@ -268,7 +268,8 @@ pub(crate) fn comparisons(results: &Results, measure: Measure) -> Vec<Comparison
                     });
                     its.min_by(|left, right| left.ratio.total_cmp(&right.ratio))
                 };
-                let (hand, other) = (beside(Role::Floor), beside(Role::Peer));
+                let hand = beside(Role::Floor, store.database());
+                let other = beside(Role::Peer, store);
                 if other.is_some() || (store == store.database() && hand.is_some()) {
                     let framework = ours.framework;
                     all.push(Comparison { case, framework, store, ours: value, hand, other });
@@ -336,7 +337,7 @@ mod tests {
             ]
         );
         assert_eq!(lines[2].hand, Some(Beside { label: "by hand", value: 200.0, ratio: 1.0 }));
-        assert_eq!(lines[1].hand, None);
+        assert_eq!(lines[1].hand, lines[2].hand);
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Raw {
 
     /// Until no row is there.
     pub(crate) async fn gone(&mut self, from_where: &str) -> Result<()> {
-        let text = format!("SELECT count(*) FROM (SELECT 1 {from_where} LIMIT 1) AS some");
+        let text = format!("SELECT count(*) FROM (SELECT 1 {from_where} LIMIT 1) AS due");
         let mut clock = tokio::time::interval(Duration::from_millis(5));
         while self.number(&text).await? > 0 {
             clock.tick().await;
