@@ -12,19 +12,20 @@ use crate::shell;
 
 #[derive(clap::Args, Debug, Clone, Default)]
 pub(crate) struct Arguments {
-    /// Everything, with more rounds, and docs/benchmarks.md written at the end.
-    #[arg(long, conflicts_with = "guard")]
-    full: bool,
-    /// Only count the request path's instructions, and compare them with xtask/bench/baseline.json.
+    /// Fewer and shorter rounds and smaller tables: minutes. The page is printed, and not written.
     #[arg(long)]
+    quick: bool,
+    /// Only count the request path's instructions, and compare them with xtask/bench/baseline.json.
+    #[arg(long, conflicts_with = "quick")]
     guard: bool,
     /// Write the baseline instead of comparing with it.
     #[arg(long, requires = "guard")]
     renew: bool,
     /// Only the races: what each library does where requests cross, written into docs/comparison.md.
-    #[arg(long, conflicts_with_all = ["guard", "full"])]
+    #[arg(long, conflicts_with_all = ["guard", "quick"])]
     races: bool,
-    /// Arguments of the harness (or of the races) itself, after `--`: `--only ours-axum,floor-axum`, `--parts counts,loads`.
+    /// Arguments of the harness itself, after `--`: `--only ours-axum,tower`, `--parts counts,loads`, of
+    /// the races `--only tower`, `--trials 1`. What is not whole is printed, and not written.
     #[arg(last = true, conflicts_with = "guard")]
     more: Vec<String>,
 }
@@ -40,15 +41,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.guard {
         return guard(arguments.renew).map(|()| ExitCode::SUCCESS);
     }
-    let mut harness = shell::cargo(["run", "--quiet", "--release"]);
-    if arguments.races {
-        harness.args(["--manifest-path", "races/Cargo.toml", "--", "--build"]);
-        harness.arg("--write").arg(shell::root().join("docs/comparison.md"));
-    } else {
-        harness.args(["--package", "session-bench-harness", "--", "run"]);
-        harness.args(arguments.full.then_some("--full"));
-    }
-    harness.current_dir(folder()).args(&arguments.more);
+    let mut harness = shell::cargo(["run", "--quiet", "--release", "--locked"]);
+    harness.current_dir(folder()).args(["--package", "session-bench-harness", "--"]);
+    harness.arg(if arguments.races { "races" } else { "run" });
+    harness.args(arguments.quick.then_some("--quick"));
+    harness.args(&arguments.more);
     // Held until the harness is done: the servers go with it.
     let server = services::any()?;
     match &server {
@@ -70,23 +67,17 @@ pub(crate) fn guard(renew: bool) -> Result<()> {
 /// What measures is formatted, builds from its own lock files, and passes its own tests: else nobody
 /// would notice what a change of the library does to it.
 pub(crate) fn check() -> Result<()> {
-    let mut peers = Vec::new();
-    for peer in std::fs::read_dir(folder().join("peers"))? {
-        peers.push(peer?.path());
-    }
-    let measures = [".", "scale", "races", "pure"].map(|part| folder().join(part));
-    for part in measures.iter().chain(&peers) {
+    let old_drivers = folder().join("old-drivers");
+    for part in [folder(), old_drivers.clone()] {
         shell::succeed(shell::cargo(["fmt", "--all", "--check"]).current_dir(part))?;
     }
-    for part in &measures {
-        let mut test = shell::cargo(["test", "--quiet", "--workspace", "--locked"]);
-        // A benchmark's test is that each of its measurements runs once.
-        test.args(part.join("benches").exists().then_some("--benches"));
-        // One folder, so that what they share is built once.
-        test.current_dir(part).env("CARGO_TARGET_DIR", folder().join("target"));
-        shell::succeed(&mut test)?;
-    }
-    Ok(())
+    let mut test = shell::cargo(["test", "--quiet", "--workspace", "--locked"]);
+    // One folder, which the guard builds into as well.
+    let target = folder().join("target");
+    shell::succeed(test.current_dir(folder()).env("CARGO_TARGET_DIR", &target))?;
+    // No test is in there, and nothing of this project but the kit: that it compiles is enough.
+    let mut peers = shell::cargo(["check", "--quiet", "--locked"]);
+    shell::succeed(peers.current_dir(old_drivers).env("CARGO_TARGET_DIR", &target))
 }
 
 pub(crate) fn has_valgrind() -> bool {

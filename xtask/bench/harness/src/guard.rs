@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::programs::{Program, bench};
@@ -35,29 +36,16 @@ struct Baseline {
     instructions: BTreeMap<String, u64>,
 }
 
-/// Whether the counts are the baseline's from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Renew {
-    Yes,
-    No,
-}
-
-pub(crate) fn run(renew: Renew) -> Result<()> {
-    if !callgrind::is_installed() {
-        bail!("{}", callgrind::HELP);
-    }
-    for package in ["ours-axum", "ours-salvo"] {
-        let program = Program::find(package).context(package)?;
-        println!("building {package}");
-        program.build(&["--no-default-features"])?;
-    }
+pub(crate) fn run(renew: bool) -> Result<()> {
+    ensure!(callgrind::version().is_some(), "{}", callgrind::HELP);
+    Program::Current.build(&["--no-default-features"])?;
     let counted = count_all()?;
     let now = Baseline {
         rustc: machine::rustc(),
         valgrind: callgrind::version().unwrap_or_default(),
         instructions: counted,
     };
-    if renew == Renew::Yes {
+    if renew {
         std::fs::write(path(), serde_json::to_string_pretty(&now)? + "\n")?;
         println!("{} is renewed", path().display());
         return Ok(());
@@ -93,24 +81,20 @@ fn path() -> PathBuf {
 /// Two at a time: a count is the same however busy the machine is.
 fn count_all() -> Result<BTreeMap<String, u64>> {
     let folder = tempfile::tempdir()?;
-    let jobs = COUNTED.iter().enumerate().map(|(nth, (package, store, route))| {
-        let folder = folder.path();
-        move || {
-            let program = Program::find(package).context("no such program")?;
-            let mut run = 0;
-            let database = || {
-                run += 1;
-                Ok(match *store {
-                    "sqlite" => format!("sqlite:{}/{nth}-{run}.db", folder.display()),
-                    other => format!("{other}:"),
-                })
-            };
-            let cost = callgrind::count(&program.binary(), route, REPEATS, database)
-                .with_context(|| format!("{package}, {store}, {route}"))?;
-            Ok((format!("{package} {store} {route}"), cost.instructions.round() as u64))
-        }
-    });
-    crate::jobs::at_once(jobs.collect()).into_iter().collect()
+    let count = |(nth, (subject, store, route)): (usize, &(&str, &str, &str))| {
+        let mut run = 0;
+        let database = || {
+            run += 1;
+            Ok(match *store {
+                "sqlite" => format!("sqlite:{}/{nth}-{run}.db", folder.path().display()),
+                other => format!("{other}:"),
+            })
+        };
+        let counted = callgrind::count(Program::Current, subject, route, REPEATS, database)
+            .with_context(|| format!("{subject}, {store}, {route}"))?;
+        Ok((format!("{subject} {store} {route}"), counted.round() as u64))
+    };
+    COUNTED.par_iter().enumerate().map(count).collect()
 }
 
 /// What rose too far, and what nobody has counted before; each with a line that says so. Prints all.

@@ -1,170 +1,106 @@
-//! The client that loads a server: eight connections that are kept, each with a session of its own,
-//! the next request when the answer to the last is in. A program of its own, on another core than the
-//! server's, and as cheap as it can be.
+//! The client that loads a server: [wrk](https://github.com/wg/wrk), on another core than the server's.
+//!
+//! Each connection has a thread of its own, and so its own cookie and its own requests, which a few
+//! lines of Lua say.
 
-use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
 
-/// What to do, given on the command line of the harness' hidden command.
-#[derive(clap::Args, Debug, Clone)]
-pub(crate) struct Arguments {
-    #[arg(long)]
-    pub(crate) port: u16,
-    /// `METHOD PATH` with `{n}` for the number of the request.
-    #[arg(long)]
-    pub(crate) request: String,
-    #[arg(long)]
-    pub(crate) connections: u32,
-    #[arg(long)]
-    pub(crate) warm_up_ms: u64,
-    #[arg(long)]
-    pub(crate) measure_ms: u64,
+use crate::browser::AGENT;
+use crate::server::{Side, pinned};
+
+/// What to do where it is missing.
+const HELP: &str = "wrk is not installed: `apt-get install wrk` (Debian, Ubuntu)";
+
+/// What is sent.
+#[derive(Debug)]
+pub(crate) struct Load<'a> {
+    pub(crate) method: &'a str,
+    /// What follows the origin, as an expression of Lua in which `nth` is the number of the request in
+    /// its thread.
+    pub(crate) path: &'a str,
+    /// A Cookie header for each session; where there is none, requests come without.
+    pub(crate) cookies: &'a [String],
+    pub(crate) connections: usize,
+    pub(crate) time: Duration,
 }
 
 /// What came of it.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Loaded {
     pub(crate) requests: u64,
-    pub(crate) seconds: f64,
+    pub(crate) per_second: f64,
 }
 
-/// Warms up, says `ready`, waits for a line, loads, and prints what came of it.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut clients = Vec::new();
-        for nth in 0..arguments.connections {
-            clients.push(Client::sign_in(arguments, nth).await?);
-        }
-        let (clients, _) = rush(clients, Duration::from_millis(arguments.warm_up_ms)).await?;
-        println!("ready");
-        std::io::stdout().flush()?;
-        std::io::stdin().lock().read_line(&mut String::new())?;
-        let begun = Instant::now();
-        let (_, requests) = rush(clients, Duration::from_millis(arguments.measure_ms)).await?;
-        let loaded = Loaded { requests, seconds: begun.elapsed().as_secs_f64() };
-        println!("{}", serde_json::to_string(&loaded)?);
-        Ok(())
-    })
+/// Such as `wrk 4.1.0`.
+pub(crate) async fn version() -> Result<String> {
+    let said = Command::new("wrk").arg("-v").output().await.context(HELP)?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let number = said.split_whitespace().nth(1).unwrap_or_default();
+    Ok(format!("wrk {}", number.trim_start_matches("debian/").split('-').next().unwrap_or(number)))
 }
 
-async fn rush(clients: Vec<Client>, time: Duration) -> Result<(Vec<Client>, u64)> {
-    let end = Instant::now() + time;
-    let mut tasks = tokio::task::JoinSet::new();
-    for mut client in clients {
-        tasks.spawn(async move {
-            let mut requests = 0;
-            while Instant::now() < end {
-                client.send().await?;
-                requests += 1;
-            }
-            anyhow::Ok((client, requests))
-        });
-    }
-    let (mut clients, mut total) = (Vec::new(), 0);
-    while let Some(done) = tasks.join_next().await {
-        let (client, requests) = done??;
-        clients.push(client);
-        total += requests;
-    }
-    Ok((clients, total))
+/// Loads a server once. An answer that is no success is an error.
+pub(crate) async fn run(origin: &str, load: &Load<'_>) -> Result<Loaded> {
+    let script = tempfile::Builder::new().suffix(".lua").tempfile()?;
+    std::fs::write(script.path(), lua(load))?;
+    let threads = load.connections.to_string();
+    let said = pinned("wrk".as_ref(), Side::Client)
+        .args(["-t", &threads, "-c", &threads, "-d", &format!("{}s", load.time.as_secs().max(1))])
+        .arg("-s")
+        .arg(script.path())
+        .arg(origin)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context(HELP)?;
+    ensure!(said.status.success(), "wrk: {}", String::from_utf8_lossy(&said.stderr).trim());
+    read(&String::from_utf8_lossy(&said.stdout))
 }
 
-/// One connection with one session.
-pub(crate) struct Client {
-    stream: TcpStream,
-    request: String,
-    /// As they are sent, each `name=value`.
-    cookies: Vec<String>,
-    nth: u64,
-    buffer: Vec<u8>,
+/// Users and values are others in each thread and each round.
+fn lua(Load { method, path, cookies, .. }: &Load<'_>) -> String {
+    let cookies = cookies.iter().map(|cookie| format!("{cookie:?}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "local cookies, threads = {{ {cookies} }}, 0\n\
+         function setup(thread)\n\
+           threads = threads + 1\n\
+           thread:set('number', threads)\n\
+           thread:set('cookie', cookies[threads])\n\
+         end\n\
+         function init()\n\
+           nth, round = 0, os.time()\n\
+           math.randomseed(round * 64 + number)\n\
+           headers = {{ ['user-agent'] = {AGENT:?}, ['accept'] = '*/*', ['cookie'] = cookie }}\n\
+         end\n\
+         function request()\n\
+           nth = nth + 1\n\
+           return wrk.format({method:?}, {path}, headers)\n\
+         end\n\
+         function done(summary)\n\
+           local e = summary.errors\n\
+           local broken = e.connect + e.read + e.write + e.timeout\n\
+           io.write(string.format('\\nloaded %d %d %d %d\\n', summary.requests, summary.duration, broken, e.status))\n\
+         end\n"
+    )
 }
 
-impl Client {
-    async fn sign_in(arguments: &Arguments, nth: u32) -> Result<Self> {
-        let mut client = Self::connect(arguments.port).await?;
-        client.exchange(&format!("POST /sign-in?user=user{nth}")).await?;
-        client.request = arguments.request.clone();
-        Ok(client)
-    }
-
-    pub(crate) async fn connect(port: u16) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        stream.set_nodelay(true)?;
-        // As long as a session's cookie: a program that sets none pays for the header as well.
-        let cookies = vec![format!("{ANOTHER}={}", "b".repeat(64))];
-        Ok(Self { stream, request: String::new(), cookies, nth: 0, buffer: Vec::new() })
-    }
-
-    async fn send(&mut self) -> Result<()> {
-        self.nth += 1;
-        let request = self.request.replace("{n}", &format!("{:08}", self.nth));
-        self.exchange(&request).await
-    }
-
-    /// One request and its answer, which must be a success. Cookies that it sets are kept.
-    pub(crate) async fn exchange(&mut self, request: &str) -> Result<()> {
-        let text = format!(
-            "{request} HTTP/1.1\r\nhost: localhost\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\
-             cookie: {}\r\ncontent-length: 0\r\n\r\n",
-            self.cookies.join("; ")
-        );
-        self.stream.write_all(text.as_bytes()).await?;
-        self.buffer.clear();
-        loop {
-            if let Some((status, set)) = whole(&self.buffer)? {
-                if !(200..300).contains(&status) {
-                    bail!("{request} was answered with {status}");
-                }
-                set.iter().for_each(|cookie| keep(&mut self.cookies, cookie));
-                return Ok(());
-            }
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                bail!("the server hung up on {request}");
-            }
-        }
-    }
-}
-
-/// The same browser as in the counted loop.
-const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
-
-/// A cookie that no program knows.
-const ANOTHER: &str = "_another";
-
-/// Puts a Set-Cookie header's cookie into the place of one of its name, or takes that one away.
-fn keep(cookies: &mut Vec<String>, set: &str) {
-    let mut parts = set.split(';').map(str::trim);
-    let cookie = parts.next().unwrap_or_default();
-    let name = cookie.split('=').next().unwrap_or_default();
-    let is = |cookie: &String, name: &str| cookie.split('=').next() == Some(name);
-    cookies.retain(|kept| !is(kept, name) && !is(kept, ANOTHER));
-    let is_removal = parts.any(|part| part.eq_ignore_ascii_case("max-age=0"));
-    if !is_removal {
-        cookies.push(cookie.to_owned());
-    }
-}
-
-/// The status and the Set-Cookie headers of an answer that has arrived to its end.
-fn whole(buffer: &[u8]) -> Result<Option<(u16, Vec<String>)>> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head) = response.parse(buffer)? else { return Ok(None) };
-    let find = |name: &str| {
-        let header = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-        header.and_then(|header| std::str::from_utf8(header.value).ok())
+/// Requests, microseconds, connections that broke, and answers that were no success.
+fn read(said: &str) -> Result<Loaded> {
+    let line = said.lines().find_map(|line| line.strip_prefix("loaded "));
+    let numbers = line.context("wrk said nothing that is known")?.split(' ').map(str::parse);
+    let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
+    let [requests, micros, broken, refused] = numbers[..] else {
+        anyhow::bail!("wrk said {numbers:?}");
     };
-    let length: usize = find("content-length").context("an answer of no known length")?.parse()?;
-    let set =
-        response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("set-cookie"));
-    let set = set.map(|header| String::from_utf8_lossy(header.value).into_owned()).collect();
-    let is_whole = buffer.len() >= head + length;
-    Ok(is_whole.then(|| (response.code.unwrap_or(0), set)))
+    ensure!(refused == 0, "{refused} of {requests} answers were no success");
+    ensure!(broken == 0, "{broken} connections broke");
+    ensure!(requests > 0, "nothing was answered");
+    Ok(Loaded { requests, per_second: requests as f64 * 1e6 / micros as f64 })
 }
 
 #[cfg(test)]
@@ -172,26 +108,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_whole_with_their_body() {
-        let answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\ncontent-length: 2\r\n\r\nok";
-        for length in [0, 10, answer.len() - 1] {
-            assert!(whole(&answer[..length]).unwrap().is_none(), "{length}");
-        }
-        assert_eq!(whole(answer).unwrap(), Some((200, vec!["a=b; Path=/".to_owned()])));
-        assert!(whole(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
-    }
-
-    #[test]
-    fn cookies_are_kept_by_their_names() {
-        let mut cookies = vec!["_another=b".to_owned()];
-        for (set, expected) in [
-            ("a=1; Path=/", "a=1"),
-            ("c=2", "a=1; c=2"),
-            ("a=3; HttpOnly", "c=2; a=3"),
-            ("c=; Max-Age=0; Path=/", "a=3"),
-        ] {
-            keep(&mut cookies, set);
-            assert_eq!(cookies.join("; "), expected, "{set}");
+    fn only_successes_are_counted() {
+        let good = read("Requests/sec: 12\n\nloaded 25 2000000 0 0\n").unwrap();
+        assert_eq!(good, Loaded { requests: 25, per_second: 12.5 });
+        for said in ["loaded 25 1 0 1", "loaded 25 1 1 0", "loaded 0 1 0 0", "loaded 1", ""] {
+            assert!(read(said).is_err(), "{said}");
         }
     }
 }

@@ -3,10 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use serde::{Deserialize, Serialize};
-
 /// What stands at the head of the report.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,

@@ -1,46 +1,35 @@
-//! The harness of the benchmarks: builds the programs under test, counts, loads and weighs them, and
+//! The harness of the benchmarks: builds the programs under test, counts, loads and races them, and
 //! writes what came out. `cargo xtask bench` runs it.
 
-#![cfg_attr(not(feature = "load"), allow(dead_code, reason = "the guard needs a part of it"))]
+#![cfg_attr(not(feature = "measure"), allow(dead_code, reason = "the guard needs a part of it"))]
 
 mod callgrind;
 mod guard;
-mod jobs;
 mod machine;
 mod programs;
 
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
+mod browser;
+#[cfg(feature = "measure")]
 mod database;
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
 mod load;
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
 mod measure;
-#[cfg(feature = "load")]
-mod plot;
-#[cfg(feature = "load")]
-mod points;
-#[cfg(feature = "load")]
-mod pure;
-#[cfg(feature = "load")]
-mod redis;
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
+mod proxy;
+#[cfg(feature = "measure")]
+mod purge;
+#[cfg(feature = "measure")]
+mod races;
+#[cfg(feature = "measure")]
 mod report;
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
 mod results;
-#[cfg(feature = "load")]
-mod run;
-#[cfg(feature = "load")]
-mod scale;
-#[cfg(feature = "load")]
-mod serve;
-#[cfg(feature = "load")]
-mod statements;
-#[cfg(feature = "load")]
+#[cfg(feature = "measure")]
+mod server;
+#[cfg(feature = "measure")]
 mod stats;
-#[cfg(feature = "load")]
-mod weigh;
-#[cfg(feature = "load")]
-mod wire;
 
 use std::process::ExitCode;
 
@@ -56,21 +45,17 @@ enum Command {
         #[arg(long)]
         renew: bool,
     },
-    /// Measures, and prints the eleven points.
-    #[cfg(feature = "load")]
-    Run(run::Arguments),
-    /// Writes docs/benchmarks.md from what the last run measured.
-    #[cfg(feature = "load")]
-    Report,
-    /// Loads a server. The harness starts this itself, on a core of its own.
-    #[cfg(feature = "load")]
-    #[command(hide = true)]
-    Load(load::Arguments),
+    /// Measures, and writes docs/benchmarks.md.
+    #[cfg(feature = "measure")]
+    Run(measure::Arguments),
+    /// Races requests, and writes what was seen into docs/comparison.md.
+    #[cfg(feature = "measure")]
+    Races(races::Arguments),
 }
 
 fn main() -> ExitCode {
-    match run_command() {
-        Ok(()) => ExitCode::SUCCESS,
+    match run() {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -78,15 +63,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_command() -> Result<()> {
+fn run() -> Result<ExitCode> {
     match Command::parse() {
-        Command::Guard { renew: true } => guard::run(guard::Renew::Yes),
-        Command::Guard { renew: false } => guard::run(guard::Renew::No),
-        #[cfg(feature = "load")]
-        Command::Run(arguments) => run::run(&arguments),
-        #[cfg(feature = "load")]
-        Command::Report => report::write(&results::Results::kept()?),
-        #[cfg(feature = "load")]
-        Command::Load(arguments) => load::run(&arguments),
+        Command::Guard { renew } => guard::run(renew).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "measure")]
+        Command::Run(arguments) => runtime()?.block_on(measure::run(arguments)),
+        #[cfg(feature = "measure")]
+        Command::Races(arguments) => runtime()?.block_on(races::run(&arguments)),
     }
+}
+
+#[cfg(feature = "measure")]
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

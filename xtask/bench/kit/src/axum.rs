@@ -8,30 +8,9 @@ use http_body_util::BodyExt;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-use crate::run::{Failure, command};
-use crate::{Answer, Call, Command, Database, count, print_ready};
+use crate::{Answer, Call, Failure, print_ready};
 
-/// Does what the command line asks for, with the application that `make` makes.
-///
-/// # Errors
-///
-/// Whatever `make`, the listener or a counted request returns.
-pub fn run<F>(make: impl FnOnce(Database) -> F) -> Result<(), Failure>
-where
-    F: Future<Output = Result<Router, Failure>>,
-{
-    let (command, runtime) = command()?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve { database } => serve(make(database).await?).await,
-            Command::Count { database, route, requests } => {
-                count(&mut Counted(make(database).await?), route, requests).await
-            }
-        }
-    })
-}
-
-async fn serve(app: Router) -> Result<(), Failure> {
+pub(crate) async fn serve(app: Router) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     print_ready(listener.local_addr()?.port());
     // As servers do: an answer is not held back for another one.
@@ -39,7 +18,7 @@ async fn serve(app: Router) -> Result<(), Failure> {
     Ok(axum::serve(listener, app).await?)
 }
 
-struct Counted(Router);
+pub(crate) struct Counted(pub(crate) Router);
 
 impl Call for Counted {
     async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Failure> {

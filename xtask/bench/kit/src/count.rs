@@ -1,10 +1,8 @@
 //! The loop whose instructions are counted: the same requests to each application.
 
-use std::error::Error;
-
 use http::header::{ACCEPT, COOKIE, HOST, HeaderMap, HeaderValue, InvalidHeaderValue, USER_AGENT};
 
-use crate::{AGENT, Route};
+use crate::{AGENT, Failure, Route};
 
 /// What the loop needs to know of a response.
 #[derive(Debug)]
@@ -19,7 +17,7 @@ pub struct Answer {
 #[allow(async_fn_in_trait, reason = "called in one place, on one thread")]
 pub trait Call {
     /// Handles one request; the body of the answer is read to its end, as a server would.
-    async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Box<dyn Error>>;
+    async fn call(&mut self, request: http::Request<()>) -> Result<Answer, Failure>;
 }
 
 /// Signs in, then sends `requests` requests to the route, keeping cookies as a browser does.
@@ -30,7 +28,7 @@ pub trait Call {
 /// # Errors
 ///
 /// An answer that is no success, and whatever the application returns.
-pub async fn count(app: &mut impl Call, route: Route, requests: u32) -> Result<(), Box<dyn Error>> {
+pub async fn count(app: &mut impl Call, route: Route, requests: u32) -> Result<(), Failure> {
     // As long as a session's cookie: an application that sets none pays for the header as well.
     let mut headers = headers(&format!("_another={}", "b".repeat(64)))?;
     let signed_in = app.call(request(Route::SignIn, 0, &headers)?).await?;
@@ -65,8 +63,9 @@ fn request(route: Route, nth: u32, headers: &HeaderMap) -> Result<http::Request<
 }
 
 fn keep(headers: &mut HeaderMap, answer: &Answer) -> Result<(), InvalidHeaderValue> {
-    if let Some(set) = answer.cookies.first() {
-        let cookie = set.split(';').next().unwrap_or_default();
+    let cookies = answer.cookies.iter().map(|set| set.split(';').next().unwrap_or_default());
+    // A cookie without a value is being removed.
+    if let Some(cookie) = cookies.into_iter().find(|cookie| !cookie.ends_with('=')) {
         headers.insert(COOKIE, HeaderValue::from_str(cookie)?);
     }
     Ok(())

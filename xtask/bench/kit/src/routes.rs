@@ -1,5 +1,7 @@
 //! The routes of a program under test, the same in each.
 
+use serde::Deserialize;
+
 /// A browser's, as every request carries one.
 pub const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
@@ -10,7 +12,6 @@ pub const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/2010010
 /// | `GET /untouched` | under the session layer, never asks for it; `hello` |
 /// | `GET /me` | the user's name, or 401 |
 /// | `POST /set?key=K&value=V` | stores one key; `ok` |
-/// | `POST /set-many?n=N` | stores `N` keys `k0`, `k1`, …; `ok` |
 /// | `POST /slow-set?key=K&value=V&ms=M` | has the session read, waits, stores one key; `ok` |
 /// | `GET /data` | all keys stored by the routes above with their values, as a JSON object |
 /// | `POST /sign-in?user=U` | signs in, in the way that the library's documentation recommends; `ok` |
@@ -24,12 +25,8 @@ pub enum Route {
     Me,
     /// `POST /set?key=color&value=N`, another value each time
     Set,
-    /// `POST /set-many?n=10`
-    SetMany,
     /// `POST /sign-in?user=alice`, with the cookie of the sign-in before
     SignIn,
-    /// `POST /rotate`
-    Rotate,
 }
 
 impl Route {
@@ -37,7 +34,7 @@ impl Route {
     pub fn method(self) -> http::Method {
         match self {
             Self::Untouched | Self::Me => http::Method::GET,
-            Self::Set | Self::SetMany | Self::SignIn | Self::Rotate => http::Method::POST,
+            Self::Set | Self::SignIn => http::Method::POST,
         }
     }
 
@@ -47,9 +44,26 @@ impl Route {
             Self::Untouched => "/untouched".into(),
             Self::Me => "/me".into(),
             Self::Set => format!("/set?key=color&value={nth:08}"),
-            Self::SetMany => "/set-many?n=10".into(),
             Self::SignIn => "/sign-in?user=alice".into(),
-            Self::Rotate => "/rotate".into(),
         }
     }
+}
+
+/// The query of `/set` and `/slow-set`.
+#[derive(Deserialize, Debug)]
+pub struct Set {
+    /// Which key.
+    pub key: String,
+    /// What to store under it.
+    pub value: String,
+    /// How long `/slow-set` waits, in milliseconds.
+    #[serde(default)]
+    pub ms: u64,
+}
+
+/// The query of `/sign-in`.
+#[derive(Deserialize, Debug)]
+pub struct SignIn {
+    /// The user's name.
+    pub user: String,
 }

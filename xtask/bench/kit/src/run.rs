@@ -1,26 +1,56 @@
-//! What both frameworks' `run` share: the runtime that a command gets.
-
-use std::error::Error;
+//! What a program's `main` calls: the command line read, the application made, served or counted.
 
 use clap::Parser;
 
-use crate::Command;
+use crate::{Arguments, Command, Database, Failure, workers};
 
-/// Whatever went wrong.
-pub type Failure = Box<dyn Error>;
+/// An application of either framework.
+pub enum Application {
+    /// On axum.
+    #[cfg(feature = "axum")]
+    Axum(axum::Router),
+    /// On salvo.
+    #[cfg(feature = "salvo")]
+    Salvo(salvo_core::Router),
+}
 
-/// Reads the command line, and the runtime for it: one worker for `serve` unless
-/// `SESSION_BENCH_WORKERS` says more, and this very thread for `count`.
-pub(crate) fn command() -> Result<(Command, tokio::runtime::Runtime), Failure> {
-    let command = Command::parse();
+/// Does what the command line asks for, with the application that `make` makes for a subject over a
+/// database.
+///
+/// # Errors
+///
+/// Whatever `make`, the listener or a counted request returns.
+pub fn run<F>(make: impl FnOnce(String, Database) -> F) -> Result<(), Failure>
+where
+    F: Future<Output = Result<Application, Failure>>,
+{
+    let Arguments { subject, command } = Arguments::parse();
+    // A counted request is handled by this very thread.
     let mut builder = match command {
         Command::Serve { .. } => tokio::runtime::Builder::new_multi_thread(),
         Command::Count { .. } => tokio::runtime::Builder::new_current_thread(),
     };
     if let Command::Serve { .. } = command {
-        let workers = std::env::var("SESSION_BENCH_WORKERS");
-        builder.worker_threads(workers.map_or(Ok(1), |workers| workers.parse())?);
+        builder.worker_threads(workers()?);
     }
-    let runtime = builder.enable_all().build()?;
-    Ok((command, runtime))
+    builder.enable_all().build()?.block_on(async {
+        match command {
+            Command::Serve { database } => match make(subject, database).await? {
+                #[cfg(feature = "axum")]
+                Application::Axum(router) => crate::axum::serve(router).await,
+                #[cfg(feature = "salvo")]
+                Application::Salvo(router) => crate::salvo::serve(router).await,
+            },
+            Command::Count { database, route, requests } => match make(subject, database).await? {
+                #[cfg(feature = "axum")]
+                Application::Axum(router) => {
+                    crate::count(&mut crate::axum::Counted(router), route, requests).await
+                }
+                #[cfg(feature = "salvo")]
+                Application::Salvo(router) => {
+                    crate::count(&mut crate::salvo::counted(router), route, requests).await
+                }
+            },
+        }
+    })
 }

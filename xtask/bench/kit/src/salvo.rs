@@ -8,30 +8,9 @@ use salvo_core::http::uri::Scheme;
 use salvo_core::http::{ReqBody, ResBody};
 use salvo_core::{ConnCtrl, Router, Server, Service};
 
-use crate::run::{Failure, command};
-use crate::{Answer, Call, Command, Database, count, print_ready};
+use crate::{Answer, Call, Failure, print_ready};
 
-/// Does what the command line asks for, with the router that `make` makes.
-///
-/// # Errors
-///
-/// Whatever `make`, the listener or a counted request returns.
-pub fn run<F>(make: impl FnOnce(Database) -> F) -> Result<(), Failure>
-where
-    F: Future<Output = Result<Router, Failure>>,
-{
-    let (command, runtime) = command()?;
-    runtime.block_on(async {
-        match command {
-            Command::Serve { database } => serve(make(database).await?).await,
-            Command::Count { database, route, requests } => {
-                count(&mut counted(make(database).await?), route, requests).await
-            }
-        }
-    })
-}
-
-async fn serve(router: Router) -> Result<(), Failure> {
+pub(crate) async fn serve(router: Router) -> Result<(), Failure> {
     let acceptor = TcpListener::new("127.0.0.1:0").try_bind().await?;
     let address = acceptor.holdings().first().map(|holding| holding.local_addr.clone());
     let address = address.and_then(SocketAddr::into_std).ok_or("it listens nowhere")?;
@@ -43,7 +22,7 @@ async fn serve(router: Router) -> Result<(), Failure> {
 /// What one connection of a server calls; salvo does not name its type.
 struct Counted<S>(S);
 
-fn counted(router: Router) -> impl Call {
+pub(crate) fn counted(router: Router) -> impl Call {
     let peer = SocketAddr::IPv4(std::net::SocketAddrV4::new([127, 0, 0, 1].into(), 40_000));
     let service = Service::new(router);
     let connection = ConnCtrl::new();

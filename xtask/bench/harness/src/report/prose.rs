@@ -2,75 +2,43 @@
 
 use std::fmt::Write as _;
 
-use crate::programs::Store;
-use crate::results::{Results, Route};
+use crate::measure::{CAP, CLIENTS};
+use crate::results::{Case, Measure, Results};
 
-use super::{many, pictures, tables};
+use super::{DATABASES, compared, instructions, loads, purges};
 
-pub(super) fn page(results: &Results) -> String {
+/// All of it.
+pub(crate) fn page(results: &Results) -> String {
     let mut page = HEAD.to_owned();
     page.push_str(&machine(results));
-    if !results.full {
-        page.push_str(QUICK);
-    }
-    page.push_str("\n## The eleven points\n\n");
-    page.push_str(&tables::points(results));
-    page.push_str("\n## Where a peer is ahead\n\n");
-    page.push_str(BEHIND);
-    page.push_str(&tables::behind(results));
-    page.push_str("\n## Instructions per request\n\n");
-    page.push_str(INSTRUCTIONS);
-    for database in [Store::Memory, Store::Sqlite, Store::Postgres, Store::Redis] {
-        let table = tables::instructions(results, database);
-        let _ = write!(
-            page,
-            "\n### In {}\n\n{}{table}",
-            database.name(),
-            picture(results, "instructions", database)
-        );
-    }
-    page.push_str("\n## Under load\n\n");
-    page.push_str(&load(results));
-    for database in [Store::Memory, Store::Sqlite, Store::Postgres, Store::Redis] {
-        let _ = write!(
-            page,
-            "\n### In {}\n\n{}",
-            database.name(),
-            picture(results, "throughput", database)
-        );
-        let mut is_empty = true;
-        for route in [Route::Untouched, Route::Me, Route::Set, Route::SignIn] {
-            if let Some(table) = tables::loads(results, database, route) {
-                let _ = write!(page, "{}:\n\n{table}\n", route.title());
-                is_empty = false;
-            }
-        }
-        if is_empty {
-            page.push_str("Not run.\n");
-        }
-    }
-    page.push_str("\n## Statements\n\n");
-    page.push_str(STATEMENTS);
-    page.push_str(&tables::statements(results));
-    page.push_str("\n## Many sessions\n\n");
-    page.push_str(&many::sections(results));
-    page.push_str("\n## The pure parts\n\n");
-    page.push_str(PURE);
-    page.push_str(&tables::pure(results));
-    page.push_str("\n## Size and build time\n\n");
-    page.push_str(WEIGHTS);
-    page.push_str(&tables::weights(results));
-    page.push_str(LIMITS);
     if !results.not_run.is_empty() {
         page.push_str("\n## What was not run\n\n");
         for missed in &results.not_run {
             let _ = writeln!(page, "- {missed}");
         }
     }
-    // Paragraphs and tables are parted by one empty line, wherever they come from.
-    while page.contains("\n\n\n") {
-        page = page.replace("\n\n\n", "\n\n");
+    page.push_str(COMPARED);
+    page.push_str("\n### Requests a second\n\n");
+    page.push_str(&compared(results, Measure::Throughput));
+    page.push_str("\n### Instructions of a request\n\n");
+    page.push_str(&compared(results, Measure::Instructions));
+    page.push_str("\n## Under load\n\n");
+    page.push_str(&load(results));
+    for database in DATABASES {
+        for case in Case::ALL {
+            if let Some(table) = loads(results, database, case) {
+                let _ = write!(page, "\n### {}: {}\n\n{table}", database.name(), case.title());
+            }
+        }
     }
+    page.push_str(INSTRUCTIONS);
+    for database in DATABASES {
+        let table = instructions(results, database);
+        let _ = write!(page, "\n### Instructions: {}\n\n{table}", database.name());
+    }
+    page.push_str(PURGE);
+    page.push_str(&purges(results));
+    page.push_str(LIMITS);
     page
 }
 
@@ -83,46 +51,38 @@ instruction counts, which do not drift. What others can and cannot do, and what 
 
 ";
 
-const QUICK: &str = "
-These are quick runs, part by part: few rounds, and fifty thousand sessions in points 6 to 10 where
-`cargo xtask bench --full` takes a million and more. What was measured by no part says so.
+const COMPARED: &str = "
+## Beside others
+
+Each line is one kind of request. \"By hand\" is the same handler over one table with three statements: the price of the
+database, and in memory no session at all. Beside it stands the best of the other libraries on the same framework. The
+ratio says how many times as good ours is as theirs: **where others are ahead it is below 1, and those lines are first**.
+\"Theirs cached\" has a cache in the server's memory in front of their database. It answers what was true before; ours asks
+the database at each request, so that a session that was ended anywhere is ended everywhere.
+
+A sign-in here ends the session before it for good, keeps the cap of ten sessions a user exact, and carries a visitor's
+data, in one step. Others insert a row.
 ";
 
-const BEHIND: &str = "\
-Every place where another library needs fewer instructions or answers more requests than this one on the same
-framework, caches in front of a database included. A cache answers what was true before; ours asks the database at
-each request, so that a session that was ended anywhere is ended everywhere.
+const INSTRUCTIONS: &str = "
+## Instructions
 
-";
-
-const INSTRUCTIONS: &str = "\
 Counted with `valgrind --tool=callgrind` in the program itself, with no socket between: 200 requests and 1,200, and the
 difference divided by 1,000, so that starting and signing in fall out. All threads count, SQLite's work included;
-PostgreSQL's and Redis' servers do not. The request carries a browser's headers and one cookie, its body is read to
-the end.
+PostgreSQL's server does not. The request carries a browser's headers and one cookie, its body is read to the end; a
+sign-in comes with the cookie of the sign-in before it.
 
-Valgrind's processor has no instructions for SHA-256, so the token's hash is counted as software; a processor of the
-last years does the same in a small part of that. The column says what it is, and it is in the other columns. \"By hand\"
-hashes too over a database; in memory it has no sessions at all: that is the application without a layer. On salvo it
-has the framework's jar of cookies, which is on by default and which every session library on salvo needs.
+Valgrind's processor has no instructions for SHA-256, so the token's hash is counted as software, with some thousands; a
+processor of the last years does the same in a small part of that. \"By hand\" hashes too over a database. On salvo it has the framework's jar of cookies, which is on by default and which every
+session library on salvo needs.
 ";
 
-const STATEMENTS: &str = "\
-What one request sends to PostgreSQL, read on the wire between program and server after 20 requests, averaged over 50.
-Statements in SQLite are counted under callgrind, where SQLite ends each of them: they are in the eleven points.
+const PURGE: &str = "
+## Purge
 
-";
-
-const PURE: &str = "\
-What the core decides without a database, measured with criterion: medians, in nanoseconds. A user agent is parsed only
-where it has changed (`agent/…`), a fingerprint that is the stored one is compared (`fingerprint/check/…`).
-
-";
-
-const WEIGHTS: &str = "\
-The same small application (axum, SQLite, sign-in and `/me`) with each library: `cargo build --jobs 2` into an empty
-folder, downloads not counted, binaries without symbols. Of ours, the regular expressions that the parser of user agents
-brings are 0.7 MB of code, and the crates of this project 0.5 MB (`nm --size-sort --demangle` on a build with symbols).
+Half of the rows have expired. One `DELETE` on a copy that nobody else uses, then the cleanup job as it is shipped on
+another one, with a hundred look-ups and a hundred changes a second that come by the clock; a figure is from when a
+request should have begun. SQLite's times have its last checkpoint in them.
 
 ";
 
@@ -131,22 +91,19 @@ const LIMITS: &str = "
 
 - A request here does nothing but use its session. In an application that renders a page or asks its own tables, all
   of these differences are smaller.
-- Database and client are on the same machine. Over a network each round trip costs more than everything else here, so
-  the number of statements says more than their instructions.
+- Database and client are on the same machine. Over a network each round trip costs more than everything else here.
+  Ours has one to read and one more to write, as by hand; a sign-in has one, besides the look-up of the cookie it comes with.
 - PostgreSQL runs with `fsync=off`, and SQLite with `synchronous=NORMAL` in every program: what is compared is the
   libraries' work and not the disk's.
-- By hand is one table and three statements. It has no cap, no touch, no rotation, no device list, no fingerprint, and a
-  late write of it could revive a session. It is the price of the database, not another library.
-- Rows mapped by SeaORM is no library for sessions, but a program of this repository: an entity with all the columns that
-  the system behind this project's first founding document keeps, looked up by the token's hash, its data written back
-  whole.
+- By hand has no cap, no touch, no rotation, no device list, no fingerprint, and a late write of it could revive a
+  session.
 - The peers are set up as their documentation says. Somebody who knows one well may make it faster.
 ";
 
 fn machine(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
-        "On {}: {}, {} cores, {}, rustc {}, {}",
+        "On {}: {}, {} cores, {}, rustc {}, {}; release builds, thin LTO, one codegen unit.\n",
         machine.day,
         machine.processor,
         machine.cores,
@@ -154,14 +111,9 @@ fn machine(results: &Results) -> String {
         machine.rustc,
         machine.valgrind.replace('-', " "),
     );
-    if let Some(postgres) = &results.postgres {
-        let _ = write!(text, ", {postgres}");
-    }
-    text.push_str("; release builds, thin LTO, one codegen unit.\n\nVersions: ");
-    let versions = results.versions.iter().map(|(name, version)| format!("{name} {version}"));
-    text.push_str(&versions.collect::<Vec<_>>().join(", "));
+    let _ = writeln!(text, "\nVersions: {}.", results.versions.join(", "));
     text.push_str(
-        ".\ntower-sessions is not at its newest where its newest works with none of its published \
+        "tower-sessions is not at its newest where its newest works with none of its published \
          stores.\n",
     );
     text
@@ -174,28 +126,20 @@ fn load(results: &Results) -> String {
     } else {
         "Nothing was bound to a core (there is no `taskset`, or one core only)"
     };
+    let depth = results.depth;
     format!(
-        "{} connections that are kept, each with a session, each sending its next request when the \
-         last is answered. {cores}. Programs take turns within a round of {:.1} s, in an order that \
-         turns too; {} rounds. A figure is the middle of the rounds, with the least and the most; a \
-         ratio is taken within each round, beside \"by hand\" on the same framework. The program's \
-         CPU is what all its threads ran, so SQLite is in it; the database's is what PostgreSQL's \
-         processes ran.\n",
-        results.connections,
-        results.round_ms as f64 / 1_000.0,
-        results.rounds,
+        "[wrk](https://github.com/wg/wrk) with {CLIENTS} connections that are kept, each sending its next request when the last is \
+         answered; each has a session, but at a sign-in, which comes without a cookie. \
+         {cores}. All programs are up at once and take turns within a round of {:.1} s each, in an \
+         order that turns too; {} rounds, after one that is not counted. A figure is the middle of \
+         the rounds, with the least and the most; a ratio is taken within each round. The \
+         program's CPU is what all its threads ran, so SQLite is in it; the database's is what \
+         PostgreSQL's processes ran. \"{}\": {} users have {} sessions each, and sign in anew, at \
+         random.\n",
+        depth.round.as_secs_f64(),
+        depth.rounds,
+        Case::SignInAtCap.title(),
+        depth.users,
+        CAP,
     )
-}
-
-fn picture(results: &Results, what: &str, database: Store) -> String {
-    let name = match database {
-        Store::Memory => "memory",
-        Store::Sqlite => "sqlite",
-        Store::Postgres => "postgres",
-        _ => return String::new(),
-    };
-    let wanted = format!("{what}-{name}");
-    let all = pictures(results);
-    let found = all.iter().find(|(name, ..)| *name == wanted);
-    found.map_or(String::new(), |(name, title, _)| format!("![{title}](benchmarks/{name}.svg)\n\n"))
 }

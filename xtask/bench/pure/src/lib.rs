@@ -1,1 +1,0 @@
-//! Nothing but benchmarks: `cargo bench --manifest-path xtask/bench/pure/Cargo.toml`.
