@@ -84,6 +84,8 @@ mod operating;
 mod outage;
 #[path = "it/pages.rs"]
 mod pages;
+#[path = "it/pooled.rs"]
+mod pooled;
 #[path = "it/postgres.rs"]
 mod postgres;
 #[path = "it/process.rs"]

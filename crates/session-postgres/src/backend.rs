@@ -42,7 +42,8 @@ impl PostgresBackend {
     /// # Errors
     /// [`Other`](session_core::BackendErrorKind::Other) if the URL is none of PostgreSQL, the
     /// server refuses the user, the password or the database, or is older than 15;
-    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) if nobody answers in time.
+    /// [`Unavailable`](session_core::BackendErrorKind::Unavailable) if nobody answers in time, and for
+    /// whatever `PgBouncer` refuses, a wrong password too: it has one SQLSTATE (08P01) for all of it.
     /// No error repeats the URL.
     pub async fn connect(url: &str) -> Result<Self, BackendError> {
         Self::connect_with(PostgresConfig::new(url)).await

@@ -61,10 +61,13 @@ async fn reach(
         Err(error) => return Err(driver(error)),
     }
     let mut first = connect(config, &plain).await?.map_err(driver)?;
-    pooler::check_settings(&mut first, config).await?;
     let mut second = connect(config, &plain).await?.map_err(driver)?;
     let patience = config.acquire_timeout;
-    let checked = pooler::check_statements(&mut first, &mut second, patience).await;
+    // What a pooler cannot do comes before what can be set behind it.
+    let mut checked = pooler::check_statements(&mut first, &mut second, patience).await;
+    if checked.is_ok() {
+        checked = pooler::check_settings(&mut first, config).await;
+    }
     goodbye(config, first).await;
     goodbye(config, second).await;
     checked.map(|()| plain)

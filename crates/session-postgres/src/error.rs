@@ -108,6 +108,7 @@ fn server(error: &sqlx::Error) -> Option<&PgDatabaseError> {
 
 pub(crate) const DUPLICATE_TABLE: &str = "42P07";
 pub(crate) const DUPLICATE_FUNCTION: &str = "42723";
+pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const READ_ONLY: &str = "25006";
 const ABORTED_TRANSACTION: &str = "25P02";
 const NO_PREPARED_STATEMENT: &str = "26000";
@@ -146,7 +147,7 @@ fn of_state(state: &str) -> (BackendErrorKind, &'static str) {
             "PostgreSQL refused the user or the password: see the URL, and pg_hba.conf there",
         ),
         "3D000" => (Other, "there is no such PostgreSQL database: create it first"),
-        "42501" => (
+        INSUFFICIENT_PRIVILEGE => (
             Other,
             "the PostgreSQL role may not do this: grant it the session tables, and for migrate() \
              the right to create in their schema",

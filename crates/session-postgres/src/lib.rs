@@ -70,7 +70,7 @@
 //! Every error has a [kind](session_core::BackendErrorKind) and one sentence for the operator. None
 //! repeats the URL, a hash or a session's data.
 //! - `Unavailable`: nobody answers in time, the server is starting, stopping or full, rows stayed
-//!   locked, no connection was free. Trying again may help.
+//!   locked, no connection was free, `PgBouncer` refuses (whatever its reason is). Trying again may help.
 //! - `Corrupt`: a row or a file is damaged.
 //! - `Other`: the tables are missing, the role may not use them, the password is wrong, the server is
 //!   a read-only replica. Somebody has to look.

@@ -8,7 +8,9 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_as,
 
 use crate::call::Server;
 use crate::connect::check_version;
-use crate::error::{DUPLICATE_FUNCTION, DUPLICATE_TABLE, driver, is_state, other, too_slow};
+use crate::error::{
+    DUPLICATE_FUNCTION, DUPLICATE_TABLE, INSUFFICIENT_PRIVILEGE, driver, is_state, other, too_slow,
+};
 use crate::sql::quoted;
 
 /// The migrations in their order. One that was published is never changed.
@@ -125,25 +127,42 @@ async fn find_place(connection: &mut PgConnection) -> Result<String, BackendErro
     .map_err(driver)?;
     place.ok_or_else(|| {
         other(
-            "there is no schema to make the session tables in: no schema of the search_path exists",
+            "there is no schema to make the session tables in: no schema of the search_path exists, \
+             or the role may use none",
         )
     })
 }
 
 /// Looks first: a role that may not create schemas may use one that is there.
 async fn make_schema(connection: &mut PgConnection, schema: &str) -> Result<(), BackendError> {
-    let exists: bool =
-        query_scalar("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
-            .bind(schema.to_owned())
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(driver)?;
-    if !exists {
-        // The name was looked at when the connections were made, and needs no escapes.
-        let statement = AssertSqlSafe(format!("CREATE SCHEMA {}", quoted(schema)));
-        query(statement).execute(connection).await.map_err(driver)?;
+    let may_use: Option<bool> = query_scalar(
+        "SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = $1",
+    )
+    .bind(schema.to_owned())
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(driver)?;
+    match may_use {
+        Some(true) => return Ok(()),
+        // PostgreSQL itself would only find no schema, here and in each call.
+        Some(false) => {
+            return Err(other(format!(
+                "the PostgreSQL role may not use the schema {schema}: GRANT USAGE ON SCHEMA {schema} to \
+                 it, and the rights on what is in it"
+            )));
+        }
+        None => {}
     }
-    Ok(())
+    // The name was looked at when the connections were made, and needs no escapes.
+    let statement = AssertSqlSafe(format!("CREATE SCHEMA {}", quoted(schema)));
+    let created = query(statement).execute(connection).await;
+    created.map(drop).map_err(|error| match is_state(&error, INSUFFICIENT_PRIVILEGE) {
+        true => driver(error).with_context(format!(
+            "the schema {schema} does not exist, and the PostgreSQL role may not create it: create it, or \
+             GRANT CREATE ON DATABASE to the role that migrates"
+        )),
+        false => driver(error),
+    })
 }
 
 fn migrator() -> Migrator {
@@ -166,7 +185,8 @@ fn explain(error: MigrateError) -> BackendError {
             if is_state(&error, DUPLICATE_TABLE) || is_state(&error, DUPLICATE_FUNCTION) =>
         {
             driver(error).with_context(format!(
-                "migration {version} failed: does the schema hold other tables of these names?"
+                "migration {version} failed, because what it makes is there already: its row is missing \
+                 from {BOOKKEEPING}, or the schema holds other tables of these names"
             ))
         }
         MigrateError::ExecuteMigration(error, _) => driver(error),

@@ -26,8 +26,8 @@ pub(crate) async fn has_let_through(connection: &mut PgConnection) -> Result<boo
 }
 
 /// Whether a connection was refused for its settings, as `PgBouncer` does if nobody told it to ignore
-/// them: protocol violation, "unsupported startup parameter: options". Others call it a feature that they do
-/// not support.
+/// them: protocol violation, "unsupported startup parameter: options", or since 1.20 "unsupported startup
+/// parameter in options: …" with the first of them. Others call it a feature that they do not support.
 pub(crate) fn refuses_settings(error: &sqlx::Error) -> bool {
     let speaks_of_them = error.as_database_error().is_some_and(|error| {
         error.message().contains("startup parameter") || error.message().contains("options")
@@ -43,8 +43,9 @@ pub(crate) async fn check_settings(
 ) -> Result<(), BackendError> {
     let rows = raw_sql(
         "SELECT name, setting FROM pg_settings WHERE name IN \
-         ('statement_timeout', 'lock_timeout', 'default_transaction_isolation')",
+         ('statement_timeout', 'lock_timeout', 'default_transaction_isolation') ORDER BY name",
     );
+    let (mut found, mut mended) = (Vec::new(), Vec::new());
     for row in rows.fetch_all(connection).await.map_err(driver)? {
         let name: String = row.try_get(0).map_err(driver)?;
         let value: String = row.try_get(1).map_err(driver)?;
@@ -54,14 +55,19 @@ pub(crate) async fn check_settings(
             _ => (value != "read committed").then(|| "'read committed'".to_owned()),
         };
         if let Some(wanted) = wanted {
-            return Err(other(format!(
-                "a pooler in front of PostgreSQL, such as PgBouncer, does not pass settings on, and \
-                 {name} is {value} behind it: ALTER ROLE … SET {name} = {wanted} for the role that it \
-                 connects as, or connect to PostgreSQL itself"
-            )));
+            found.push(format!("{name} is {value}"));
+            mended.push(format!("ALTER ROLE … SET {name} = {wanted}"));
         }
     }
-    Ok(())
+    if found.is_empty() {
+        return Ok(());
+    }
+    let (found, mended) = (found.join(" and "), mended.join("; "));
+    Err(other(format!(
+        "a pooler in front of PostgreSQL, such as PgBouncer, does not pass settings on, and behind it \
+         {found}: {mended} for the role that it connects as, then RECONNECT on PgBouncer's console, which \
+         keeps the connections that it has; or connect to PostgreSQL itself"
+    )))
 }
 
 /// What a time-out has to be, if it is not: in milliseconds, and 0 means none.

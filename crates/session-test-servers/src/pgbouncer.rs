@@ -64,12 +64,24 @@ impl PgBouncer {
     /// # Errors
     /// If the program does not run, or no folder can be made under `/var/tmp`.
     pub fn start(pooled: Pooled<'_>) -> Result<Self> {
+        let users = format!("\"{}\" \"\"\n", pooled.role);
+        Self::start_with(pooled.program, users, |users, port| configuration(&pooled, users, port))
+    }
+
+    /// Starts it with a whole configuration, which is told where the file with `users` is, and the port to
+    /// listen on. Returns when it listens.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and if `configure` says no.
+    pub fn start_with(
+        program: &Path,
+        users: String,
+        configure: impl FnOnce(&Path, u16) -> Result<String>,
+    ) -> Result<Self> {
         let folder = make_folder("pgbouncer")?;
         let port = free_port()?;
-        let written = [
-            ("users", format!("\"{}\" \"\"\n", pooled.role)),
-            ("pgbouncer.ini", configuration(&pooled, &folder, port)?),
-        ];
+        let configuration = configure(&folder.join("users"), port)?;
+        let written = [("users", users), ("pgbouncer.ini", configuration)];
         for (name, text) in written {
             let file = folder.join(name);
             fs::write(&file, text)?;
@@ -77,7 +89,7 @@ impl PgBouncer {
         }
         let mut watcher = unprivileged("/bin/sh", &folder)?;
         watcher.args(["-c", WATCH, "watch"]).arg(&folder);
-        watcher.arg(reachable(pooled.program, &folder)?);
+        watcher.arg(reachable(program, &folder)?);
         watcher.arg(folder.join("pgbouncer.ini"));
         watcher.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let running = Self {
@@ -114,7 +126,7 @@ fn reachable(program: &Path, folder: &Path) -> Result<PathBuf> {
     Ok(copy.join(name))
 }
 
-fn configuration(pooled: &Pooled<'_>, folder: &Path, port: u16) -> Result<String> {
+fn configuration(pooled: &Pooled<'_>, users: &Path, port: u16) -> Result<String> {
     let (host, server_port) = pooled.server.split_once(':').context("no host:port")?;
     let mode = match pooled.pooling {
         Pooling::BySession => "session",
@@ -122,10 +134,11 @@ fn configuration(pooled: &Pooled<'_>, folder: &Path, port: u16) -> Result<String
     };
     let mut text = format!(
         "[databases]\n* = host={host} port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-         listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}/users\n\
-         pool_mode = {mode}\nmax_client_conn = 200\ndefault_pool_size = {}\n",
-        folder.display(),
-        pooled.pool_size
+         listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {}\n\
+         pool_mode = {mode}\nmax_client_conn = 200\ndefault_pool_size = {}\nadmin_users = {}\n",
+        users.display(),
+        pooled.pool_size,
+        pooled.role
     );
     if pooled.drops_settings {
         text.push_str("ignore_startup_parameters = options\n");
@@ -143,7 +156,8 @@ pub fn knows_prepared_statements(program: &Path) -> bool {
 }
 
 /// The number in what it says of itself, such as `PgBouncer 1.24.1`.
-fn version(program: &Path) -> Option<(u32, u32)> {
+#[must_use]
+pub fn version(program: &Path) -> Option<(u32, u32)> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let mut numbers = text.lines().next()?.strip_prefix("PgBouncer ")?.split('.').map(str::parse);

@@ -59,11 +59,21 @@ with_server! {
         let backend = PostgresBackend::connect_with(config).await.unwrap();
         let error = backend.ping().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Other, "{}", chain(&error));
-        let config = PostgresConfig::new(refused.as_str()).schema(place.schema.as_str());
-        let backend = PostgresBackend::connect_with(config).await.unwrap();
-        let error = backend.migrate().await.unwrap_err();
-        assert!(error.to_string().contains("may not do this"), "{}", chain(&error));
-        backend.close().await;
+        let uses = format!("GRANT USAGE ON SCHEMA {} TO {user}", granted.place.schema);
+        for (grant, schema, sentence) in [
+            ("", &place.schema, "does not exist, and the PostgreSQL role may not create it"),
+            ("", &granted.place.schema, "GRANT USAGE ON SCHEMA"),
+            (&*uses, &granted.place.schema, "may not do this"),
+        ] {
+            connection.execute(AssertSqlSafe(grant)).await.unwrap();
+            let config = PostgresConfig::new(refused.as_str()).schema(schema.as_str());
+            let backend = PostgresBackend::connect_with(config).await.unwrap();
+            let error = backend.migrate().await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Other, "{}", chain(&error));
+            assert!(error.to_string().contains(sentence), "{}", chain(&error));
+            backend.close().await;
+        }
+        connection.execute(AssertSqlSafe(format!("DROP OWNED BY {user}"))).await.unwrap();
         let drop = AssertSqlSafe(format!("DROP ROLE {user}"));
         connection.execute(drop).await.unwrap();
     }

@@ -251,6 +251,24 @@ with_server! {
         backend.ping().await.unwrap();
     }
 
+    /// Somebody deleted the row of a migration. What it made is there, and what brings the row back is in
+    /// `docs/operating.md`.
+    async fn a_row_that_is_missing_in_the_bookkeeping_is_named() {
+        let (fresh, other) = (Fresh::new().await, Fresh::new().await);
+        let mut connection = fresh.place.connection().await;
+        connection.execute("DELETE FROM web_sessions_migrations").await.unwrap();
+        let error = fresh.backend.migrate().await.unwrap_err();
+        assert_eq!(error.kind(), BackendErrorKind::Other);
+        let text = error.to_string();
+        assert!(text.contains("its row is missing from web_sessions_migrations"), "{}", chain(&error));
+        let copy = format!(
+            "INSERT INTO web_sessions_migrations SELECT * FROM {}.web_sessions_migrations",
+            other.place.schema
+        );
+        connection.execute(AssertSqlSafe(copy)).await.unwrap();
+        fresh.backend.migrate().await.unwrap();
+    }
+
     async fn two_schemas_are_two_databases() {
         let (one, two) = (Fresh::new().await, Fresh::new().await);
         let session = stored(&one.backend, record()).await;

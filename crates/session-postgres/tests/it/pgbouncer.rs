@@ -6,7 +6,7 @@ use session_core::{BackendErrorKind, SessionBackend};
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_test_servers::{PgBouncer, Pooled, Pooling, given};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgPool, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, raw_sql};
 use tokio::task::JoinSet;
 
 use super::backend_laws::Database;
@@ -58,6 +58,14 @@ impl Behind {
 
     fn config(&self) -> PostgresConfig {
         self.place.config_at(&self.url())
+    }
+
+    /// A command for its console.
+    async fn pooler_is_told(&self, command: &'static str) {
+        let console = format!("postgres://{}@{}/pgbouncer", self.place.schema, self.pooler.address);
+        let options = PgConnectOptions::from_str(&console).unwrap().extra_float_digits(None);
+        let mut console = PgConnection::connect_with(&options).await.unwrap();
+        raw_sql(command).execute(&mut console).await.unwrap();
     }
 
     /// With connections of the backend's own, through a proxy that can be shut.
@@ -169,6 +177,54 @@ with_server! {
         }
     }
 
+    /// All that is missing is in one message, with what mends it; and the pooler's connections keep what they
+    /// began with until it is told to open others.
+    async fn what_is_missing_is_named_at_once_and_mended_by_what_it_says() {
+        let Some(program) = given::pgbouncer() else { return };
+        let behind = Behind::new(&program, Pooling::BySession, true).await;
+        let role = &behind.place.schema;
+        let mut connection = behind.place.connection().await;
+        let reset = AssertSqlSafe(format!("ALTER ROLE {role} RESET ALL"));
+        raw_sql(reset).execute(&mut connection).await.unwrap();
+        let refused = PostgresBackend::connect_with(behind.config()).await.unwrap_err();
+        let text = refused.to_string();
+        for part in [
+            "statement_timeout is 0",
+            "lock_timeout is 0",
+            "ALTER ROLE … SET lock_timeout = 900",
+            "ALTER ROLE … SET statement_timeout = 1200",
+            "RECONNECT",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("isolation"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+
+        let mend = format!(
+            "ALTER ROLE {role} SET lock_timeout = 900; ALTER ROLE {role} SET statement_timeout = 1200"
+        );
+        raw_sql(AssertSqlSafe(mend)).execute(&mut connection).await.unwrap();
+        let again = PostgresBackend::connect_with(behind.config()).await.unwrap_err();
+        assert_eq!(again.to_string(), text, "the connections are those from before");
+        behind.pooler_is_told("RECONNECT").await;
+        let backend = PostgresBackend::connect_with(behind.config()).await;
+        backend.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    }
+
+    /// What can never be with this pooler comes before what could be set.
+    async fn an_old_pooler_is_refused_before_its_settings_are_asked_for() {
+        let Some(program) = given::pgbouncer() else { return };
+        if session_test_servers::pgbouncer::knows_prepared_statements(&program) {
+            return;
+        }
+        let behind = Behind::of_size(1, &program, Pooling::ByTransaction, false).await;
+        let mut connection = behind.place.connection().await;
+        let reset = AssertSqlSafe(format!("ALTER ROLE {} RESET ALL", behind.place.schema));
+        raw_sql(reset).execute(&mut connection).await.unwrap();
+        let refused = PostgresBackend::connect_with(behind.config()).await.unwrap_err();
+        assert!(refused.to_string().contains("max_prepared_statements"), "{}", chain(&refused));
+    }
+
     /// What the tables' schema is does not hang on a setting that a pooler may drop.
     async fn sessions_go_where_the_schema_says() {
         let Some(program) = given::pgbouncer() else { return };
@@ -232,11 +288,12 @@ with_server! {
         assert!(refused.to_string().contains("max_prepared_statements"), "{}", chain(&refused));
 
         // With a pool that was given, the calls that meet it say so. Those share the server's one connection, and
-        // their first statements bear the same name; only if the pooler has just replaced it, none meets another's.
+        // their first statements bear the same name; only if the pooler has just replaced it, none meets another's,
+        // and then each has what it believes. So each round has a pool of its own.
         behind.place.backend().await;
-        let backend = PostgresBackend::from_pool(pool_behind(&behind.url()).await);
-        let backend = &backend;
+        let url = &behind.url();
         let failed = until("a call that meets it", || async move {
+            let backend = PostgresBackend::from_pool(pool_behind(url).await);
             let mut calls = JoinSet::new();
             for _ in 0..100 {
                 let backend = backend.clone();
