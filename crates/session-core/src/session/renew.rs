@@ -33,8 +33,11 @@ impl Session {
     }
 
     /// [`reauthenticate`](Self::reauthenticate), and ends every other session of the user in the same
-    /// step; returns their ids. For a change of password: it is never half done, with the new password
-    /// set and another device still signed in.
+    /// step; returns their ids. For a change of password.
+    ///
+    /// Store the new password before this call: whoever knows the old one could sign in between. If this
+    /// call then fails, the other devices are still signed in, so answer with the error, and call it again
+    /// when the user tries again.
     ///
     /// # Errors
     /// As [`reauthenticate`](Self::reauthenticate): if it is one, nothing has happened, unless it is the
