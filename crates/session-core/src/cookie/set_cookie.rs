@@ -38,7 +38,7 @@ impl CookieRules {
     ///   that was configured, and what ends within the second is for the server to refuse. At least
     ///   1, because 0 is a removal.
     /// - It is capped to 400 days.
-    /// - With [`SecurePolicy::Auto`] it is `Secure`, as always when nobody knows how the request came.
+    /// - With [`SecurePolicy::Auto`](super::SecurePolicy::Auto) it is `Secure`, as always when nobody knows how the request came.
     /// - A `value` that is no token with or without a signature (longer than 108 bytes, or with
     ///   anything but letters, digits, `.`, `-` and `_`) could smuggle in attributes. It is never
     ///   written: the answer is then a [`removal`](Self::removal).
