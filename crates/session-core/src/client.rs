@@ -10,6 +10,7 @@ pub(crate) mod ip;
 pub(crate) mod meta;
 pub(crate) mod plain;
 pub(crate) mod proxies;
+mod readings;
 pub(crate) mod scheme;
 pub(crate) mod site;
 pub(crate) mod verdict;

@@ -30,11 +30,16 @@ impl SessionId {
     pub fn generate(now: Timestamp) -> Result<Self, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(Error::no_randomness)?;
+        Ok(Self::of(now, random))
+    }
+
+    /// Mints an id for a session made at `now`, of random bytes.
+    pub(crate) fn of(now: Timestamp, random: [u8; 16]) -> Self {
         let fresh = Ulid::from_parts(now.as_unix_millis(), u128::from_be_bytes(random));
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         let id = match *last {
             // A clock that jumped back makes ids of its own; the order goes on from the latest.
-            Some(before) if fresh.timestamp_ms() < before.timestamp_ms() => return Ok(Self(fresh)),
+            Some(before) if fresh.timestamp_ms() < before.timestamp_ms() => return Self(fresh),
             // Within one millisecond the next number keeps the order; if a fresh one is already
             // larger it is taken as it is.
             Some(before) if before.timestamp_ms() == fresh.timestamp_ms() && fresh <= before => {
@@ -43,7 +48,7 @@ impl SessionId {
             _ => fresh,
         };
         *last = Some(id);
-        Ok(Self(id))
+        Self(id)
     }
 
     /// An id as a backend stored it.

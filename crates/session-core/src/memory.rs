@@ -2,8 +2,10 @@
 //! lose their sessions with it.
 
 mod ends;
+mod hashing;
 mod replace;
 mod state;
+mod stored;
 mod tombstone;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -38,7 +38,7 @@ use event_listener::Event;
 
 use self::buffer::Buffer;
 pub use self::headers::Conclusion;
-use self::live::{FoundAs, Live, Token};
+use self::live::{FoundAs, Live, Minted, Token};
 use self::load::Request;
 pub use self::sign_in::SignIn;
 use self::turn::Line;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
+use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::id::SessionId;
 
 /// Bytes of randomness in a token. OWASP asks for 64 bits of entropy at least; this is 256.
 const TOKEN_BYTES: usize = 32;
@@ -39,6 +41,17 @@ impl SessionToken {
         Ok(Self::from_bytes(bytes))
     }
 
+    /// A new token, and the id of the session that it is for, made at `now`: the operating system is asked
+    /// once, which takes about as long for all of it as for a part.
+    pub(crate) fn generate_with_id(now: Timestamp) -> Result<(Self, SessionId), Error> {
+        let mut parts = [[0; TOKEN_BYTES / 2]; 3];
+        getrandom::fill(parts.as_flattened_mut()).map_err(Error::no_randomness)?;
+        let [first, second, id] = parts;
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes.as_chunks_mut().0.copy_from_slice(&[first, second]);
+        Ok((Self::from_bytes(bytes), SessionId::of(now, id)))
+    }
+
     /// Reads the 64 characters of a cookie. Anything else, capitals included, is `None`: a token
     /// has one spelling.
     #[must_use]
@@ -61,13 +74,17 @@ impl SessionToken {
     /// The text that goes into the cookie. Whoever reads it can sign in with it.
     #[must_use]
     pub fn expose(&self) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(TOKEN_TEXT_LEN);
-        for byte in self.bytes() {
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        let mut text = [0; TOKEN_TEXT_LEN];
+        for (digits, word) in text.as_chunks_mut::<16>().0.iter_mut().zip(self.0) {
+            let (high, low) = (word >> 32, word & 0xffff_ffff);
+            for (eight, half) in digits.as_chunks_mut::<8>().0.iter_mut().zip([high, low]) {
+                *eight = to_eight_digits(half);
+            }
         }
-        text
+        // Digits are ASCII, so this cannot fail.
+        let exposed = str::from_utf8(&text).unwrap_or_default().to_owned();
+        text.zeroize();
+        exposed
     }
 
     /// The form in which a backend knows this token.
@@ -110,6 +127,17 @@ const fn eight_digits(text: [u8; 8]) -> u64 {
     let bytes = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
     let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
     (pairs | pairs >> 16) & 0xffff_ffff
+}
+
+/// The eight digits that write a number below 2³²: what [`eight_digits`] reads.
+const fn to_eight_digits(number: u64) -> [u8; 8] {
+    // Moves its digits apart, each into a byte of its own.
+    let halves = (number | number << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    let values = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 in each byte whose value is a letter's: ten or more carries into bit 4.
+    let letters = (values + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (values + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
 /// Whether a text is spelt as a token is. Looks at all of it, wherever a wrong character is.

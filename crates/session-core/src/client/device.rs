@@ -22,9 +22,18 @@ pub(crate) struct Device {
 /// What a device is called of which nothing is known.
 pub(crate) const UNKNOWN: &str = "Unknown device";
 
-/// Names the device behind a `User-Agent`. An agent that says nothing is "Unknown device".
-pub(crate) fn describe(user_agent: &str) -> Device {
+/// The device behind a `User-Agent`, and its families. An agent that says nothing is "Unknown device".
+pub(crate) fn read(user_agent: &str) -> (Device, Families) {
     let agent = Agent::read(user_agent);
+    (describe_as(&agent, user_agent), families_of(&agent))
+}
+
+#[cfg(test)]
+pub(crate) fn describe(user_agent: &str) -> Device {
+    read(user_agent).0
+}
+
+fn describe_as(agent: &Agent, user_agent: &str) -> Device {
     let name = match (agent.client, agent.system) {
         (Client::Browser(label, _), Some(system)) => format!("{label} on {}", system.label),
         (Client::Browser(label, _) | Client::Library(label), _) => label.to_owned(),
@@ -58,7 +67,10 @@ pub(crate) struct Families {
 /// helpers have neither family, because they fetch for a browser, on another device even (`AirPlay`
 /// hands the address to the television set).
 pub(crate) fn families(user_agent: &str) -> Families {
-    let agent = Agent::read(user_agent);
+    families_of(&Agent::read(user_agent))
+}
+
+fn families_of(agent: &Agent) -> Families {
     let browser = match agent.client {
         Client::Browser(_, family) => Some(family),
         Client::Library(name) => Some(BrowserFamily::HttpLibrary(name)),

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-use crate::client::device::{Families, families};
+use crate::client::device::Families;
 use crate::client::families::{BrowserFamily, SystemFamily};
 
 /// How much of a `User-Agent` is kept and compared, in bytes of UTF-8. Browsers send under 200;
@@ -200,12 +200,13 @@ pub(crate) fn exact(headers: &HeaderMap) -> Fingerprint {
     Fingerprint { mode: FingerprintMode::Exact, digest: hash.finalize().into() }
 }
 
-/// SHA-256 over the names of the browser family and the system family, with a NUL between; an
-/// unknown one counts as empty.
+#[cfg(test)]
 pub(crate) fn stable(user_agent: Option<&str>) -> Fingerprint {
-    stable_of(user_agent.map(families).unwrap_or_default())
+    stable_of(user_agent.map(crate::client::device::families).unwrap_or_default())
 }
 
+/// SHA-256 over the names of the browser family and the system family, with a NUL between; an
+/// unknown one counts as empty.
 pub(crate) fn stable_of(families: Families) -> Fingerprint {
     let mut hash = Sha256::new();
     hash.update(families.browser.map_or("", BrowserFamily::name));

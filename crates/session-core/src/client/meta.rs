@@ -2,28 +2,30 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue};
 
 use crate::backend::Agent;
-use crate::client::device::{self, Device};
+use crate::client::device::Device;
 use crate::client::device_type::DeviceType;
 use crate::client::fingerprint::{self, Fingerprint, FingerprintMode};
 use crate::client::ip::client_ip;
 use crate::client::proxies::Peer;
+use crate::client::readings::{self, Reading};
 use crate::settings::Settings;
 
 /// What one request says about its client.
 ///
-/// Cheap to make: the agent is parsed when somebody asks for the device, and its families are hashed
-/// when a session is made, so a request whose agent is the one already known pays for neither.
+/// Cheap to make: the agent is read when somebody asks for the device, or when a session is made, so a
+/// request whose agent is the session's pays for neither. What it says is kept for other requests.
 #[derive(Debug, Clone, Default)]
 pub struct SessionMeta {
     ip_address: Option<IpAddr>,
     user_agent: Option<HeaderValue>,
-    device: OnceLock<Device>,
-    fingerprint: OnceLock<Fingerprint>,
+    reading: OnceLock<Arc<Reading>>,
+    /// In the exact mode.
+    fingerprint: Option<Fingerprint>,
 }
 
 impl SessionMeta {
@@ -34,17 +36,15 @@ impl SessionMeta {
         settings: &Settings,
     ) -> Self {
         let config = &settings.config;
-        let meta = Self {
+        let is_exact =
+            config.validate_fingerprint && config.fingerprint_mode == FingerprintMode::Exact;
+        Self {
             ip_address: client_ip(headers, peer, &settings.trusted, config.forwarded_header),
             user_agent: user_agent.cloned(),
-            device: OnceLock::new(),
-            fingerprint: OnceLock::new(),
-        };
-        if config.validate_fingerprint && config.fingerprint_mode == FingerprintMode::Exact {
+            reading: OnceLock::new(),
             // Needs headers that are not kept, so it is taken now.
-            let _ = meta.fingerprint.set(fingerprint::exact(headers));
+            fingerprint: is_exact.then(|| fingerprint::exact(headers)),
         }
-        meta
     }
 
     /// The client's address: the connection's, or what a trusted proxy says it is. `None` if
@@ -80,7 +80,7 @@ impl SessionMeta {
     /// What a session that begins with this request is bound to.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        *self.fingerprint.get_or_init(|| fingerprint::stable(self.user_agent().as_deref()))
+        self.fingerprint.unwrap_or_else(|| self.reading().fingerprint)
     }
 
     /// The whole agent, if there is one, to be stored.
@@ -91,6 +91,10 @@ impl SessionMeta {
     }
 
     fn device(&self) -> &Device {
-        self.device.get_or_init(|| device::describe(self.user_agent().as_deref().unwrap_or("")))
+        &self.reading().device
+    }
+
+    fn reading(&self) -> &Reading {
+        self.reading.get_or_init(|| readings::read(self.user_agent().as_deref().unwrap_or("")))
     }
 }

@@ -1,6 +1,7 @@
 //! What a sign-in takes over from the session that it takes the place of.
 
-use super::state::{State, live};
+use super::state::State;
+use super::stored::live;
 use super::tombstone::Old;
 use crate::backend::{CARRY_LIFETIME, EndedBy, Replace};
 use crate::clock::Timestamp;

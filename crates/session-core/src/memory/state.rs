@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
+use super::hashing::{OfIds, OfTokens};
+use super::stored::{Stored, live};
 use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
     Applied, Created, EndedBy, Found, NewSession, Purged, Rotation, SessionChange, SessionRef,
@@ -27,51 +28,15 @@ pub(super) struct State {
     pub(super) capacity: usize,
     pub(super) anonymous: usize,
     /// By the hash of the current token, so that the request path is one look-up.
-    pub(super) sessions: HashMap<TokenHash, Stored, AlreadyHashed>,
-    pub(super) tokens: HashMap<SessionId, TokenHash>,
+    pub(super) sessions: HashMap<TokenHash, Stored, OfTokens>,
+    pub(super) tokens: HashMap<SessionId, TokenHash, OfIds>,
     /// Each in the order of ids: a user has few sessions, and a new one is usually the last.
     pub(super) users: HashMap<UserId, Vec<SessionId>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
     /// purge, so that a touch moves nothing here.
     pub(super) due: BTreeSet<(Timestamp, SessionId)>,
-    pub(super) tombstones: HashMap<TokenHash, Tombstone, AlreadyHashed>,
+    pub(super) tombstones: HashMap<TokenHash, Tombstone, OfTokens>,
     pub(super) tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
-}
-
-/// A token's hash is one already: eight of its bytes are as good as any. Keys are hashes of tokens
-/// that this server drew, so nobody can choose them to collide.
-#[derive(Default)]
-pub(super) struct FirstBytes(u64);
-
-pub(super) type AlreadyHashed = BuildHasherDefault<FirstBytes>;
-
-impl Hasher for FirstBytes {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_ne_bytes(*first);
-        }
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-pub(super) struct Stored {
-    pub(super) session: Arc<SessionData>,
-    /// Whether the current token was presented.
-    pub(super) token_seen: bool,
-    pub(super) purge_after: Timestamp,
-    /// Its earlier tokens that have a tombstone, the oldest first.
-    pub(super) earlier: Vec<TokenHash>,
-    /// The tombstones that name it as their successor.
-    pub(super) predecessors: Vec<TokenHash>,
-}
-
-pub(super) const fn live(session: &SessionData, now: Timestamp) -> bool {
-    session.expires_at.as_micros() > now.as_micros()
 }
 
 impl State {

@@ -104,7 +104,7 @@ impl Session {
         let created = self.create(record, patch, &buffer, takes_over).await;
         let created = created.map_err(|error| self.or_ended(error))?;
 
-        let made = self.made(&mut turn, created.session, created.token, &buffer, true).await;
+        let made = self.made(&mut turn, created.session, created.minted, &buffer, true).await;
         // A sign-out that gave up waiting for this came first.
         self.unsettled().stays_out = false;
         for evicted in created.evicted {

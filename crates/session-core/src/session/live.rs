@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::SessionRef;
+use crate::error::Error;
 use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::token::{SessionToken, TokenHash};
@@ -46,8 +47,8 @@ impl Live {
     }
 
     /// With a token that this request issued.
-    pub(super) fn issued(session: Arc<SessionData>, token: SessionToken) -> Self {
-        let hash = token.hash();
+    pub(super) fn issued(session: Arc<SessionData>, minted: Minted) -> Self {
+        let Minted { token, hash } = minted;
         Self::found(session, Token::Issued(token), hash, FoundAs::Current { seen: false })
     }
 
@@ -73,6 +74,24 @@ impl Live {
             token: Some(self.hash),
             user: self.session.user_id.clone(),
         }
+    }
+}
+
+/// A token for a browser that does not have it yet, and its hash, which is made once.
+pub(super) struct Minted {
+    pub(super) token: SessionToken,
+    pub(super) hash: TokenHash,
+}
+
+impl Minted {
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self::from(SessionToken::generate()?))
+    }
+}
+
+impl From<SessionToken> for Minted {
+    fn from(token: SessionToken) -> Self {
+        Self { hash: token.hash(), token }
     }
 }
 

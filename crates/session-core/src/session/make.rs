@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::buffer::Buffer;
 use super::turn::Turn;
 use super::unanswered::Unanswered;
-use super::{Cookie, Live, Loaded, Session};
+use super::{Cookie, Live, Loaded, Minted, Session};
 use crate::backend::{Created, EndedBy, NewSession, Replace, SessionRef};
 use crate::error::{BackendErrorKind, Error, ErrorKind};
 use crate::event::EventKind;
@@ -23,8 +23,8 @@ const MINTINGS: usize = 3;
 
 /// A session that was made, with the secret that stands for it.
 pub(super) struct Issued {
-    pub(super) session: SessionData,
-    pub(super) token: SessionToken,
+    pub(super) session: Arc<SessionData>,
+    pub(super) minted: Minted,
     pub(super) evicted: Vec<SessionId>,
 }
 
@@ -37,18 +37,19 @@ pub(super) struct TakesOver {
 }
 
 impl Session {
-    /// A record for this request's client, made now.
+    /// A record for this request's client, made now, and a token for it.
     pub(super) fn new_record(
         &self,
         user: Option<UserId>,
         lifetime: Lifetime,
-    ) -> Result<SessionData, Error> {
+    ) -> Result<(SessionData, Minted), Error> {
         let store = &self.inner.store;
         let now = store.now();
         let meta = self.meta();
         let life = expiry::from_now(store.settings(), user.is_some(), lifetime, now);
-        Ok(SessionData {
-            id: SessionId::generate(now)?,
+        let (token, id) = SessionToken::generate_with_id(now)?;
+        let record = SessionData {
+            id,
             authenticated_at: user.as_ref().map(|_| now),
             user_id: user,
             ip_address: meta.ip_address(),
@@ -66,40 +67,41 @@ impl Session {
             expires_at: life.expires_at,
             absolute_expires_at: life.absolute_expires_at,
             not_after: lifetime.not_after,
-        })
+        };
+        Ok((record, Minted::from(token)))
     }
 
-    /// Makes a session under a fresh token. `buffered` is what of the patch came out of the buffer.
+    /// Makes a session of a new record. `buffered` is what of the patch came out of the buffer.
     pub(super) async fn create(
         &self,
-        record: SessionData,
+        (mut record, mut minted): (SessionData, Minted),
         patch: Patch,
         buffered: &Buffer,
         takes_over: TakesOver,
     ) -> Result<Issued, Error> {
         let store = &self.inner.store;
-        let now = record.created_at;
-        let signs_in = record.is_authenticated();
-        let mut token = SessionToken::generate()?;
-        let mut new = NewSession::new(record, token.hash());
-        new.cap = new.record.user_id.as_ref().map(|_| store.settings().cap);
-        new.max_bytes = store.settings().ceiling(signs_in);
-        new.patch = patch;
-        new.replaces = takes_over.replaces;
-        new.presented = takes_over.presented;
+        let (user, lifetime) = (record.user_id.clone(), record.lifetime());
+        let TakesOver { replaces, presented } = takes_over;
         let mut tries = 1;
         loop {
-            let note =
-                Unanswered::New { token: token.clone(), buffered: buffered.clone(), signs_in };
-            match self.ask(note, store.backend().create(new.clone(), now)).await {
+            let (now, signs_in) = (record.created_at, record.is_authenticated());
+            let new = NewSession {
+                cap: user.as_ref().map(|_| store.settings().cap),
+                max_bytes: store.settings().ceiling(signs_in),
+                patch: patch.clone(),
+                replaces: replaces.clone(),
+                presented: presented.clone(),
+                ..NewSession::new(record, minted.hash)
+            };
+            let token = minted.token.clone();
+            let note = Unanswered::New { token, buffered: buffered.clone(), signs_in };
+            match self.ask(note, store.backend().create(new, now)).await {
                 Ok(Created { session, evicted, .. }) => {
-                    return Ok(Issued { session, token, evicted });
+                    return Ok(Issued { session: Arc::new(session), minted, evicted });
                 }
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;
-                    new.record.id = SessionId::generate(now)?;
-                    token = SessionToken::generate()?;
-                    new.token = token.hash();
+                    (record, minted) = self.new_record(user.clone(), lifetime)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -111,12 +113,11 @@ impl Session {
     pub(super) async fn made(
         &self,
         turn: &mut Turn<'_>,
-        session: SessionData,
-        token: SessionToken,
+        session: Arc<SessionData>,
+        minted: Minted,
         buffered: &Buffer,
         signs_in: bool,
     ) -> Result<(), Error> {
-        let session = Arc::new(session);
         turn.tell(EventKind::Created, session.id, session.user_id.as_ref());
         if signs_in {
             turn.tell(EventKind::Authenticated, session.id, session.user_id.as_ref());
@@ -125,14 +126,14 @@ impl Session {
             let mut state = self.state();
             if !state.decided || turn.is_the_response() {
                 state.saved(buffered);
-                state.replace(Live::issued(session, token));
+                state.replace(Live::issued(session, minted));
                 (state.cookie, state.is_told) = (Cookie::Issue, false);
                 state.slid = false;
                 return Ok(());
             }
         }
         let target =
-            SessionRef { id: session.id, token: Some(token.hash()), user: session.user_id.clone() };
+            SessionRef { id: session.id, token: Some(minted.hash), user: session.user_id.clone() };
         let store = &self.inner.store;
         store
             .call(store.backend().remove(&target, None, None, EndedBy::Revoked, store.now()))

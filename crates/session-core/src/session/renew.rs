@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::save::take_in_life;
 use super::turn::Turn;
 use super::unanswered::Unanswered;
-use super::{Cookie, Live, Loaded, Session};
+use super::{Cookie, Live, Loaded, Minted, Session};
 use crate::backend::{Reauthentication, Rotation, SessionChange, Updated};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
@@ -13,7 +13,6 @@ use crate::expiry;
 use crate::id::SessionId;
 use crate::lifecycle::Plan;
 use crate::record::SessionData;
-use crate::token::SessionToken;
 
 impl Session {
     /// The user proved again who they are: the session keeps its id and data, gets a new token (the
@@ -62,14 +61,15 @@ impl Session {
             ip_address: self.meta().ip_address(),
             end_others,
         };
-        let token = SessionToken::generate()?;
+        let minted = Minted::new()?;
         let change = SessionChange {
-            rotation: Some(Rotation::Immediate { token: token.hash() }),
+            rotation: Some(Rotation::Immediate { token: minted.hash }),
             reauthentication: Some(again),
             presented: live.is_presented(),
             ..SessionChange::default()
         };
-        let note = Unanswered::Token { token: token.clone(), kind: EventKind::Reauthenticated };
+        let note =
+            Unanswered::Token { token: minted.token.clone(), kind: EventKind::Reauthenticated };
         let target = live.reference();
         let applied = match self.ask(note, store.backend().update(&target, &change, now)).await? {
             Updated::Applied(applied) => applied,
@@ -80,7 +80,7 @@ impl Session {
         let mut session = live.session.clone();
         change.apply(Arc::make_mut(&mut session), false, now);
         take_in_life(&mut session, store.settings(), &applied, now);
-        self.rotated(&live, session, token);
+        self.rotated(&live, session, minted);
         turn.tell(EventKind::Reauthenticated, live.session.id, Some(&user));
         for other in &applied.ended {
             turn.tell(EventKind::Revoked, *other, Some(&user));
@@ -122,12 +122,12 @@ impl Session {
         }
         let store = &self.inner.store;
         let now = store.now();
-        let token = SessionToken::generate()?;
+        let minted = Minted::new()?;
         let grace_until = now.plus(store.settings().rotation_grace());
-        let rotation = Rotation::Graceful { token: token.hash(), grace_until };
+        let rotation = Rotation::Graceful { token: minted.hash, grace_until };
         let presented = live.is_presented();
         let change = SessionChange { presented, ..SessionChange::rotation(rotation) };
-        let note = Unanswered::Token { token: token.clone(), kind: EventKind::Rotated };
+        let note = Unanswered::Token { token: minted.token.clone(), kind: EventKind::Rotated };
         let target = live.reference();
         let applied = match self.ask(note, store.backend().update(&target, &change, now)).await? {
             Updated::Applied(applied) => applied,
@@ -139,7 +139,7 @@ impl Session {
         };
         let mut session = live.session.clone();
         take_in_life(&mut session, store.settings(), &applied, now);
-        self.rotated(&live, session, token);
+        self.rotated(&live, session, minted);
         turn.tell(EventKind::Rotated, live.session.id, live.session.user_id.as_ref());
         self.not_decided()?;
         Ok(true)
@@ -159,10 +159,10 @@ impl Session {
     }
 
     /// Puts a new token in.
-    pub(super) fn rotated(&self, live: &Live, session: Arc<SessionData>, token: SessionToken) {
+    pub(super) fn rotated(&self, live: &Live, session: Arc<SessionData>, minted: Minted) {
         let Live { newer_agent, is_exact, .. } = *live;
         let mut state = self.unsettled();
-        state.replace(Live { newer_agent, is_exact, ..Live::issued(session, token) });
+        state.replace(Live { newer_agent, is_exact, ..Live::issued(session, minted) });
         (state.cookie, state.is_told) = (Cookie::Issue, false);
     }
 }

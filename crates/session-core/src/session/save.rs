@@ -140,7 +140,7 @@ impl Session {
         let record = self.new_record(None, changed.lifetime().unwrap_or_default())?;
         let patch = changed.patch().clone();
         let created = self.create(record, patch, buffered, TakesOver::default()).await?;
-        self.made(turn, created.session, created.token, buffered, false).await
+        self.made(turn, created.session, created.minted, buffered, false).await
     }
 
     /// Asks the backend for the change, and takes the answer in.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::turn::{Told, Turn};
-use super::{FoundAs, Live, Loaded, Session};
+use super::{FoundAs, Live, Loaded, Minted, Session};
 use crate::backend::{EndedBy, Found};
 use crate::clock::Timestamp;
 use crate::error::{BackendError, Error, ErrorKind};
@@ -113,8 +113,9 @@ impl Session {
         buffered: &Buffer,
         signs_in: bool,
     ) -> Result<(), Error> {
-        let session = match self.stands_for(&token.hash()).await? {
-            Some(Now::Goes { session, .. }) => Arc::unwrap_or_clone(session),
+        let minted = Minted::from(token);
+        let session = match self.stands_for(&minted.hash).await? {
+            Some(Now::Goes { session, .. }) => session,
             Some(Now::Ended { .. }) => {
                 self.ended_meanwhile();
                 return Ok(());
@@ -129,7 +130,7 @@ impl Session {
         });
         // What was written since was written for the user before.
         let drops = is_another_user && self.drop_writes_since(turn, buffered);
-        let made = self.made(turn, session, token, buffered, signs_in).await;
+        let made = self.made(turn, session, minted, buffered, signs_in).await;
         match made {
             Ok(()) if drops => Err(Error::from_kind(ErrorKind::Unavailable).with_context(
                 "what was written after a sign-in whose answer was lost is not stored",
@@ -147,10 +148,11 @@ impl Session {
         token: SessionToken,
         kind: EventKind,
     ) -> Result<(), Error> {
-        match self.stands_for(&token.hash()).await? {
+        let minted = Minted::from(token);
+        match self.stands_for(&minted.hash).await? {
             Some(Now::Goes { session, .. }) => {
                 turn.tell(kind, session.id, session.user_id.as_ref());
-                self.rotated(live, session, token);
+                self.rotated(live, session, minted);
             }
             Some(Now::Ended { .. }) => drop(self.ended_meanwhile()),
             None => self.nothing_happened(),
