@@ -64,7 +64,7 @@ fn a_url_parameter_that_has_no_effect_is_refused_and_its_value_not_logged() {
 }
 
 with_server! {
-    /// A pool's own search_path may name a schema that only quotes can name.
+    /// A pool's own `search_path` may name a schema that only quotes can name.
     async fn a_pool_with_a_schema_of_an_odd_name() {
         for name in ["Odd Name", "a,b", "it's", "quo\"te", "user", "$user x", "pg_catalogue; DROP"] {
             let place = Place::new();
