@@ -161,3 +161,25 @@ async fn a_sign_out_needs_no_more_than_its_own_call() {
     assert_eq!(kind(session.logout().await), Some(ErrorKind::Unavailable));
     assert_eq!(cookie(visit.finish(StatusCode::SERVICE_UNAVAILABLE).await), None);
 }
+
+/// An id or a token that is in use already is minted anew, twice; all else of the sign-in stays.
+#[tokio::test]
+async fn a_sign_in_whose_id_is_taken_is_made_anew() {
+    for (conflicts, expected) in [(2, None), (3, Some(ErrorKind::BackendFailed))] {
+        let site = site();
+        let (visit, session) = site.request("").await;
+        let conflict = Fault::new(BackendErrorKind::Conflict).only(Method::Create);
+        site.backend.fail(conflict.times(conflicts));
+        session.set("cart", "tea").unwrap();
+        session.set_lifetime(an_hour()).unwrap();
+        let signed_in = session.authenticate("ann").await;
+        assert_eq!(kind(signed_in), expected, "{conflicts} conflicts");
+        if expected.is_none() {
+            let cookie = cookie(visit.finish(StatusCode::OK).await).unwrap();
+            let (_, session) = site.request(&cookie).await;
+            assert_eq!(session.user_id().unwrap().as_str(), "ann");
+            assert_eq!(session.get::<String>("cart").unwrap().as_deref(), Some("tea"));
+            assert_eq!(session.lifetime(), an_hour());
+        }
+    }
+}
