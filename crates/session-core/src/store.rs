@@ -77,7 +77,8 @@ impl SessionStore {
     ///
     /// It is called where the event happens, in the middle of a request, so it should hand on what
     /// takes time. One that panics is logged, and the request goes on. An outage is told of by the request
-    /// that noticed it, or by another one, its beginning always before its end; each hook hears of it, if clones have others.
+    /// that noticed it, or by another one, its beginning always before its end. If clones have other hooks,
+    /// each hears of it.
     #[must_use]
     pub fn on_event(mut self, hook: impl Fn(&SessionEvent<'_>) + Send + Sync + 'static) -> Self {
         self.own().hook = Some(Arc::new(hook));
