@@ -105,7 +105,7 @@ pub use lifetime::Lifetime;
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;
-pub use session::{Conclusion, Session, SignIn, Visit};
+pub use session::{Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
 

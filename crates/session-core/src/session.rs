@@ -11,6 +11,7 @@ mod browser;
 mod buffer;
 mod end;
 mod finish;
+mod flash;
 mod headers;
 mod lifetime;
 mod live;
@@ -37,6 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use event_listener::Event;
 
 use self::buffer::Buffer;
+pub use self::flash::{Flash, FlashLevel};
 pub use self::headers::Conclusion;
 use self::live::{FoundAs, Live, Minted, Token};
 use self::load::Request;

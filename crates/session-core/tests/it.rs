@@ -12,6 +12,9 @@ mod config;
 #[path = "it/config_docs.rs"]
 mod config_docs;
 #[cfg(feature = "tokio")]
+#[path = "it/flash.rs"]
+mod flash;
+#[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;
 #[path = "it/memory.rs"]

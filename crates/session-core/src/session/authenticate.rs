@@ -87,6 +87,9 @@ impl Session {
         let carry = if switches_user { Carry::Nothing } else { carry };
         let mut patch = buffer.patch().clone();
         patch.carry(&carry);
+        if carry != Carry::All {
+            patch.extend(buffer.patch().flashes());
+        }
         patch.extend(first);
         self.check_carried(before.as_ref(), &carry, &patch)?;
 

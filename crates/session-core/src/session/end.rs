@@ -20,8 +20,8 @@ impl Session {
     /// That is nearly always the request's session, or none. It is also one that the request may not use:
     /// another browser's, one of several, or one that a re-authentication or a rotation gave another token
     /// less than 10 s ago. The cookie is removed whenever one of its name came, whatever it holds: who signs
-    /// out must not stay signed in. Buffered writes are dropped; what is written afterwards goes into a
-    /// fresh anonymous session.
+    /// out must not stay signed in. Buffered writes are dropped, but for [`flash`](Self::flash) messages;
+    /// what is written afterwards goes into a fresh anonymous session.
     ///
     /// # Errors
     /// The backend's. The session may have ended all the same; the cookie is left alone until that is
@@ -95,6 +95,9 @@ impl Session {
         let is_held_back = ended == 0 && is_cross_site;
         let held_back = Absence::Refused(Refusal::CrossSite);
         state.leave(if is_held_back { held_back } else { Absence::SignedOut });
+        if !is_held_back {
+            state.keep_flashes(buffered);
+        }
         // Nothing is carried from before a sign-out. A session that ended otherwise is not forgotten, or a
         // sign-in of this request's would renew it.
         if let Some(past) = &mut state.past {
@@ -228,6 +231,7 @@ impl Session {
         if by_this_request {
             state.leave(Absence::SignedOut);
             state.cookie = Cookie::Remove;
+            state.keep_flashes(buffered);
         } else {
             state.leave(Absence::Refused(Refusal::Ended));
         }

@@ -74,6 +74,17 @@ impl State {
         self.size = None;
     }
 
+    /// Puts back the messages of a buffer that goes with its session: they are for the page after.
+    pub(super) fn keep_flashes(&mut self, gone: &Buffer) {
+        let mut flashes = gone.flashes();
+        if !flashes.is_empty() {
+            // What was written since then comes later.
+            flashes.extend(std::mem::take(&mut *self.buffer));
+            *self.buffer = flashes;
+            self.size = None;
+        }
+    }
+
     /// Takes in what the backend answered.
     pub(super) fn replace(&mut self, live: Live) {
         if let Loaded::With(before) = &self.loaded {

@@ -41,7 +41,12 @@ impl Request {
 
     /// The end of the request: its Set-Cookie, if there is one, or what the response must become.
     pub(crate) async fn finish(&self) -> Result<Option<String>, Error> {
-        let mut conclusion = self.visit.finish(StatusCode::OK).await;
+        self.finish_with(StatusCode::OK).await
+    }
+
+    /// The same, of a response with this status.
+    pub(crate) async fn finish_with(&self, status: StatusCode) -> Result<Option<String>, Error> {
+        let mut conclusion = self.visit.finish(status).await;
         let error = conclusion.take_error();
         let mut headers = HeaderMap::new();
         conclusion.apply(&mut headers);
