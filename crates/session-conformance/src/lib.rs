@@ -65,8 +65,9 @@
 //! # Testing your own application
 //!
 //! What your pages do when the database is down, what they cost, and how they race are promises of
-//! your own. [`backends::Watched`] is a backend to test them with; put this crate among your
-//! dev-dependencies, and give your application a store over it:
+//! your own. [`backends::Watched`] is a backend to test them with. The crate `session-test` has it too,
+//! together with a browser for your application's pages. Without that one, put this crate among your
+//! dev-dependencies, and give your application a store over the backend:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -107,6 +108,7 @@
 
 pub mod backends;
 pub mod http;
+pub mod jar;
 pub mod laws;
 
 mod db;

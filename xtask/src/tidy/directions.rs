@@ -28,7 +28,8 @@ pub(crate) fn role_known(member: &Crate) -> Vec<String> {
         .collect()
 }
 
-/// Core on nothing; a backend on core and one driver; an adapter on core and one framework; the suite on core.
+/// Core on nothing; a backend on core and one driver; an adapter on core and one framework; the suite on core;
+/// what applications test with on core, the suite and, behind features, frameworks.
 pub(crate) fn direction(member: &Crate) -> Vec<String> {
     let Some(role) = member.role() else {
         return Vec::new();
@@ -49,6 +50,10 @@ pub(crate) fn direction(member: &Crate) -> Vec<String> {
             problems.extend(none_of("a driver", &drivers));
             problems.extend(exactly_one("framework", &frameworks));
         }
+        Role::UserTests => {
+            problems.extend(none_of("a driver", &drivers));
+            problems.extend(always(member, FRAMEWORKS));
+        }
         Role::Application | Role::Automation => {}
     }
     let always_tokio = member
@@ -67,6 +72,7 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         Role::Core | Role::Testing => false,
         Role::Automation => other == "session-test-servers",
         Role::Conformance | Role::Backend | Role::Adapter => other == "session-core",
+        Role::UserTests => ["session-core", "session-conformance"].contains(&other),
         Role::Application => true,
     };
     let ours = member
@@ -82,6 +88,16 @@ fn families(member: &Crate, known: &[(&'static str, &[&str])]) -> Vec<&'static s
         member.dependencies.iter().any(|dependency| crates.contains(&dependency.name.as_str()))
     };
     known.iter().filter(|(_, crates)| uses(crates)).map(|(family, _)| *family).collect()
+}
+
+/// The crates of a family that somebody gets who did not ask for them by a feature.
+fn always(member: &Crate, known: &[(&str, &[&str])]) -> Vec<String> {
+    let is_known = |name: &str| known.iter().any(|(_, crates)| crates.contains(&name));
+    let dependencies = member.dependencies.iter();
+    dependencies
+        .filter(|dependency| !dependency.optional && is_known(&dependency.name))
+        .map(|it| format!("depends on {} always: it belongs behind a feature", it.name))
+        .collect()
 }
 
 fn none_of(what: &str, found: &[&str]) -> Option<String> {
@@ -112,7 +128,7 @@ mod tests {
 
     #[test]
     fn directions_are_kept() {
-        let cases: [(&str, &[&str], usize); 22] = [
+        let cases: [(&str, &[&str], usize); 26] = [
             ("session-core", &["http", "tokio?"], 0),
             ("session-core", &["tokio"], 1),
             ("session-core", &["axum-core"], 1),
@@ -133,6 +149,10 @@ mod tests {
             ("session-demo", &["session-axum", "session-sqlite", "axum", "sqlx"], 0),
             ("session-axum", &["session-core", "axum-core", "session-test-servers"], 1),
             ("session-test-servers", &["session-core", "sqlx"], 2),
+            ("session-test", &["session-core", "session-conformance", "axum?", "salvo_core?"], 0),
+            ("session-test", &["session-core", "axum"], 1),
+            ("session-test", &["session-core", "session-axum?"], 1),
+            ("session-test", &["session-core", "session-sqlite?", "sqlx?"], 2),
             ("xtask", &["session-test-servers"], 0),
             ("xtask", &["session-conformance"], 1),
         ];

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
@@ -21,9 +22,10 @@ use super::tokens::Tokens;
 /// The module's documentation has [whole examples](super). What happens to a call, in this order:
 /// 1. It is counted, and gets a number.
 /// 2. It stops at the gate [`Before`](Gate::Before).
-/// 3. It meets a [`Fault`] that is in force at this moment.
-/// 4. The backend does it.
-/// 5. It stops at the gate [`After`](Gate::After), then returns its answer, or the error of a fault
+/// 3. It waits as long as the backend is [slow](Watched::slow).
+/// 4. It meets a [`Fault`] that is in force at this moment.
+/// 5. The backend does it.
+/// 6. It stops at the gate [`After`](Gate::After), then returns its answer, or the error of a fault
 ///    whose [answer is lost](Fault::answer_lost).
 #[derive(Clone)]
 pub struct Watched(Arc<Parts>);
@@ -32,6 +34,8 @@ struct Parts {
     backend: Arc<dyn SessionBackend>,
     count: Mutex<Count>,
     tokens: Tokens,
+    /// How much longer every call takes.
+    delay: Mutex<Duration>,
     faults: Faults,
     gates: Arc<Gates>,
 }
@@ -53,8 +57,8 @@ impl Watched {
     /// The same around a backend that others hold too, or whose type was chosen at run time.
     #[must_use]
     pub fn shared(backend: Arc<dyn SessionBackend>) -> Self {
-        let (count, tokens, faults, gates) = Default::default();
-        Self(Arc::new(Parts { backend, count, tokens, faults, gates }))
+        let (count, tokens, delay, faults, gates) = Default::default();
+        Self(Arc::new(Parts { backend, count, tokens, delay, faults, gates }))
     }
 
     /// A database that is out of reach: every call is
@@ -104,8 +108,39 @@ impl Watched {
         self.0.faults.add(fault.into());
     }
 
-    /// From now on calls go well. Those that are stopped stay so: see [`open`](Self::open).
+    /// From now on every call takes so much longer, before it happens. One that is dropped meanwhile,
+    /// such as by the store after `backend_timeout_ms`, never happens.
+    ///
+    /// It waits by tokio's timer and not by the store's clock. In a test with `start_paused = true`
+    /// nobody waits: the timer goes on when nothing else is to be done. That holds over
+    /// [`MemoryBackend`] only: while a real database works nothing else is to be done either, and every
+    /// time limit would pass at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use session_conformance::backends::Watched;
+    /// use session_core::{MemoryBackend, SessionConfig, SessionStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::time::pause();
+    /// let backend = Watched::new(MemoryBackend::new());
+    /// let store = SessionStore::new(backend.clone(), SessionConfig::default())?;
+    /// backend.slow(Duration::from_secs(60));
+    /// assert!(store.ping().await.is_err(), "the store waits five seconds");
+    /// backend.recover();
+    /// assert!(store.ping().await.is_ok());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn slow(&self, by: Duration) {
+        *lock(&self.0.delay) = by;
+    }
+
+    /// From now on calls go well, and no slower than the backend. Those that are stopped stay so: see
+    /// [`open`](Self::open).
     pub fn recover(&self) {
+        *lock(&self.0.delay) = Duration::ZERO;
         self.0.faults.clear();
     }
 
@@ -183,6 +218,11 @@ impl Watched {
         let number = self.begin(method);
         let gates = &self.0.gates;
         gates.come(number, method, Gate::Before).await.map_err(BackendError::from_kind)?;
+        let delay = *lock(&self.0.delay);
+        if !delay.is_zero() {
+            // tidy-allow: what a slow database is to a store; a test waits for it on a paused clock.
+            tokio::time::sleep(delay).await;
+        }
         let fault = self.0.faults.strike(method);
         if let Some((kind, Lost::Question)) = fault {
             return Err(BackendError::from_kind(kind));

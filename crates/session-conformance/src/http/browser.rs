@@ -1,14 +1,15 @@
-//! [`Browser`]: keeps cookies as RFC 6265bis says, as far as a law can tell.
+//! [`Browser`]: asks as a browser does, and keeps the cookies.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
-use cookie::{Cookie, SameSite};
-use session_core::{Peer, Timestamp};
+use cookie::Cookie;
+use http::Uri;
+use session_core::Peer;
 
 use super::desk::lock;
 use super::exchange::{Answer, Ask, Pending};
 use super::site::{HOST, Site};
+use crate::jar::CookieJar;
 
 /// What the browser calls itself.
 pub(crate) const AGENT: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
@@ -19,17 +20,7 @@ pub(crate) const MAX_SET_COOKIE: usize = 4096;
 
 pub(crate) struct Browser {
     pub(crate) site: Site,
-    jar: Mutex<Vec<Kept>>,
-}
-
-/// A cookie that is kept.
-struct Kept {
-    name: String,
-    value: String,
-    domain: Option<String>,
-    path: String,
-    /// `None`: until the browser is closed.
-    expires_at: Option<Timestamp>,
+    jar: Mutex<CookieJar>,
 }
 
 impl Site {
@@ -80,8 +71,10 @@ impl Browser {
             .header("user-agent", AGENT)
             .header("accept-language", "de-AT,de;q=0.9")
             .header("accept-encoding", "gzip, br");
-        let cookies = self.cookies_for(path);
-        if cookies.is_empty() { ask } else { ask.header("cookie", cookies) }
+        match lock(&self.jar).header_for(&page(path), self.site.now()) {
+            Some(cookies) => ask.header("cookie", cookies),
+            None => ask,
+        }
     }
 
     /// Asks, and keeps the cookies of the answer.
@@ -106,17 +99,17 @@ impl Browser {
     pub(crate) fn receive(&self, answer: &Answer) {
         for line in answer.set_cookies() {
             assert!(line.len() <= MAX_SET_COOKIE, "a Set-Cookie of {} bytes", line.len());
-            let cookie = Cookie::parse(line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
-            self.keep(&cookie);
+            assert!(Cookie::parse(line).is_ok(), "{line:?} is no Set-Cookie");
+            lock(&self.jar).keep(&page(answer.path()), line, self.site.now());
         }
     }
 
     /// The token in the session's cookie.
     pub(crate) fn token(&self) -> Option<String> {
-        let now = self.site.now();
-        let name = &self.site.store.config().cookie_name;
+        let store = &self.site.store;
+        let page = page(store.config().cookie.path.as_str());
         let jar = lock(&self.jar);
-        jar.iter().find(|kept| kept.name == *name && kept.is_fresh(now)).map(|k| k.value.clone())
+        jar.value(&store.config().cookie_name, &page, self.site.now()).map(str::to_owned)
     }
 
     /// The token that has to be there.
@@ -124,56 +117,9 @@ impl Browser {
     pub(crate) fn present_token(&self) -> String {
         self.token().expect("the browser has the session's cookie")
     }
-
-    fn keep(&self, cookie: &Cookie<'_>) {
-        let secure = cookie.secure() == Some(true);
-        let path = cookie.path().unwrap_or("/").to_owned();
-        let domain = cookie.domain().map(str::to_owned);
-        let name = cookie.name();
-        let is_ours = domain.as_deref().is_none_or(|domain| {
-            HOST.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        });
-        let keeps_prefix = match name {
-            _ if name.starts_with("__Host-") => secure && domain.is_none() && path == "/",
-            _ if name.starts_with("__Secure-") => secure,
-            _ => true,
-        };
-        let needs_secure =
-            cookie.same_site() == Some(SameSite::None) || cookie.partitioned() == Some(true);
-        if !is_ours || !keeps_prefix || (needs_secure && !secure) {
-            return;
-        }
-        let mut jar = lock(&self.jar);
-        jar.retain(|kept| !(kept.name == name && kept.domain == domain && kept.path == path));
-        let now = self.site.now();
-        let expires_at = cookie.max_age().map(|age| {
-            now.plus(Duration::from_secs(u64::try_from(age.whole_seconds()).unwrap_or(0)))
-        });
-        let (name, value) = (name.to_owned(), cookie.value().to_owned());
-        let kept = Kept { name, value, domain, path, expires_at };
-        if kept.is_fresh(now) {
-            jar.push(kept);
-        }
-    }
-
-    fn cookies_for(&self, path: &str) -> String {
-        let now = self.site.now();
-        let jar = lock(&self.jar);
-        let sent = jar.iter().filter(|kept| kept.is_fresh(now) && kept.is_for(path));
-        let pairs: Vec<_> = sent.map(|kept| format!("{}={}", kept.name, kept.value)).collect();
-        pairs.join("; ")
-    }
 }
 
-impl Kept {
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.expires_at.is_none_or(|at| at > now)
-    }
-
-    fn is_for(&self, path: &str) -> bool {
-        let rest = path.strip_prefix(&self.path);
-        rest.is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
-        })
-    }
+/// Where a path of the site is.
+fn page(path: &str) -> Uri {
+    format!("https://{HOST}{path}").parse().expect("a path of the site")
 }

@@ -156,6 +156,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Where it was asked for.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The status has to be 200.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
