@@ -60,6 +60,12 @@ impl SessionStore {
         config: SessionConfig,
     ) -> Result<Self, InvalidConfig> {
         let settings = Settings::new(config)?;
+        #[cfg(feature = "metrics")]
+        let backend = {
+            crate::metrics::describe();
+            let limit = std::time::Duration::from_millis(settings.config.backend_timeout_ms);
+            crate::metrics::metered(backend, limit)
+        };
         let clock = Arc::new(SystemClock);
         let watch = Arc::default();
         Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook: None, watch }) })
@@ -189,6 +195,8 @@ impl SessionStore {
     pub(crate) async fn purge_batch(&self, limit: u32) -> Result<crate::Purged, Error> {
         let purge = self.backend().purge_expired(self.now(), limit);
         let batch = self.call_and_tell(purge).await?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::purged(&batch, self.now());
         if batch.removed > 0 {
             self.emit(&SessionEvent::new(EventKind::Purged(batch.removed)));
         }
@@ -212,6 +220,8 @@ impl SessionStore {
     }
 
     pub(crate) fn emit(&self, event: &SessionEvent<'_>) {
+        #[cfg(feature = "metrics")]
+        crate::metrics::event(event.kind, event.user);
         event::emit(self.inner.hook.as_ref(), event, self.inner.watch.is_in_outage());
     }
 
