@@ -244,7 +244,10 @@ pub(crate) fn purged(batch: &Purged, now: Timestamp) {
     let left = if batch.more { "more" } else { "none" };
     counter!(PURGE_BATCHES, "left" => left).increment(1);
     if !batch.more {
-        #[expect(clippy::cast_precision_loss, reason = "exact to the millisecond for 285,000 years")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "exact to the millisecond for 285,000 years"
+        )]
         gauge!(PURGE_COMPLETED).set(now.as_unix_millis() as f64 / 1000.0);
     }
 }

@@ -261,11 +261,7 @@ impl Dead {
 #[cfg(feature = "metrics")]
 impl Session {
     /// Why a request that sent a cookie has no session; `None` if it has one, or sent none.
-    fn why_none(
-        &self,
-        request: &Request,
-        found: &LookedUp,
-    ) -> Option<crate::metrics::NoSession> {
+    fn why_none(&self, request: &Request, found: &LookedUp) -> Option<crate::metrics::NoSession> {
         use crate::metrics::NoSession;
 
         match found.loaded {

@@ -154,8 +154,7 @@ fn another_browser_is_counted_by_what_is_done_about_it() {
         (MismatchAction::Revoke, "revoke", true),
         (MismatchAction::Report, "report", false),
     ] {
-        let config =
-            SessionConfig { on_fingerprint_mismatch: action, ..SessionConfig::default() };
+        let config = SessionConfig { on_fingerprint_mismatch: action, ..SessionConfig::default() };
         let recorded = record(config, async |store, _| {
             let visit = by(store, "x=1", FIREFOX).await;
             let session = visit.load().await.unwrap();
@@ -232,8 +231,7 @@ fn calls_are_counted_by_operation() {
         store.ping().await.unwrap();
     });
     for (operation, count) in [("create", 1.0), ("find", 1.0), ("update", 1.0), ("ping", 1.0)] {
-        let name =
-            format!("web_session.backend.call.duration{{operation={operation},outcome=ok}}");
+        let name = format!("web_session.backend.call.duration{{operation={operation},outcome=ok}}");
         assert_eq!(recorded.get(&name), Some(&count), "{name}: {recorded:?}");
     }
 }
