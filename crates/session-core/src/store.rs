@@ -62,6 +62,12 @@ impl SessionStore {
         config: SessionConfig,
     ) -> Result<Self, InvalidConfig> {
         let settings = Settings::new(config)?;
+        #[cfg(feature = "metrics")]
+        let backend = {
+            crate::metrics::describe();
+            let limit = std::time::Duration::from_millis(settings.config.backend_timeout_ms);
+            crate::metrics::metered(backend, limit)
+        };
         let clock = Arc::new(SystemClock);
         let (watch, hook, report) = Default::default();
         Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook, watch, report }) })
@@ -186,6 +192,8 @@ impl SessionStore {
     }
 
     pub(crate) fn emit(&self, event: &SessionEvent<'_>) {
+        #[cfg(feature = "metrics")]
+        crate::metrics::event(event.kind, event.user);
         event::emit(self.inner.hook.as_ref(), event, self.inner.watch.is_in_outage());
     }
 

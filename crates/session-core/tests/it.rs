@@ -19,6 +19,9 @@ mod flash;
 mod handle;
 #[path = "it/memory.rs"]
 mod memory;
+#[cfg(all(feature = "metrics", feature = "tokio"))]
+#[path = "it/metrics.rs"]
+mod metrics;
 #[cfg(feature = "tokio")]
 #[path = "it/signing.rs"]
 mod signing;

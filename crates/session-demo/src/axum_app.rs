@@ -29,6 +29,7 @@ use tower_http::trace::TraceLayer;
 
 use self::extract::{FormBody, JsonBody, Query, Segment};
 use crate::answer::Answer;
+use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::stop::{Stop, stopped};
 use crate::{api, pages, request};
@@ -37,10 +38,11 @@ use crate::{api, pages, request};
 pub(crate) async fn serve(
     listener: TcpListener,
     store: SessionStore,
+    metrics: Option<Metrics>,
     stop: Stop,
 ) -> anyhow::Result<()> {
     // The peer's address comes with the connection; the session layer finds it there.
-    let app = app(store).into_make_service_with_connect_info::<SocketAddr>();
+    let app = app(store, metrics).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small and whole: waiting for more to send only costs time.
         let _ = connection.set_nodelay(true);
@@ -48,12 +50,12 @@ pub(crate) async fn serve(
     Ok(axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await?)
 }
 
-fn app(store: SessionStore) -> Router {
+fn app(store: SessionStore, metrics: Option<Metrics>) -> Router {
     let sessions = layer(store.clone()).on_error(pages::session_error);
     Router::new()
         .merge(behind(sessions.clone(), scripts().merge(people())))
         .merge(behind(sessions.eager(), looked_at()))
-        .merge(without_session())
+        .merge(without_session(metrics))
         .fallback(async |request: Request| elsewhere(&request, Code::NotFound))
         .method_not_allowed_fallback(async |request: Request| {
             elsewhere(&request, Code::MethodNotAllowed)
@@ -69,8 +71,12 @@ pub(crate) fn behind(sessions: SessionLayer, routes: Router<SessionStore>) -> Ro
     routes.layer(CatchPanicLayer::custom(layers::panicked)).layer(sessions)
 }
 
-fn without_session() -> Router<SessionStore> {
-    Router::new()
+fn without_session(metrics: Option<Metrics>) -> Router<SessionStore> {
+    let routes = match metrics {
+        Some(metrics) => Router::new().route("/metrics", get(async move || metrics.show())),
+        None => Router::new(),
+    };
+    routes
         .route("/healthz", get(async |State(store)| api::service::health(&store).await))
         .route("/style.css", get(async || pages::stylesheet()))
         .route("/favicon.svg", get(async || pages::icon()))

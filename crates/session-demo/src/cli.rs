@@ -39,6 +39,10 @@ pub(crate) struct Options {
     /// A file with the configuration of the sessions: TOML if its name ends in .toml, else YAML.
     #[arg(long, value_name = "FILE", env = "DEMO_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Serves GET /metrics for Prometheus. Whoever reaches the demo reads it.
+    #[arg(long, env = "DEMO_METRICS")]
+    pub(crate) metrics: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -16,6 +16,7 @@ mod cli;
 #[cfg(test)]
 mod committed;
 mod config;
+mod metrics;
 mod pages;
 mod problem;
 mod request;

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use self::extract::Store;
 use self::routes::{Route, all, everywhere};
 use crate::answer::{Answer, Outcome};
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::stop::{Stop, stopped};
 use crate::{api, pages};
@@ -33,6 +34,7 @@ use crate::{api, pages};
 pub(crate) async fn serve(
     listener: TcpListener,
     store: SessionStore,
+    metrics: Option<Metrics>,
     stop: Stop,
 ) -> anyhow::Result<()> {
     let acceptor = TcpAcceptor::try_from(listener).context("cannot listen")?;
@@ -45,12 +47,12 @@ pub(crate) async fn serve(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = server.try_serve(app(&store)) => Ok(served?),
+        served = server.try_serve(app(&store, metrics)) => Ok(served?),
         () = stopping => Ok(()),
     }
 }
 
-fn app(store: &SessionStore) -> Router {
+fn app(store: &SessionStore, metrics: Option<Metrics>) -> Router {
     let sessions = SessionHandler::new(store.clone()).on_error(pages::session_error);
     Router::new()
         .hoop(hoops::traced)
@@ -60,7 +62,7 @@ fn app(store: &SessionStore) -> Router {
         .push(behind(sessions.clone(), scripts()))
         .push(behind(sessions.clone(), people()))
         .push(looked_at(sessions.eager()))
-        .push(without_session().hoop(hoops::panicked))
+        .push(without_session(metrics).hoop(hoops::panicked))
         .push(everywhere().goal(routes::not_found))
 }
 
@@ -69,12 +71,23 @@ pub(crate) fn behind(sessions: SessionHandler, routes: Router) -> Router {
     routes.hoop(sessions).hoop(hoops::panicked)
 }
 
-fn without_session() -> Router {
-    all([
+fn without_session(metrics: Option<Metrics>) -> Router {
+    let always = [
         Route::at("/healthz").get(health),
         Route::at("/style.css").get(stylesheet),
         Route::at("/favicon.svg").get(icon),
-    ])
+    ];
+    let if_asked = metrics.map(|metrics| Route::at("/metrics").get(ShowsMetrics(metrics)));
+    all(always.into_iter().chain(if_asked))
+}
+
+struct ShowsMetrics(Metrics);
+
+#[handler]
+impl ShowsMetrics {
+    async fn handle(&self) -> Answer {
+        self.0.show()
+    }
 }
 
 fn scripts() -> Router {

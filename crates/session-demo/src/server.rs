@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::backend::{self, Opened};
 use crate::cli::{Framework, Options};
+use crate::metrics::Metrics;
 use crate::stop::{Stop, stop_signal, stopped};
 use crate::{axum_app, config, salvo_app};
 
@@ -28,6 +29,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     config.check()?;
     let stop = stop_signal().context("cannot listen for signals")?;
     let Opened { name, backend, close } = backend::open(&options.backend).await?;
+    let metrics = options.metrics.then(Metrics::install).transpose()?;
     let store = SessionStore::shared(backend, config)?;
     let listener = TcpListener::bind((options.bare_host(), options.port))
         .await
@@ -38,11 +40,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     announce(&format!("listening on http://{address} ({}, {name})", options.framework));
     let cleanup = store.cleanup_job().spawn();
     let serve = {
-        let stop = stop.clone();
+        let (stop, metrics) = (stop.clone(), metrics.clone());
         async move {
             match options.framework {
-                Framework::Axum => axum_app::serve(listener, store, stop).await,
-                Framework::Salvo => salvo_app::serve(listener, store, stop).await,
+                Framework::Axum => axum_app::serve(listener, store, metrics, stop).await,
+                Framework::Salvo => salvo_app::serve(listener, store, metrics, stop).await,
             }
         }
     };
@@ -52,6 +54,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             tracing::warn!("stopping while requests are still in flight");
             Ok(())
         }
+        () = keep_up(metrics) => Ok(()),
     };
     cleanup.stop().await;
     close.await;
@@ -69,6 +72,13 @@ fn log_to_stderr() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+async fn keep_up(metrics: Option<Metrics>) {
+    match metrics {
+        Some(metrics) => metrics.keep_up().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn out_of_patience(stop: Stop) {

@@ -78,6 +78,8 @@ mod identity;
 mod lost;
 #[path = "it/measure.rs"]
 mod measure;
+#[path = "it/metrics.rs"]
+mod metrics;
 #[path = "it/operating.rs"]
 mod operating;
 #[path = "it/outage.rs"]

@@ -148,6 +148,12 @@ impl<'h> Candidates<'h> {
         self.values[0].is_none()
     }
 
+    /// Whether any cookie of our name was sent, well-formed or not.
+    #[cfg(feature = "metrics")]
+    pub(crate) const fn is_named(&self) -> bool {
+        self.named
+    }
+
     /// Whether there were more than four, or more than sixteen signatures to check.
     #[must_use]
     pub fn truncated(&self) -> bool {

@@ -255,7 +255,11 @@ impl Session {
         if !state.tells_cookie(failed) {
             return None;
         }
-        let Loaded::With(live) = &state.loaded else { return Some(rules.removal_with(secure())) };
+        let Loaded::With(live) = &state.loaded else {
+            #[cfg(feature = "metrics")]
+            crate::metrics::cookie_set(crate::metrics::SetCookie::Removed);
+            return Some(rules.removal_with(secure()));
+        };
         let session = &live.session;
         let persistent = session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
         let (Token::Issued(token) | Token::Presented(token)) = &live.token;
@@ -264,6 +268,12 @@ impl Session {
         let cookie = rules.set_with(&value, left, secure());
         let is_new = state.cookie == Cookie::Issue;
         drop(state);
+        #[cfg(feature = "metrics")]
+        crate::metrics::cookie_set(if is_new {
+            crate::metrics::SetCookie::Issued
+        } else {
+            crate::metrics::SetCookie::Renewed
+        });
         if is_new && self.request().is_some_and(Request::drops_secure) {
             self.inner.store.watch().found_plain();
         }

@@ -195,6 +195,10 @@ impl Visit {
                 LookedUp::without(Absence::Refused(Refusal::BackendFailed))
             }
         };
+        #[cfg(feature = "metrics")]
+        if let Some(why) = session.why_none(request, &found) {
+            crate::metrics::refused(why);
+        }
         {
             let mut state = session.unsettled();
             // Two who asked at the same moment: the first one's counts.
@@ -250,6 +254,31 @@ impl Dead {
         }
         if token.ended.how == EndedBy::Replaced {
             past.session = Some(SessionRef { id, token: Some(hash), user: None });
+        }
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl Session {
+    /// Why a request that sent a cookie has no session; `None` if it has one, or sent none.
+    fn why_none(&self, request: &Request, found: &LookedUp) -> Option<crate::metrics::NoSession> {
+        use crate::metrics::NoSession;
+
+        match found.loaded {
+            Loaded::With(_) => None,
+            Loaded::Without(Absence::Refused(refusal)) => Some(NoSession::Refused(refusal)),
+            Loaded::Without(_) if found.past.is_some() => Some(NoSession::Ended),
+            Loaded::Without(_) => {
+                let rules = &self.inner.store.settings().cookie;
+                let candidates = rules.candidates_in(request.cookies());
+                if !candidates.is_empty() {
+                    Some(NoSession::Unknown)
+                } else if candidates.is_named() {
+                    Some(NoSession::Malformed)
+                } else {
+                    None
+                }
+            }
         }
     }
 }

@@ -114,6 +114,8 @@ impl SessionStore {
     pub(crate) async fn purge_batch(&self, limit: u32) -> Result<Purged, Error> {
         let purge = self.backend().purge_expired(self.now(), limit, self.inner.report);
         let batch = self.call_and_tell(purge).await?;
+        #[cfg(feature = "metrics")]
+        crate::metrics::purged(&batch, self.now());
         for session in &batch.expired {
             let event = SessionEvent::new(EventKind::Expired);
             self.emit(&event.session(session.id, session.user_id.as_ref()));

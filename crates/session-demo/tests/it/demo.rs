@@ -19,9 +19,15 @@ pub(crate) const TOO_LONG: Duration = Duration::from_secs(60);
 /// The program without anything of the environment that it would read.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_session-demo"));
-    for name in
-        ["DEMO_FRAMEWORK", "DATABASE_URL", "DEMO_HOST", "DEMO_PORT", "DEMO_CONFIG", "RUST_LOG"]
-    {
+    for name in [
+        "DEMO_FRAMEWORK",
+        "DATABASE_URL",
+        "DEMO_HOST",
+        "DEMO_PORT",
+        "DEMO_CONFIG",
+        "DEMO_METRICS",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

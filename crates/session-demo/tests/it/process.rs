@@ -57,6 +57,8 @@ async fn the_defaults() {
         "[default: 3000]",
         "--config",
         "DEMO_CONFIG",
+        "--metrics",
+        "DEMO_METRICS",
     ] {
         assert!(help.contains(expected), "{expected}: {help}");
     }
@@ -73,6 +75,7 @@ async fn the_environment_counts_where_no_option_does() {
         ("DEMO_HOST", "host.invalid", "host.invalid"),
         ("DEMO_PORT", "70000", "70000"),
         ("DEMO_CONFIG", config.to_str().unwrap(), "session_ttl_sec"),
+        ("DEMO_METRICS", "perhaps", "perhaps"),
     ] {
         let mut command = program();
         command.env("DATABASE_URL", "memory:").env("DEMO_PORT", "0").env(name, value);
