@@ -43,6 +43,7 @@
 
 pub mod answer;
 mod backend;
+mod bearer;
 #[cfg(feature = "cleanup-job")]
 mod cleanup;
 mod client;
@@ -73,6 +74,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod token;
+mod transport;
 mod watch;
 
 pub use backend::{
@@ -80,6 +82,7 @@ pub use backend::{
     NewSession, Purged, Reauthentication, Replace, Rotation, SessionBackend, SessionChange,
     SessionRef, TOMBSTONE_LIFETIME, TokenState, Touch, UnknownEnd, Updated, tombstone_expiry,
 };
+pub use bearer::BearerToken;
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};
 pub use client::{
@@ -108,6 +111,7 @@ pub use record::SessionData;
 pub use session::{Conclusion, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
+pub use transport::Transport;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
