@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum_core::response::IntoResponse;
-use session_core::{Error, RequestHead, SessionStore};
+use session_core::{Error, RequestHead, SessionStore, Transport};
 use tower_layer::Layer;
 
 use crate::answer::OnError;
@@ -13,7 +13,7 @@ use crate::service::SessionService;
 /// The tower layer: `Router::layer(session_axum::layer(store))`.
 #[must_use]
 pub fn layer(store: SessionStore) -> SessionLayer {
-    SessionLayer { store, eager: false, on_error: None }
+    SessionLayer { store, transport: Transport::default(), eager: false, on_error: None }
 }
 
 /// Gives every request behind it a session. Made by [`layer`].
@@ -27,6 +27,7 @@ pub fn layer(store: SessionStore) -> SessionLayer {
 #[derive(Clone)]
 pub struct SessionLayer {
     store: SessionStore,
+    transport: Transport,
     eager: bool,
     on_error: Option<OnError>,
 }
@@ -40,6 +41,33 @@ impl SessionLayer {
     #[must_use]
     pub fn eager(mut self) -> Self {
         self.eager = true;
+        self
+    }
+
+    /// Also accepts the session's token as `Authorization: Bearer`, for native clients and APIs: off by
+    /// default. [`Transport::bearer`] has the rules. A sign-in hands out the token in the body:
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use session_axum::{Session, SessionError};
+    /// use session_core::SignIn;
+    ///
+    /// async fn sign_in(session: Session) -> Result<String, SessionError> {
+    ///     // … check the password …
+    ///     session.authenticate_with(SignIn::new("alice").bearer()).await?;
+    ///     // Set by the sign-in above; it never prints itself.
+    ///     Ok(session.take_bearer_token().map(|token| token.expose().to_owned()).unwrap_or_default())
+    /// }
+    ///
+    /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
+    /// let api: Router = Router::new()
+    ///     .route("/api/sign-in", post(sign_in))
+    ///     .layer(session_axum::layer(store).bearer());
+    /// ```
+    #[must_use]
+    pub fn bearer(mut self) -> Self {
+        self.transport = self.transport.bearer();
         self
     }
 
@@ -100,7 +128,8 @@ impl<S> Layer<S> for SessionLayer {
     fn layer(&self, inner: S) -> Self::Service {
         // A store that saves unchanged sessions does so for requests that never ask for theirs.
         let eager = self.eager || self.store.config().save_unchanged;
-        SessionService::new(inner, self.store.clone(), eager, self.on_error.clone())
+        let (store, transport) = (self.store.clone(), self.transport.clone());
+        SessionService::new(inner, store, transport, eager, self.on_error.clone())
     }
 }
 

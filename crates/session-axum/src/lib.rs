@@ -108,7 +108,7 @@ pub use future::SessionFuture;
 pub use layer::{SessionLayer, layer};
 pub use not_loaded::NotLoaded;
 pub use service::SessionService;
-pub use session_core::{Peer, RequestHead, Scheme};
+pub use session_core::{Peer, RequestHead, Scheme, Transport};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -7,7 +7,7 @@ use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use session_core::{Error, ErrorKind, SessionStore};
+use session_core::{Error, ErrorKind, SessionStore, Transport};
 use tower_service::Service;
 
 use crate::answer::{OnError, Shape, answered};
@@ -28,6 +28,7 @@ use crate::future::{SessionFuture, conclude};
 pub struct SessionService<S> {
     inner: S,
     store: SessionStore,
+    transport: Transport,
     eager: bool,
     on_error: Option<OnError>,
 }
@@ -36,10 +37,11 @@ impl<S> SessionService<S> {
     pub(crate) const fn new(
         inner: S,
         store: SessionStore,
+        transport: Transport,
         eager: bool,
         on_error: Option<OnError>,
     ) -> Self {
-        Self { inner, store, eager, on_error }
+        Self { inner, store, transport, eager, on_error }
     }
 }
 
@@ -62,7 +64,11 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let shape = Shape::of(self.on_error.as_ref(), &request);
-        let visit = self.store.begin();
+        let begun = self.store.begin_by(&self.transport, request.uri(), request.headers());
+        let visit = match begun {
+            Ok(visit) => visit,
+            Err(error) => return SessionFuture::answered(answered(&error, shape.as_ref())),
+        };
         if request.extensions_mut().insert(Mounted(visit.clone())).is_some() {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session layers are mounted around one route");

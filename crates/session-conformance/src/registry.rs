@@ -121,6 +121,10 @@ macro_rules! __each_request_law {
             "Visitors who store nothing get no row and no cookie."
             unknown_token_never_adopted
             "A token that this server did not issue never becomes a session."
+            bearer_sets_no_cookie
+            "A session whose token comes as `Authorization: Bearer`, on a layer that accepts it, is like any other: it is on the device list and counts for the cap, it slides, rotates and ends, and its token may be signed. But no cookie is set or cleared for such a request, nor by a sign-in that says `bearer()`; a new token is handed to the handler, once, in an answer that nothing may keep (`no-store`, `Vary: Authorization`), and one that nobody takes is an event. What is good for nothing makes no session by itself, and neither does what is stored after a sign-out: 409 `session_ended`. What other sites are refused does not concern it. Off by default."
+            one_credential_per_request
+            "A request brings one credential: if a bearer is given, good or not, no cookie is read, ended, set or cleared. Several `Authorization` lines of which one is a bearer's, and one that is malformed, are no session and cost no backend call. The scheme is read without case; other schemes are none of ours, and a query is never read."
             forged_cookie_costs_nothing
             "If cookies are signed, one that is not rightly signed is no session and costs no backend call, also while the backend is down; it is left alone, and takes nobody's place. The first secret signs and all verify; unsigned cookies are accepted only if `signing` says so, and if it is off a signature is ignored."
             sign_in_rotates
@@ -273,10 +277,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (27, 31));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (27, 33));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 58);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 58);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 60);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 60);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

@@ -44,6 +44,7 @@
 
 pub mod answer;
 mod backend;
+mod bearer;
 #[cfg(feature = "cleanup-job")]
 mod cleanup;
 mod client;
@@ -77,6 +78,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod token;
+mod transport;
 mod watch;
 
 pub use backend::{
@@ -85,6 +87,7 @@ pub use backend::{
     Replace, Rotation, SessionBackend, SessionChange, SessionCount, SessionRef, TOMBSTONE_LIFETIME,
     TokenState, Touch, UnknownEnd, Updated, tombstone_expiry,
 };
+pub use bearer::BearerToken;
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};
 pub use client::{
@@ -114,6 +117,7 @@ pub use record::SessionData;
 pub use session::{Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
+pub use transport::Transport;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

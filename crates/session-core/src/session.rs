@@ -7,6 +7,7 @@
 //! looked up by whoever comes next.
 
 mod authenticate;
+mod bearer;
 mod browser;
 mod buffer;
 mod end;
@@ -56,6 +57,7 @@ use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
 use crate::record::SessionData;
 use crate::store::SessionStore;
+use crate::transport::Transport;
 
 /// One request's session: signed in, anonymous, or none yet.
 ///
@@ -92,6 +94,7 @@ pub struct Session {
 
 struct Inner {
     store: SessionStore,
+    transport: Transport,
     request: OnceLock<Request>,
     phase: Phase,
     state: Mutex<State>,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
-use session_core::{Error, ErrorKind, RequestHead, Scheme, SecurePolicy, SessionStore, Visit};
+use session_core::{
+    Error, ErrorKind, RequestHead, Scheme, SecurePolicy, SessionStore, Transport, Visit,
+};
 
 use crate::answer::{OnError, answered, recognise, reshaped, unshaped};
 use crate::depot::{Mounted, mounted};
@@ -41,6 +43,7 @@ use crate::response::{Before, drop_from_jar};
 #[derive(Clone)]
 pub struct SessionHandler {
     store: SessionStore,
+    transport: Transport,
     eager: bool,
     on_error: Option<OnError>,
 }
@@ -51,7 +54,7 @@ impl SessionHandler {
     pub fn new(store: SessionStore) -> Self {
         // A store that saves unchanged sessions does so for requests that never ask for theirs.
         let eager = store.config().save_unchanged;
-        Self { store, eager, on_error: None }
+        Self { store, transport: Transport::default(), eager, on_error: None }
     }
 
     /// Loads the session of every request before its handlers run, so that they can look at it: one
@@ -62,6 +65,34 @@ impl SessionHandler {
     #[must_use]
     pub fn eager(mut self) -> Self {
         self.eager = true;
+        self
+    }
+
+    /// Also accepts the session's token as `Authorization: Bearer`, for native clients and APIs: off by
+    /// default. [`Transport::bearer`] has the rules. A sign-in hands out the token in the body:
+    ///
+    /// ```
+    /// use salvo_core::prelude::*;
+    /// use session_core::SignIn;
+    /// use session_salvo::{Session, SessionError, SessionHandler};
+    ///
+    /// #[handler]
+    /// async fn sign_in(session: Session) -> Result<String, SessionError> {
+    ///     // … check the password …
+    ///     session.authenticate_with(SignIn::new("alice").bearer()).await?;
+    ///     // Set by the sign-in above; it never prints itself.
+    ///     Ok(session.take_bearer_token().map(|token| token.expose().to_owned()).unwrap_or_default())
+    /// }
+    ///
+    /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
+    /// let api = Router::new()
+    ///     .hoop(SessionHandler::new(store).bearer())
+    ///     .push(Router::with_path("api/sign-in").post(sign_in));
+    /// ```
+    #[must_use]
+    pub fn bearer(mut self) -> Self {
+        self.transport = self.transport.bearer();
         self
     }
 
@@ -184,7 +215,15 @@ impl Handler for SessionHandler {
             let shape = self.on_error.as_ref();
             return Box::pin(answered(&error, shape, before, request, depot, response)).await;
         }
-        let visit = self.store.begin();
+        let begun = self.store.begin_by(&self.transport, request.uri(), request.headers());
+        let visit = match begun {
+            Ok(visit) => visit,
+            Err(error) => {
+                flow.skip_rest();
+                let shape = self.on_error.as_ref();
+                return Box::pin(answered(&error, shape, before, request, depot, response)).await;
+            }
+        };
         let asks_scheme = self.store.config().cookie.secure != SecurePolicy::InsecureNever;
         let scheme = if asks_scheme { Scheme::from_uri(request.scheme()) } else { None };
         let peer = peer(request, depot);

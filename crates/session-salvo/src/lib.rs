@@ -101,7 +101,7 @@ pub use extract::RequireUser;
 pub use handler::SessionHandler;
 pub use not_loaded::NotLoaded;
 pub use session::Session;
-pub use session_core::{Peer, RequestHead};
+pub use session_core::{Peer, RequestHead, Transport};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -86,6 +86,7 @@ impl Harness for Axum {
         let app = match mount {
             Mount::Once => app.layer(layer(store)),
             Mount::Eager => app.layer(layer(store).eager()),
+            Mount::Bearer => app.layer(layer(store).bearer()),
             Mount::Nested => app.layer(layer(store.clone())).layer(layer(store)),
             Mount::Missing => app,
         };

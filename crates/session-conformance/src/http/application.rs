@@ -153,6 +153,13 @@ impl Run {
                 json!(ended.map(|ended| json!({ "how": ended.how, "at": ended.at.as_micros() })))
             }
             ["lifetime", how @ ..] => json!(session.set_lifetime(lifetime(how))?),
+            ["bearer"] => {
+                let token = session.take_bearer_token();
+                if let Some(token) = &token {
+                    self.desk().hand(token.expose().to_owned());
+                }
+                json!(token.is_some())
+            }
             ["logout"] => json!(session.logout().await?),
             ["logout-all"] => json!(session.logout_all().await?),
             ["logout-others"] => json!(session.logout_others().await?),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_core::{Carry, Error, Lifetime, SignIn, Timestamp, UserId};
 
 /// `keys.a,b` and `nothing` say what is carried, `for.60` is the lifetime, `until.60000000` its fixed end
-/// in microseconds, `browser` and `persistent` say how long the cookie lives.
+/// in microseconds, `browser` and `persistent` say how long the cookie lives, `bearer` that there is none.
 pub(super) fn sign_in(user: &str, mut how: &[&str]) -> Result<SignIn, Error> {
     let mut sign_in = SignIn::new(UserId::new(user)?);
     loop {
@@ -20,6 +20,7 @@ pub(super) fn sign_in(user: &str, mut how: &[&str]) -> Result<SignIn, Error> {
             ["until", micros, ..] => sign_in.until(moment(micros)),
             ["browser", ..] => sign_in.persistent(false),
             ["persistent", ..] => sign_in.persistent(true),
+            ["bearer", ..] => sign_in.bearer(),
             [other, ..] => panic!("no way to sign in: {other}"),
         };
         let has_value = matches!(how, ["keys" | "data" | "for" | "until", ..]);

@@ -22,6 +22,8 @@ pub(crate) struct Desk {
     gates: Mutex<HashMap<String, Arc<Gate>>>,
     kept: Mutex<Vec<Session>>,
     left: Mutex<Vec<JoinHandle<Value>>>,
+    /// Tokens for programs, which the suite's bodies must not show.
+    handed: Mutex<Vec<String>>,
 }
 
 impl Desk {
@@ -32,6 +34,7 @@ impl Desk {
             gates: Mutex::default(),
             kept: Mutex::default(),
             left: Mutex::default(),
+            handed: Mutex::default(),
         });
         lock(&DESKS).insert(number, Arc::downgrade(&desk));
         desk
@@ -58,6 +61,15 @@ impl Desk {
     /// The handle that a handler kept last.
     pub(crate) fn kept(&self) -> Session {
         lock(&self.kept).pop().expect("a handler that kept its session")
+    }
+
+    pub(crate) fn hand(&self, token: String) {
+        lock(&self.handed).push(token);
+    }
+
+    /// The token that a handler took last.
+    pub(crate) fn handed(&self) -> String {
+        lock(&self.handed).pop().expect("a handler that was handed a token")
     }
 
     pub(crate) fn leave(&self, operation: JoinHandle<Value>) {

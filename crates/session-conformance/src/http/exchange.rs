@@ -100,6 +100,10 @@ impl Ask {
                 }
             }
         }
+        for value in self.headers.get_all(header::AUTHORIZATION) {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            text.split(' ').for_each(|word| self.site.secrets.token(word));
+        }
         let desk = HeaderValue::from(self.desk.number());
         self.headers.insert(desk::HEADER, desk);
         let mut request = Request::builder()

@@ -44,6 +44,8 @@ pub enum Mount {
     Once,
     /// Once, so that it loads every request's session before the handler runs.
     Eager,
+    /// Once, so that it also accepts bearers.
+    Bearer,
     /// Twice, one around the other: a mistake.
     Nested,
     /// Not at all: a mistake.

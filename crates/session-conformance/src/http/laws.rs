@@ -2,6 +2,7 @@
 //! what it saw.
 
 mod agents;
+mod bearer;
 mod caches;
 mod caching;
 mod client;
@@ -27,6 +28,7 @@ mod signed;
 mod tossed;
 mod unchanged;
 
+pub use bearer::{bearer_sets_no_cookie, one_credential_per_request};
 pub use caches::one_cookie_per_response;
 pub use caching::caches_are_told;
 pub use client::{fingerprint_survives_update, proxies_are_not_believed};

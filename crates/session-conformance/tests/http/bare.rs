@@ -11,7 +11,8 @@ use session_conformance::http::{
     jar_cookie, untouched,
 };
 use session_core::{
-    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash, Visit,
+    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash,
+    Transport, Visit,
 };
 
 use crate::faulty::Fault;
@@ -39,13 +40,19 @@ impl Harness for Bare {
 
     async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
         let (backend, fault) = (self.backend.clone(), self.fault);
-        Arc::new(BareApp { store, mount, backend, fault, aliases: Mutex::default() })
+        let transport = match mount {
+            Mount::Bearer => Transport::default().bearer(),
+            Mount::Once | Mount::Eager | Mount::Nested | Mount::Missing => Transport::default(),
+        };
+        let aliases = Mutex::default();
+        Arc::new(BareApp { store, mount, transport, backend, fault, aliases })
     }
 }
 
 pub(crate) struct BareApp {
     pub(crate) store: SessionStore,
     mount: Mount,
+    transport: Transport,
     /// The backend itself, for faults: what they ask of it is not counted.
     pub(crate) backend: Arc<dyn SessionBackend>,
     fault: Option<Fault>,
@@ -65,7 +72,11 @@ impl App for BareApp {
 
 impl BareApp {
     async fn answer(&self, request: Request<Vec<u8>>, peer: Peer) -> Response<Vec<u8>> {
-        let visit = self.store.begin();
+        let begun = self.store.begin_by(&self.transport, request.uri(), request.headers());
+        let visit = match begun {
+            Ok(visit) => visit,
+            Err(error) => return error_answer(&error),
+        };
         match self.fault {
             Some(fault) => fault.serve(self, visit, request, peer).await,
             None => self.serve(&visit, request, peer).await,

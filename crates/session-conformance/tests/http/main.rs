@@ -7,6 +7,7 @@ mod careless;
 mod careless_ended;
 mod faulty;
 mod secrets;
+mod transports;
 
 async fn bare() -> impl session_conformance::http::Harness {
     bare::Bare::sound()

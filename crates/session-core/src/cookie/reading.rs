@@ -52,6 +52,18 @@ impl CookieRules {
         Presented::of(pairs.filter_map(|pair| self.value_in(pair)), &self.signatures)
     }
 
+    /// The token of a program, which is spelt like a cookie's value.
+    pub(crate) fn candidates_of<'h>(&self, bearer: Option<&'h [u8]>) -> Candidates<'h> {
+        let mut found = Candidates::none();
+        bearer.into_iter().for_each(|value| found.add(value, &self.signatures));
+        found
+    }
+
+    /// The same, for a sign-out.
+    pub(crate) fn presented_of<'h>(&self, bearer: Option<&'h [u8]>) -> Presented<'h> {
+        Presented::of(bearer.into_iter(), &self.signatures)
+    }
+
     /// The value of a `name=value` pair, if the name is ours.
     pub(super) fn value_in<'h>(&self, pair: &'h [u8]) -> Option<&'h [u8]> {
         let rest = pair.trim_ascii_start().strip_prefix(self.name.as_bytes())?;

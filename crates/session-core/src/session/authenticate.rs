@@ -35,13 +35,16 @@ impl Session {
     /// - If the request presented several live sessions, all of them end, and nothing is carried. So they
     ///   do if another user signs in, or the next request would be ambiguous.
     /// - It works whatever token came, and from another site too: it belongs behind a cross-site check.
-    /// - The response's cookie carries the new token, whatever else becomes of the response.
+    /// - The response's cookie carries the new token, whatever else becomes of the response. To a program it
+    ///   is handed by [`take_bearer_token`](Self::take_bearer_token).
     /// - If an outage kept the session from being loaded, it is looked up once more, so that its token
     ///   ends like any other. If it still cannot be read, the user is signed in all the same, and the
     ///   session before goes on until it expires.
     ///
     /// # Errors
     /// [`InvalidData`](ErrorKind::InvalidData) if it is no user id, or a lifetime that cannot be;
+    /// [`Misconfigured`](ErrorKind::Misconfigured) if it is for a [bearer](SignIn::bearer) and the layer
+    /// accepts none;
     /// [`SessionEnded`](ErrorKind::SessionEnded) if the same user's session that this request had loaded
     /// was signed out, revoked or evicted meanwhile: a slow request does not renew itself, the next one
     /// may sign in;
@@ -54,8 +57,11 @@ impl Session {
     /// A dropped call may have made the session. Whatever has the next turn looks, the response too,
     /// and then the cookie carries its token; after the response, nobody has it.
     pub async fn authenticate_with(&self, sign_in: SignIn) -> Result<(), Error> {
-        let SignIn { user, patch: first, carry, lifetime: chosen } = sign_in;
+        let SignIn { user, patch: first, carry, lifetime: chosen, as_bearer } = sign_in;
         let user = user?;
+        if as_bearer {
+            self.accepts_bearer()?;
+        }
         let mut turn = self.turn().await?;
         self.not_decided()?;
         self.unsettled().stays_out = false;
@@ -95,7 +101,8 @@ impl Session {
 
         let lifetime = chosen.over(buffer.lifetime().filter(|_| carry != Carry::Nothing));
         lifetime.check(self.inner.store.now())?;
-        let record = self.new_record(Some(user.clone()), lifetime)?;
+        let (record, mut minted) = self.new_record(Some(user.clone()), lifetime)?;
+        minted.as_bearer = as_bearer;
         if switches_user && presented.len() > 1 {
             // Those of the user before, under other paths, would make the next request ambiguous.
             let own = before.as_ref().map(|live| live.hash);
@@ -104,7 +111,7 @@ impl Session {
             Box::pin(self.end_presented(&mut turn, &others, EndedBy::Replaced, false)).await?;
         }
         let takes_over = TakesOver { replaces: self.replaces(before.as_ref(), carry), presented };
-        let created = self.create(record, patch, &buffer, takes_over).await;
+        let created = self.create((record, minted), patch, &buffer, takes_over).await;
         let created = created.map_err(|error| self.or_ended(error))?;
 
         let made = self.made(&mut turn, created.session, created.minted, &buffer, true).await;

@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::load::Request;
 use super::turn::Turn;
 use super::unanswered::{Now, Unanswered};
-use super::{Cookie, Session};
+use super::{Cookie, Loaded, Session};
 use crate::backend::{EndedBy, SessionRef};
 use crate::clock::Timestamp;
 use crate::device_view::DeviceView;
@@ -56,6 +56,7 @@ impl Session {
     async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
         Box::pin(self.mark_seen()).await;
         let live = self.live().ok();
+        let was_bearer = live.as_ref().is_some_and(|live| live.as_bearer);
         let mut presented = self.presented();
         let mut buffered = self.unsettled().buffer.clone();
         let mut ended = 0;
@@ -78,26 +79,25 @@ impl Session {
             let others = self.end_presented(turn, &presented.hashes, EndedBy::SignedOut, true);
             ended += Box::pin(others).await?;
         }
-        self.signed_out(ended, presented.named, &buffered);
+        let removes = presented.named || (ended > 0 && !was_bearer);
+        self.signed_out(ended, removes, &buffered);
         Ok(ended)
     }
 
     /// Nobody is signed in any more, whoever ended the session.
-    fn signed_out(&self, ended: usize, had_cookie: bool, buffered: &Buffer) {
+    fn signed_out(&self, ended: usize, removes: bool, buffered: &Buffer) {
         let is_cross_site = self.request().is_some_and(Request::is_cross_site);
         let mut state = self.unsettled();
         state.stays_out = false;
         state.saved(buffered);
-        if ended > 0 || had_cookie || state.cookie == Cookie::Issue {
+        if removes || state.cookie == Cookie::Issue {
             state.cookie = Cookie::Remove;
         }
         // The cookie may have been held back, and is then still good.
         let is_held_back = ended == 0 && is_cross_site;
         let held_back = Absence::Refused(Refusal::CrossSite);
-        state.leave(if is_held_back { held_back } else { Absence::SignedOut });
-        if !is_held_back {
-            state.keep_flashes(buffered);
-        }
+        state.leave(if is_held_back { held_back } else { self.after_sign_out() });
+        state.keep_flashes(buffered);
         // Nothing is carried from before a sign-out. A session that ended otherwise is not forgotten, or a
         // sign-in of this request's would renew it.
         if let Some(past) = &mut state.past {
@@ -134,6 +134,12 @@ impl Session {
             Ok(ended)
         })
         .await
+    }
+
+    /// What is written after a sign-out makes a fresh session, but not for a program, which would not be told
+    /// of it.
+    fn after_sign_out(&self) -> Absence {
+        if self.is_bearer() { Absence::Refused(Refusal::Ended) } else { Absence::SignedOut }
     }
 
     fn note_end(&self, at: Timestamp) -> Unanswered {
@@ -229,8 +235,11 @@ impl Session {
         state.relived = false;
         state.unanswered = None;
         if by_this_request {
+            // A cookie speaks of no token that a program was to be handed.
+            let was_bearer = matches!(&state.loaded, Loaded::With(live) if live.as_bearer);
             state.leave(Absence::SignedOut);
-            state.cookie = Cookie::Remove;
+            state.loaded = Loaded::Without(self.after_sign_out());
+            state.cookie = if was_bearer { Cookie::Keep } else { Cookie::Remove };
             state.keep_flashes(buffered);
         } else {
             state.leave(Absence::Refused(Refusal::Ended));

@@ -194,7 +194,8 @@ impl Session {
             Loaded::Without(absence) => {
                 let settings = self.inner.store.settings();
                 let lifetime = state.buffer.lifetime();
-                match lifecycle::without_session(settings, *absence, &state.buffer, lifetime) {
+                let plan = lifecycle::without_session(settings, *absence, &state.buffer, lifetime);
+                match self.plan_of_response(plan, state.buffer.is_empty()) {
                     Plan::Nothing => Decision::Nothing,
                     // `save_unchanged` gives no session to a request that went wrong.
                     Plan::Create if failed => Decision::Nothing,
@@ -223,19 +224,21 @@ impl Session {
     }
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
-        let cookie = self.cookie(error.is_some());
-        let audience = {
+        let (cookie, is_bearer) = (self.cookie(error.is_some()), self.is_bearer());
+        let (audience, hands_out) = {
             let mut state = self.unsettled();
-            state.is_told = true;
-            state.audience(self.inner.store.settings())
+            let hands_out = state.issues_to_program(is_bearer);
+            // A token that goes into a body is told of by whoever takes it.
+            state.is_told |= !hands_out;
+            (state.audience(self.inner.store.settings()), hands_out)
         };
-        self.with_use(Conclusion { cookie, error, used_by: None }, audience)
+        self.with_use(Conclusion { error, cookie, hands_out, used_by: None }, audience)
     }
 
     /// A session that was loaded, and that nobody asked for, is no use of it, unless it says something.
     fn with_use(&self, conclusion: Conclusion, audience: Audience) -> Conclusion {
         let is_use = conclusion.cookie.is_some() || self.inner.phase.was_asked_for();
-        let used_by = is_use.then(|| (self.inner.store.clone(), audience));
+        let used_by = is_use.then(|| (self.clone(), audience));
         Conclusion { used_by, ..conclusion }
     }
 
@@ -246,7 +249,7 @@ impl Session {
         let rules = &settings.cookie;
         let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
         // Most responses tell none.
-        if !self.unsettled().tells_cookie(failed) {
+        if !self.unsettled().tells_cookie(failed) || self.is_bearer() {
             return None;
         }
         // Not under the lock: a `Clock` may be the application's code.
@@ -322,6 +325,7 @@ impl State {
     /// Whether the response has a cookie to tell of.
     fn tells_cookie(&self, failed: bool) -> bool {
         match &self.loaded {
+            Loaded::With(live) if live.as_bearer => false,
             // If the application's last word was "out", and it failed, a session that somebody is signed in
             // to is not handed to a browser that has not got it yet.
             Loaded::With(live) if self.cookie == Cookie::Issue => {

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::cookie::CookieRules;
 use crate::error::Error;
-use crate::store::SessionStore;
+use crate::session::Session;
 
 /// What the end of a request means for its response.
 #[derive(Debug, Default)]
@@ -12,8 +12,10 @@ use crate::store::SessionStore;
 pub struct Conclusion {
     pub(super) error: Option<Error>,
     pub(super) cookie: Option<HeaderValue>,
-    /// The store, if its session was used, and for whom the answer is then.
-    pub(super) used_by: Option<(SessionStore, Audience)>,
+    /// Whether a token was issued that goes into the body.
+    pub(super) hands_out: bool,
+    /// The session, if it was used, and for whom the answer is then.
+    pub(super) used_by: Option<(Session, Audience)>,
 }
 
 /// For whom an answer is that used a session.
@@ -43,7 +45,7 @@ impl Conclusion {
 
     /// Puts the headers onto the response.
     ///
-    /// - `Vary: Cookie` if the session was used.
+    /// - `Vary: Cookie` if the session was used, and `Vary: Authorization` if the layer accepts bearers.
     /// - An answer that used one and says nothing of caching itself, neither `Cache-Control` nor
     ///   `Expires`, gets `Cache-Control: no-store` if somebody was signed in, so that the browser's Back
     ///   shows no private page after a sign-out (see
@@ -53,7 +55,7 @@ impl Conclusion {
     ///   own jar wrote is dropped, even if there is none of ours, because it would end the session
     ///   in the browser (law `one_cookie_per_response`).
     /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
-    ///   (RFC 9111, section 7.3).
+    ///   (RFC 9111, section 7.3). If a token was issued that goes into the body, `no-store` in any case.
     #[inline]
     pub fn apply(self, headers: &mut HeaderMap) {
         // Most requests of a site never ask for their session.
@@ -63,17 +65,23 @@ impl Conclusion {
     }
 
     fn put_onto(self, headers: &mut HeaderMap) {
-        let Some((store, audience)) = self.used_by else { return };
+        let Some((session, audience)) = self.used_by else { return };
         let said = Said::by(headers);
         if said.varies {
-            vary_on_cookie(headers);
+            vary_on(headers, "cookie", const { HeaderValue::from_static("Cookie") });
         } else {
             headers.insert(header::VARY, const { HeaderValue::from_static("Cookie") });
         }
+        if session.inner.transport.accepts_bearer() {
+            let authorization = const { HeaderValue::from_static("Authorization") };
+            vary_on(headers, "authorization", authorization);
+        }
         if said.sets_cookies {
-            drop_foreign_cookies(headers, &store.settings().cookie);
+            drop_foreign_cookies(headers, &session.store().settings().cookie);
         }
         match self.cookie {
+            // It is a secret in a body, which nothing may keep (RFC 6750, section 5.3).
+            None if self.hands_out => tell_caches(headers, Audience::OneUser),
             Some(cookie) => {
                 headers.append(header::SET_COOKIE, cookie);
                 forbid_storing(headers);
@@ -106,20 +114,20 @@ impl Said {
     }
 }
 
-fn vary_on_cookie(headers: &mut HeaderMap) {
+fn vary_on(headers: &mut HeaderMap, what: &str, line: HeaderValue) {
     let names = |value: &HeaderValue| {
         let text = value.as_bytes();
         text.split(|byte| *byte == b',')
             .map(<[u8]>::trim_ascii)
-            .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"))
+            .any(|name| name == b"*" || name.eq_ignore_ascii_case(what.as_bytes()))
     };
     match headers.entry(header::VARY) {
         header::Entry::Vacant(entry) => {
-            entry.insert(const { HeaderValue::from_static("Cookie") });
+            entry.insert(line);
         }
         header::Entry::Occupied(entry) if entry.iter().any(names) => {}
         header::Entry::Occupied(mut entry) => {
-            entry.append(const { HeaderValue::from_static("Cookie") });
+            entry.append(line);
         }
     }
 }
@@ -165,7 +173,7 @@ fn forbid_storing(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MemoryBackend, SessionConfig};
+    use crate::{MemoryBackend, SessionConfig, SessionStore};
 
     fn check(name: &str, before: &[(&str, &str)], after: &[(&str, &str)]) {
         let to_map = |pairs: &[(&str, &str)]| {
@@ -178,8 +186,8 @@ mod tests {
         };
         let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
         let cookie = Some(HeaderValue::from_static("_session=new"));
-        let used_by = Some((store, Audience::OneUser));
-        let conclusion = Conclusion { error: None, cookie, used_by };
+        let used_by = Some((store.begin().session().clone(), Audience::OneUser));
+        let conclusion = Conclusion { cookie, used_by, ..Conclusion::default() };
         let mut headers = to_map(before);
         conclusion.apply(&mut headers);
         assert_eq!(headers, to_map(after), "{name}");
@@ -193,8 +201,8 @@ mod tests {
                 headers.append(*name, value.parse().unwrap());
             }
             let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default()).unwrap();
-            let used_by = Some((store, audience));
-            Conclusion { error: None, cookie: None, used_by }.apply(&mut headers);
+            let used_by = Some((store.begin().session().clone(), audience));
+            Conclusion { used_by, ..Conclusion::default() }.apply(&mut headers);
             let told: Vec<_> = headers.get_all(header::CACHE_CONTROL).iter().collect();
             assert_eq!(told, expected, "{name}");
         };

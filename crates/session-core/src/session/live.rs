@@ -27,6 +27,8 @@ pub(super) struct Live {
     /// Whether the data is what the backend held at this version. Not so if another request has
     /// written since it was read: this one's own writes are then on top of something older.
     pub(super) is_exact: bool,
+    /// Whether its token was issued to a program, which is handed it in a body.
+    pub(super) as_bearer: bool,
 }
 
 impl Live {
@@ -38,24 +40,40 @@ impl Live {
         state: FoundAs,
     ) -> Self {
         let version = session.version;
-        let (saved, newer_agent, is_exact) = (Patch::new(), false, true);
+        let (saved, newer_agent, is_exact, as_bearer) = (Patch::new(), false, true, false);
         let (current, seen) = match state {
             FoundAs::Current { seen } => (true, seen),
             FoundAs::InGrace => (false, true),
         };
-        Self { session, saved, version, token, hash, current, seen, newer_agent, is_exact }
+        Self {
+            session,
+            saved,
+            version,
+            token,
+            hash,
+            current,
+            seen,
+            newer_agent,
+            is_exact,
+            as_bearer,
+        }
     }
 
     /// With a token that this request issued.
     pub(super) fn issued(session: Arc<SessionData>, minted: Minted) -> Self {
-        let Minted { token, hash } = minted;
-        Self::found(session, Token::Issued(token), hash, FoundAs::Current { seen: false })
+        let Minted { token, hash, as_bearer } = minted;
+        let issued = Token::Issued(token);
+        Self { as_bearer, ..Self::found(session, issued, hash, FoundAs::Current { seen: false }) }
     }
 
     /// The same token's session, as the backend holds it now.
     pub(super) fn read_anew(&self, session: Arc<SessionData>, state: FoundAs) -> Self {
-        let newer_agent = self.newer_agent;
-        Self { newer_agent, ..Self::found(session, self.token.clone(), self.hash, state) }
+        let Self { newer_agent, as_bearer, .. } = *self;
+        Self {
+            newer_agent,
+            as_bearer,
+            ..Self::found(session, self.token.clone(), self.hash, state)
+        }
     }
 
     /// Whether its token came with the request.
@@ -81,6 +99,8 @@ impl Live {
 pub(super) struct Minted {
     pub(super) token: SessionToken,
     pub(super) hash: TokenHash,
+    /// Whether it is a program's, asked for without having one: see [`Live::as_bearer`].
+    pub(super) as_bearer: bool,
 }
 
 impl Minted {
@@ -91,7 +111,7 @@ impl Minted {
 
 impl From<SessionToken> for Minted {
     fn from(token: SessionToken) -> Self {
-        Self { hash: token.hash(), token }
+        Self { hash: token.hash(), token, as_bearer: false }
     }
 }
 

@@ -7,12 +7,14 @@ use http::{HeaderMap, HeaderValue, header};
 use super::turn::Told;
 use super::{FoundAs, Live, Loaded, Past, Session, State, Token, Visit};
 use crate::backend::{EndedBy, Found, SessionRef};
+use crate::bearer::{self, Brought};
 use crate::client::meta::SessionMeta;
 use crate::client::plain;
 use crate::client::scheme::{self, Scheme};
 use crate::client::site::{self, Sent};
 use crate::clock::Timestamp;
 use crate::config::OnBackendError;
+use crate::cookie::{Candidates, CookieRules, Presented};
 use crate::dead_token::{DeadToken, Ended};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
@@ -26,9 +28,12 @@ use crate::watch::Watch;
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
 /// before somebody asks: header values are shared, not copied.
 pub(super) struct Request {
-    /// The first Cookie header, and what is behind it: nearly every request brings one at most.
-    cookie: Option<HeaderValue>,
+    /// The first Cookie header, and what is behind it: nearly every request brings one at most. If it
+    /// brings a bearer, then its Authorization header, and no cookie.
+    credential: Option<HeaderValue>,
     more_cookies: Vec<HeaderValue>,
+    /// Whether it brings a bearer, well-formed or not.
+    is_bearer: bool,
     meta: SessionMeta,
     /// Whether the response's cookie is marked `Secure`.
     secure: bool,
@@ -46,9 +51,12 @@ impl Request {
         connection: Option<Scheme>,
         settings: &Settings,
         watch: &Watch,
+        accepts_bearer: bool,
     ) -> Self {
         let Sent { headers, peer, .. } = sent;
         let named = Named::of(headers);
+        let bearer = if accepts_bearer { bearer::brought(headers) } else { None };
+        let is_bearer = bearer.is_some();
         let scheme = || {
             let header = settings.config.forwarded_header;
             scheme::scheme(headers, peer, &settings.trusted, header, connection)
@@ -67,15 +75,21 @@ impl Request {
             );
         Self {
             drops_secure,
-            cookie: named.cookie.cloned(),
-            more_cookies: named.more_cookies,
+            credential: match bearer {
+                Some(Brought(header)) => header,
+                None => named.cookie.cloned(),
+            },
+            more_cookies: if is_bearer { Vec::new() } else { named.more_cookies },
+            is_bearer,
             meta: SessionMeta::new(headers, named.user_agent, peer, settings),
             secure: if settings.cookie.secure_depends() {
                 settings.cookie.secure_over(scheme())
             } else {
                 settings.cookie.secure()
             },
+            // No browser sends a bearer by itself, so nothing was held back.
             is_cross_site: settings.refuses_cross_site()
+                && !is_bearer
                 && site::may_have_held_back(
                     sent,
                     named.sec_fetch_site,
@@ -106,8 +120,31 @@ impl Request {
         self.is_cross_site
     }
 
-    pub(super) fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
-        self.cookie.iter().chain(&self.more_cookies)
+    /// Whether its token came in `Authorization`: then no cookie is read, and none is set.
+    pub(super) const fn is_bearer(&self) -> bool {
+        self.is_bearer
+    }
+
+    /// The different tokens that it brings.
+    fn candidates(&self, rules: &CookieRules) -> Candidates<'_> {
+        if self.is_bearer {
+            rules.candidates_of(self.credential.as_ref().and_then(bearer::token_in))
+        } else {
+            rules.candidates_in(self.cookies())
+        }
+    }
+
+    /// All that it brings, for a sign-out.
+    pub(super) fn presented(&self, rules: &CookieRules) -> Presented<'_> {
+        if self.is_bearer {
+            rules.presented_of(self.credential.as_ref().and_then(bearer::token_in))
+        } else {
+            rules.presented_in(self.cookies())
+        }
+    }
+
+    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+        self.credential.iter().chain(&self.more_cookies)
     }
 }
 
@@ -300,7 +337,7 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut dead = Dead::default();
-        let candidates = store.settings().cookie.candidates_in(request.cookies());
+        let candidates = request.candidates(&store.settings().cookie);
         for token in candidates.iter() {
             let token = SessionToken::from_lower_hex(token);
             let now = store.now();
@@ -345,7 +382,8 @@ impl Session {
             Some(live) => {
                 return Ok(Box::pin(self.check_fingerprint(live, request, tell)).await?.into());
             }
-            None if dead.is_followed => Absence::Refused(Refusal::Ended),
+            // A program has to be handed its new token, so nothing makes it a session by the way.
+            None if dead.is_followed || request.is_bearer => Absence::Refused(Refusal::Ended),
             // A good one may be among those that were not looked at.
             None if candidates.truncated() => Absence::Refused(Refusal::Ambiguous),
             None if request.is_cross_site => Absence::Refused(Refusal::CrossSite),

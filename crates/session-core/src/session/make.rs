@@ -81,6 +81,7 @@ impl Session {
     ) -> Result<Issued, Error> {
         let store = &self.inner.store;
         let (user, lifetime) = (record.user_id.clone(), record.lifetime());
+        let as_bearer = minted.as_bearer;
         let TakesOver { replaces, presented } = takes_over;
         let mut tries = 1;
         loop {
@@ -94,7 +95,7 @@ impl Session {
                 ..NewSession::new(record, minted.hash)
             };
             let token = minted.token.clone();
-            let note = Unanswered::New { token, buffered: buffered.clone(), signs_in };
+            let note = Unanswered::New { token, buffered: buffered.clone(), signs_in, as_bearer };
             match self.ask(note, store.backend().create(new, now)).await {
                 Ok(Created { session, evicted, .. }) => {
                     return Ok(Issued { session: Arc::new(session), minted, evicted });
@@ -102,6 +103,7 @@ impl Session {
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;
                     (record, minted) = self.new_record(user.clone(), lifetime)?;
+                    minted.as_bearer = as_bearer;
                 }
                 Err(error) => return Err(error.into()),
             }

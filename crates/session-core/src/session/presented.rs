@@ -20,8 +20,7 @@ pub(super) struct PresentedTokens {
 impl Session {
     pub(super) fn presented(&self) -> PresentedTokens {
         let Some(request) = self.request() else { return PresentedTokens::default() };
-        let rules = &self.inner.store.settings().cookie;
-        let presented = rules.presented_in(request.cookies());
+        let presented = request.presented(&self.inner.store.settings().cookie);
         let hash = |token: &&[u8; _]| SessionToken::from_lower_hex(token).hash();
         PresentedTokens {
             hashes: presented.tokens.iter().map(hash).collect(),

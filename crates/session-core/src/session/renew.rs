@@ -160,9 +160,9 @@ impl Session {
 
     /// Puts a new token in.
     pub(super) fn rotated(&self, live: &Live, session: Arc<SessionData>, minted: Minted) {
-        let Live { newer_agent, is_exact, .. } = *live;
+        let Live { newer_agent, is_exact, as_bearer, .. } = *live;
         let mut state = self.unsettled();
-        state.replace(Live { newer_agent, is_exact, ..Live::issued(session, minted) });
+        state.replace(Live { newer_agent, is_exact, as_bearer, ..Live::issued(session, minted) });
         (state.cookie, state.is_told) = (Cookie::Issue, false);
     }
 }

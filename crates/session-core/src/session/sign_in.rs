@@ -34,6 +34,7 @@ pub struct SignIn {
     pub(super) patch: Patch,
     pub(super) carry: Carry,
     pub(super) lifetime: Chosen,
+    pub(super) as_bearer: bool,
 }
 
 /// What a sign-in says of the new session's lifetime.
@@ -65,6 +66,7 @@ impl SignIn {
             patch: Patch::new(),
             carry: Carry::All,
             lifetime: Chosen::default(),
+            as_bearer: false,
         }
     }
 
@@ -104,6 +106,17 @@ impl SignIn {
     /// says. The session itself ends at its expiry either way.
     pub fn persistent(mut self, persistent: bool) -> Self {
         self.lifetime.0 = self.lifetime.0.persistent(persistent);
+        self
+    }
+
+    /// Issues the token to a program: it goes into the body, by
+    /// [`Session::take_bearer_token`](crate::Session::take_bearer_token), and into no cookie. For the first
+    /// sign-in of a native client; a request that brings a bearer signs in so anyway.
+    ///
+    /// Only behind a layer that accepts bearers, or the sign-in is an error. A cookie that came with the
+    /// request is dead then, like that of any session that a sign-in takes the place of, and it is left alone.
+    pub const fn bearer(mut self) -> Self {
+        self.as_bearer = true;
         self
     }
 

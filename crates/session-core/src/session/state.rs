@@ -74,10 +74,11 @@ impl State {
         self.size = None;
     }
 
-    /// Puts back the messages of a buffer that goes with its session: they are for the page after.
+    /// Puts back the messages of a buffer that goes with its session: they are for the page after, if
+    /// what follows the session may store them.
     pub(super) fn keep_flashes(&mut self, gone: &Buffer) {
         let mut flashes = gone.flashes();
-        if !flashes.is_empty() {
+        if !flashes.is_empty() && self.refusal().is_none() {
             // What was written since then comes later.
             flashes.extend(std::mem::take(&mut *self.buffer));
             *self.buffer = flashes;

@@ -32,7 +32,7 @@ pub(super) enum Unanswered {
     /// A new token for the session.
     Token { token: SessionToken, kind: EventKind },
     /// A new session, in the place of the one that is there.
-    New { token: SessionToken, buffered: Buffer, signs_in: bool },
+    New { token: SessionToken, buffered: Buffer, signs_in: bool, as_bearer: bool },
     /// The session's end, by a sign-out.
     End {
         /// What was in the buffer, and goes with the session.
@@ -85,8 +85,9 @@ impl Session {
             (state.unanswered.clone(), live)
         };
         match (unanswered, live) {
-            (Some(Unanswered::New { token, buffered, signs_in }), live) => {
-                self.reconcile_new(turn, live, token, &buffered, signs_in).await
+            (Some(Unanswered::New { token, buffered, signs_in, as_bearer }), live) => {
+                let minted = Minted { as_bearer, ..Minted::from(token) };
+                self.reconcile_new(turn, live, minted, &buffered, signs_in).await
             }
             (Some(Unanswered::Token { token, kind }), Some(live)) => {
                 self.reconcile_token(turn, &live, token, kind).await
@@ -109,11 +110,10 @@ impl Session {
         &self,
         turn: &mut Turn<'_>,
         live: Option<Live>,
-        token: SessionToken,
+        minted: Minted,
         buffered: &Buffer,
         signs_in: bool,
     ) -> Result<(), Error> {
-        let minted = Minted::from(token);
         let session = match self.stands_for(&minted.hash).await? {
             Some(Now::Goes { session, .. }) => session,
             Some(Now::Ended { .. }) => {

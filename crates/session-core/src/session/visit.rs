@@ -11,7 +11,9 @@ use super::{Cookie, Inner, Session, load::Request};
 use crate::client::proxies::Peer;
 use crate::client::scheme::Scheme;
 use crate::client::site::Sent;
+use crate::error::Error;
 use crate::store::SessionStore;
+use crate::transport::Transport;
 
 /// One request as its adapter sees it: what it says of itself goes in, the [`Session`] comes out, and
 /// at the end what the response must tell.
@@ -125,11 +127,30 @@ impl Phase {
 }
 
 impl SessionStore {
-    /// One request begins, for adapters: see [`Visit`]. Costs an allocation and no I/O.
+    /// One request begins, for adapters: see [`Visit`]. Costs an allocation and no I/O. Its token comes in
+    /// a cookie.
     #[must_use]
     pub fn begin(&self) -> Visit {
+        self.begin_with(Transport::default())
+    }
+
+    /// One request begins whose token comes as the layer says. `uri` is the one that the layer sees.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn begin_by(
+        &self,
+        transport: &Transport,
+        _uri: &Uri,
+        _headers: &HeaderMap,
+    ) -> Result<Visit, Error> {
+        Ok(self.begin_with(transport.clone()))
+    }
+
+    fn begin_with(&self, transport: Transport) -> Visit {
         let inner = Inner {
             store: self.clone(),
+            transport,
             request: OnceLock::new(),
             phase: Phase::default(),
             state: Mutex::default(),
@@ -163,7 +184,8 @@ impl Visit {
         let (store, request) = (self.store(), &self.session.inner.request);
         request.get_or_init(|| {
             let sent = Sent { method, uri, headers, peer };
-            Request::new(sent, scheme, store.settings(), store.watch())
+            let accepts_bearer = self.session.inner.transport.accepts_bearer();
+            Request::new(sent, scheme, store.settings(), store.watch(), accepts_bearer)
         });
     }
 

@@ -69,6 +69,7 @@ impl Harness for Salvo {
         let app = match mount {
             Mount::Once => app.hoop(handler),
             Mount::Eager => app.hoop(handler.eager()),
+            Mount::Bearer => app.hoop(handler.bearer()),
             Mount::Nested => app.hoop(handler.clone()).hoop(handler),
             Mount::Missing => app,
         };

@@ -1,0 +1,75 @@
+//! Adapters that are careless with what carries a token. Each breaks one law, and no other.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::{HeaderValue, Request, Response};
+use session_conformance::async_trait;
+use session_conformance::http::{App, Harness, Mount, Panicked, broken_request_laws};
+use session_core::{Peer, SessionBackend, SessionStore};
+
+use crate::bare::Bare;
+
+#[test]
+fn each_breaks_its_own_law_only() {
+    for (mistake, law) in [
+        (Mistake::GivesProgramsACookieToo, "bearer_sets_no_cookie"),
+        (Mistake::PrefersTheCookie, "one_credential_per_request"),
+    ] {
+        let make = move || async move { Mistaken { sound: Bare::sound(), mistake } };
+        assert_eq!(broken_request_laws(make), [law], "{mistake:?}");
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mistake {
+    /// A program that has no cookie gets one, in case that it is a browser.
+    GivesProgramsACookieToo,
+    /// Who brings a cookie is a browser, whatever else they bring.
+    PrefersTheCookie,
+}
+
+struct Mistaken {
+    sound: Bare,
+    mistake: Mistake,
+}
+
+#[async_trait]
+impl Harness for Mistaken {
+    fn backend(&self) -> Arc<dyn SessionBackend> {
+        self.sound.backend()
+    }
+
+    async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
+        let sound = self.sound.mount(store, mount).await;
+        Arc::new(MistakenApp { sound, mount, mistake: self.mistake })
+    }
+}
+
+struct MistakenApp {
+    sound: Arc<dyn App>,
+    mount: Mount,
+    mistake: Mistake,
+}
+
+#[async_trait]
+impl App for MistakenApp {
+    async fn call(
+        &self,
+        mut request: Request<Vec<u8>>,
+        peer: Peer,
+    ) -> Result<Response<Vec<u8>>, Panicked> {
+        let accepts = self.mount == Mount::Bearer;
+        let (bearer, cookie) =
+            (request.headers().contains_key(AUTHORIZATION), request.headers().contains_key(COOKIE));
+        if self.mistake == Mistake::PrefersTheCookie && accepts && cookie {
+            request.headers_mut().remove(AUTHORIZATION);
+        }
+        let mut response = self.sound.call(request, peer).await?;
+        if self.mistake == Mistake::GivesProgramsACookieToo && accepts && bearer && !cookie {
+            let cookie = HeaderValue::from_static("_session=0; Path=/");
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Ok(response)
+    }
+}
