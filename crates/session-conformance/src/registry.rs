@@ -81,6 +81,8 @@ macro_rules! __each_backend_law {
             "After any number of racing creates a user has at most `cap` live sessions, and exactly `cap` if more were made."
             evicts_least_recently_active
             "The victims are the least recently active (among equals the oldest id) at the moment of eviction, touches that just committed included, and never the newcomer. Expired sessions do not count. All ids are returned, even if a lowered cap makes them many."
+            impersonation_takes_no_place
+            "A session in which somebody acts in its user's place says so wherever it is read. It does not count for the user's cap, is no victim, and evicts nobody; all that ends the user's sessions ends it too."
             remove_is_scoped
             "`remove` with an owner never removes another user's session, in one step. Removing a missing one is not an error. With an acting session it removes nothing unless that one is live and its token current or in grace, in the same step."
             remove_user_is_complete
@@ -277,10 +279,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (27, 33));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (28, 33));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 60);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 60);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 61);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 61);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::DeviceType;
 use crate::clock::Timestamp;
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::record::SessionData;
 
 /// One of a user's sessions, for a page that lists their devices. It may be shown to that user as it
@@ -19,6 +19,9 @@ pub struct DeviceView {
     pub id: SessionId,
     /// Whether it is the session that asks.
     pub current: bool,
+    /// Who acts in the user's place; left out of what is serialised if it is the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impersonator: Option<UserId>,
     /// For people, such as "Firefox on Windows".
     pub device_name: String,
     /// What the client runs on.
@@ -43,6 +46,7 @@ impl DeviceView {
         Self {
             id: session.id,
             current: current == Some(session.id),
+            impersonator: session.impersonator.as_ref().map(|staff| staff.user.clone()),
             device_name: session.device_name.clone(),
             device_type: session.device_type,
             ip_address: session.ip_address,

@@ -128,6 +128,8 @@ pub enum ErrorKind {
     /// The request comes from another origin and may change something:
     /// [`CrossSiteGuard`](crate::CrossSiteGuard) refused it. 403.
     CrossOrigin,
+    /// This cannot be done while somebody acts in a user's place, or only then. 409.
+    Impersonation,
     /// The data would be larger than the configuration allows. 413.
     TooLarge,
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
@@ -157,6 +159,7 @@ impl ErrorKind {
             Self::StaleAuthentication => "the last sign-in was too long ago",
             Self::AlreadySignedIn => "somebody is signed in already",
             Self::CrossSite => "a request from another site makes no session",
+            Self::Impersonation => "this cannot be done in a user's place",
             Self::CrossOrigin => "the request was sent from another site",
             Self::TooLarge => "the session's data would be too large",
             Self::InvalidData => "this cannot be stored in a session",
@@ -180,6 +183,7 @@ impl ErrorKind {
     /// | `already_signed_in` | 409 | somebody is signed in, where a visitor is wanted |
     /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
     /// | `cross_site` | 409 | the request comes from another site, and nothing was stored |
+    /// | `impersonation` | 409 | this cannot be done while somebody acts in a user's place |
     /// | `data_too_large` | 413 | the session's data would be too large |
     /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
     /// | `unavailable` | 503 | the backend failed: try again later |
@@ -194,6 +198,7 @@ impl ErrorKind {
             Self::StaleAuthentication => "stale_authentication",
             Self::AlreadySignedIn => "already_signed_in",
             Self::CrossSite => "cross_site",
+            Self::Impersonation => "impersonation",
             Self::CrossOrigin => "cross_origin",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
@@ -208,7 +213,9 @@ impl ErrorKind {
         match self {
             Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::StaleAuthentication | Self::CrossOrigin => StatusCode::FORBIDDEN,
-            Self::SessionEnded | Self::CrossSite | Self::AlreadySignedIn => StatusCode::CONFLICT,
+            Self::SessionEnded | Self::CrossSite | Self::AlreadySignedIn | Self::Impersonation => {
+                StatusCode::CONFLICT
+            }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -339,7 +346,8 @@ mod tests {
                 ErrorKind::SessionEnded => ErrorKind::StaleAuthentication,
                 ErrorKind::StaleAuthentication => ErrorKind::AlreadySignedIn,
                 ErrorKind::AlreadySignedIn => ErrorKind::CrossSite,
-                ErrorKind::CrossSite => ErrorKind::CrossOrigin,
+                ErrorKind::CrossSite => ErrorKind::Impersonation,
+                ErrorKind::Impersonation => ErrorKind::CrossOrigin,
                 ErrorKind::CrossOrigin => ErrorKind::TooLarge,
                 ErrorKind::TooLarge => ErrorKind::InvalidData,
                 ErrorKind::InvalidData => ErrorKind::WrongType,

@@ -17,6 +17,8 @@ pub enum EventKind {
     Created,
     /// Somebody signed in, which made the session.
     Authenticated,
+    /// Somebody goes on as the session's user: see [`SessionEvent::impersonator`].
+    Impersonated,
     /// The session's user proved again who they are; its token rotated.
     Reauthenticated,
     /// The session's token rotated.
@@ -74,6 +76,7 @@ impl EventKind {
         match self {
             Self::Created => "created",
             Self::Authenticated => "authenticated",
+            Self::Impersonated => "impersonated",
             Self::Reauthenticated => "reauthenticated",
             Self::Rotated => "rotated",
             Self::Revoked => "revoked",
@@ -121,13 +124,15 @@ pub struct SessionEvent<'a> {
     pub id: Option<SessionId>,
     /// The session's user, if it has one.
     pub user: Option<&'a UserId>,
+    /// Who acts in the user's place, if somebody does.
+    pub impersonator: Option<&'a UserId>,
     /// The client whose request caused it, if one did.
     pub meta: Option<&'a SessionMeta>,
 }
 
 impl<'a> SessionEvent<'a> {
     pub(crate) const fn new(kind: EventKind) -> Self {
-        Self { kind, id: None, user: None, meta: None }
+        Self { kind, id: None, user: None, impersonator: None, meta: None }
     }
 
     pub(crate) const fn session(mut self, id: SessionId, user: Option<&'a UserId>) -> Self {
@@ -151,10 +156,12 @@ pub(crate) type Hook = Arc<dyn Fn(&SessionEvent<'_>) + Send + Sync>;
 pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: bool) {
     let session = event.id.map(tracing::field::display);
     let user = event.user.map(|user| tracing::field::display(user.as_str().escape_debug()));
+    let impersonator =
+        event.impersonator.map(|user| tracing::field::display(user.as_str().escape_debug()));
     let ip = event.meta.and_then(SessionMeta::ip_address).map(tracing::field::display);
     match event.kind {
         EventKind::DataDroppedOnServerError if in_outage => {
-            tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
+            tracing::debug!(target: "session", session, user, impersonator, ip, "{}", event.kind);
         }
         EventKind::FingerprintMismatch(_)
         | EventKind::AmbiguousToken
@@ -163,7 +170,7 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: boo
         | EventKind::DataDroppedOnStartOver
         | EventKind::TokenLost
         | EventKind::ClockSkew => {
-            tracing::warn!(target: "session", session, user, ip, "{}", event.kind);
+            tracing::warn!(target: "session", session, user, impersonator, ip, "{}", event.kind);
         }
         // What a touch fails of is an outage, which is said already.
         EventKind::Created
@@ -171,15 +178,16 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: boo
         | EventKind::FingerprintUnrecognised
         | EventKind::Expired
         | EventKind::TouchFailed => {
-            tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
+            tracing::debug!(target: "session", session, user, impersonator, ip, "{}", event.kind);
         }
         EventKind::Authenticated
+        | EventKind::Impersonated
         | EventKind::Reauthenticated
         | EventKind::Revoked
         | EventKind::Evicted
         | EventKind::SignedOut
         | EventKind::Purged(_) => {
-            tracing::info!(target: "session", session, user, ip, "{}", event.kind);
+            tracing::info!(target: "session", session, user, impersonator, ip, "{}", event.kind);
         }
         // The store has said why, or what to do.
         EventKind::OutageBegan | EventKind::OutageEnded { .. } | EventKind::SecureOverHttp => {}

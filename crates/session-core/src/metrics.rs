@@ -13,6 +13,7 @@
 //! | --- | --- | --- | --- | --- |
 //! | [`web_session.created`](CREATED) | counter | `{session}` | `kind`: `anonymous`, `signed_in` | sessions that were made |
 //! | [`web_session.sign_ins`](SIGN_INS) | counter | `{sign_in}` | | sign-ins. Failed ones are not known here |
+//! | [`web_session.impersonations`](IMPERSONATIONS) | counter | `{session}` | | sessions in which somebody acts in a user's place |
 //! | [`web_session.reauthentications`](REAUTHENTICATIONS) | counter | `{reauthentication}` | | users who proved again who they are |
 //! | [`web_session.rotations`](ROTATIONS) | counter | `{rotation}` | | plain rotations of a token |
 //! | [`web_session.ended`](ENDED) | counter | `{session}` | `reason`: `signed_out`, `revoked`, `evicted` | sessions that ended before they expired |
@@ -59,6 +60,9 @@ use crate::lifecycle::Refusal;
 pub const CREATED: &str = "web_session.created";
 /// Sign-ins. Each also counts as a session that was [made](CREATED).
 pub const SIGN_INS: &str = "web_session.sign_ins";
+/// Sessions in which somebody acts in a user's place. Each also counts as a session that was
+/// [made](CREATED).
+pub const IMPERSONATIONS: &str = "web_session.impersonations";
 /// Users who proved again who they are.
 pub const REAUTHENTICATIONS: &str = "web_session.reauthentications";
 /// Plain rotations of a token.
@@ -113,9 +117,10 @@ pub const PURGE_BATCHES: &str = "web_session.purge.batches";
 pub const PURGE_COMPLETED: &str = "web_session.purge.completed";
 
 /// What each metric is: its kind, unit, and text.
-const ALL: [(&str, Kind, Unit, &str); 19] = [
+const ALL: [(&str, Kind, Unit, &str); 20] = [
     (CREATED, Kind::Counter, Unit::Count, "sessions that were made"),
     (SIGN_INS, Kind::Counter, Unit::Count, "sign-ins"),
+    (IMPERSONATIONS, Kind::Counter, Unit::Count, "sessions begun in a user's place"),
     (REAUTHENTICATIONS, Kind::Counter, Unit::Count, "users who proved again who they are"),
     (ROTATIONS, Kind::Counter, Unit::Count, "plain rotations of a token"),
     (ENDED, Kind::Counter, Unit::Count, "sessions that ended before they expired"),
@@ -162,6 +167,7 @@ pub(crate) fn event(kind: EventKind, user: Option<&UserId>) {
             counter!(CREATED, "kind" => kind).increment(1);
         }
         EventKind::Authenticated => counter!(SIGN_INS).increment(1),
+        EventKind::Impersonated => counter!(IMPERSONATIONS).increment(1),
         EventKind::Reauthenticated => counter!(REAUTHENTICATIONS).increment(1),
         EventKind::Rotated => counter!(ROTATIONS).increment(1),
         EventKind::SignedOut => counter!(ENDED, "reason" => "signed_out").increment(1),
@@ -184,6 +190,8 @@ pub(crate) fn event(kind: EventKind, user: Option<&UserId>) {
         EventKind::TokenLost => counter!(TOKENS_LOST).increment(1),
         EventKind::ClockSkew => counter!(CLOCK_SKEWS).increment(1),
         EventKind::TouchFailed => counter!(TOUCHES_FAILED).increment(1),
+        // Counted by the batch that they went with.
+        EventKind::Expired => {}
         EventKind::Purged(count) => counter!(PURGED).increment(count),
         EventKind::OutageBegan => counter!(OUTAGES).increment(1),
         // How many calls failed is told by the calls.

@@ -8,9 +8,10 @@ use crate::client::{DeviceType, device};
 use crate::clock::Timestamp;
 use crate::data::Data;
 use crate::id::{SessionId, UserId};
+use crate::impersonator::Impersonator;
 use crate::lifetime::Lifetime;
 
-/// Everything that is known of one session, except its secret: neither the token nor its hash is in
+/// Everything that is known of one session, except its secret: neither its token nor the hash of it is in
 /// here. It holds what the application stored, and goes through serde only field by field: what its
 /// user may be shown is a [`DeviceView`](crate::DeviceView).
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub struct SessionData {
     /// Who is signed in; `None` for an anonymous session. Never changes: another user is another
     /// session.
     pub user_id: Option<UserId>,
+    /// Who acts in the user's place; `None` if it is the user. Never changes.
+    pub impersonator: Option<Box<Impersonator>>,
     /// The client's address when the session was made.
     pub ip_address: Option<IpAddr>,
     /// The client's address when the session was last touched.
@@ -83,6 +86,7 @@ impl SessionData {
         Self {
             id,
             user_id: None,
+            impersonator: None,
             ip_address: None,
             last_ip_address: None,
             user_agent: None,
@@ -123,11 +127,13 @@ impl SessionData {
         self.user_id.is_some()
     }
 
-    /// Whether its user proved who they are within the last `duration` before `now`.
+    /// Whether its user proved who they are within the last `duration` before `now`. Never so if somebody
+    /// acts in their place.
     #[must_use]
     pub fn authenticated_within(&self, duration: Duration, now: Timestamp) -> bool {
         // A clock that jumped back makes an authentication in the future; that is recent.
-        self.authenticated_at.is_some_and(|at| now.since(at) <= duration)
+        self.impersonator.is_none()
+            && self.authenticated_at.is_some_and(|at| now.since(at) <= duration)
     }
 }
 

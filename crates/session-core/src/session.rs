@@ -14,6 +14,7 @@ mod end;
 mod finish;
 mod flash;
 mod headers;
+mod impersonate;
 mod lifetime;
 mod live;
 mod load;
@@ -264,8 +265,11 @@ impl Session {
 
     fn emit(&self, kind: EventKind, id: Option<SessionId>, user: Option<&UserId>) {
         let mut event = SessionEvent::new(kind).caused_by(self.request().map(Request::meta));
+        let staff;
         if let Some(id) = id {
             event = event.session(id, user);
+            staff = self.impersonator_of(id);
+            event.impersonator = staff.as_ref();
         }
         self.inner.store.emit(&event);
     }

@@ -17,6 +17,9 @@ mod flash;
 #[cfg(feature = "tokio")]
 #[path = "it/handle.rs"]
 mod handle;
+#[cfg(feature = "tokio")]
+#[path = "it/impersonation.rs"]
+mod impersonation;
 #[path = "it/memory.rs"]
 mod memory;
 #[cfg(all(feature = "metrics", feature = "tokio"))]

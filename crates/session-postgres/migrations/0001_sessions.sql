@@ -9,6 +9,7 @@ CREATE TABLE web_sessions (
     token_hash          bytea       NOT NULL,          -- SHA-256 of the token, never the token
     token_seen          boolean     NOT NULL,          -- whether a browser has presented that token
     user_id             text COLLATE "C",              -- NULL: an anonymous session
+    impersonator        text,                          -- who acts in the user's place; NULL: the user
     ip_address          inet,
     last_ip_address     inet,
     user_agent          text,
@@ -158,7 +159,7 @@ END
 $$;
 
 -- The live sessions of a user, less these, that are more than p_stay: the least recently active, in the
--- order of their ids.
+-- order of their ids. One in which somebody acts in the user's place takes no room, and stays.
 CREATE FUNCTION web_session_surplus_v1(
     p_user text, p_now timestamptz, p_less text[], p_stay bigint
 ) RETURNS text[] LANGUAGE plpgsql AS $$
@@ -167,6 +168,7 @@ BEGIN
         SELECT id FROM (
             SELECT id FROM web_sessions
             WHERE user_id = p_user AND expires_at > p_now AND id <> ALL (p_less)
+                AND (impersonator IS NULL OR p_now = '-infinity')
             ORDER BY last_active_at DESC, id DESC OFFSET p_stay
         ) AS above ORDER BY id
     );
@@ -184,7 +186,7 @@ DECLARE
 BEGIN
     WITH chosen AS (
         SELECT id, token_hash, last_active_at FROM web_sessions
-        WHERE user_id = p_user AND expires_at > p_now AND id <> p_newcomer
+        WHERE user_id = p_user AND expires_at > p_now AND id <> p_newcomer AND impersonator IS NULL
         ORDER BY last_active_at, id || '' LIMIT 1
     ), gone AS (
         DELETE FROM web_sessions AS s USING chosen
@@ -222,6 +224,7 @@ CREATE FUNCTION web_session_create_v1(
     p_carried text[],           -- NULL: all keys of the session that is replaced
     p_carry_after timestamptz,  -- one that was replaced later than this is carried still
     p_presented bytea[],        -- the tokens that get the new session as their successor
+    p_impersonator text,        -- who acts in the user's place
     OUT outcome text, OUT stored jsonb, OUT evicted text[], OUT replaced boolean
 ) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -241,7 +244,7 @@ BEGIN
         PERFORM web_session_lock_user_v1(p_user);
         -- Most have room for one more. A row's lock is a write of its own, so they are counted first, and
         -- only those are locked that may go: the lock on the user keeps the others from growing in number.
-        SELECT count(*) FILTER (WHERE expires_at > p_now),
+        SELECT count(*) FILTER (WHERE expires_at > p_now AND impersonator IS NULL),
             coalesce(bool_or(expires_at <= long_ago), false)
         INTO live, stale FROM web_sessions WHERE user_id = p_user;
     END IF;
@@ -293,11 +296,11 @@ BEGIN
 
     -- Before the old one goes, so that its id and its token count as in use.
     INSERT INTO web_sessions (
-        id, token_hash, token_seen, user_id, ip_address, last_ip_address, user_agent, device_name,
+        id, token_hash, token_seen, user_id, impersonator, ip_address, last_ip_address, user_agent, device_name,
         device_type, fingerprint, data, version, idle_ttl_secs, cookie_persistent, created_at,
         authenticated_at, last_active_at, expires_at, absolute_expires_at, not_after, purge_after
     ) VALUES (
-        p_id, p_token, false, p_user, p_ip, p_last_ip, p_user_agent, p_device_name, p_device_type,
+        p_id, p_token, false, p_user, p_impersonator, p_ip, p_last_ip, p_user_agent, p_device_name, p_device_type,
         p_fingerprint, stored, p_version, p_idle_ttl_secs, p_cookie_persistent, p_created_at,
         p_authenticated_at, p_last_active_at, p_expires_at, p_absolute_expires_at, p_not_after,
         p_expires_at

@@ -51,11 +51,15 @@ pub(crate) fn session(row: &PgRow) -> Result<SessionData, BackendError> {
         expires_at: time(row, 15)?,
         absolute_expires_at: optional_time(row, 16)?,
         not_after: optional_time(row, 17)?,
+        impersonator: match get::<Option<&str>>(row, 18)? {
+            None => None,
+            Some(text) => Some(Box::new(text.parse().map_err(|_| wrong("impersonator"))?)),
+        },
     })
 }
 
 /// How many columns [`session`] reads.
-pub(crate) const WIDTH: usize = 18;
+pub(crate) const WIDTH: usize = 19;
 
 /// Reads stored data. `None` if it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {

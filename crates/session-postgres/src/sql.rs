@@ -67,7 +67,7 @@ macro_rules! columns {
         "s.id, s.user_id, host(s.ip_address), host(s.last_ip_address), s.user_agent, \
          s.device_name, s.device_type, s.fingerprint, s.data::text, s.version, s.idle_ttl_secs, \
          s.cookie_persistent, s.created_at, s.authenticated_at, s.last_active_at, s.expires_at, \
-         s.absolute_expires_at, s.not_after"
+         s.absolute_expires_at, s.not_after, s.impersonator"
     };
 }
 
@@ -102,10 +102,10 @@ const PING: &str = "SELECT 1 FROM {schema}web_sessions LIMIT 0";
 
 /// $1 to $18 the record, $19 now, $20 when tombstones may go, $21 to $24 the patch, $25 cap, $26 to $28
 /// the session to replace, its token and its user, $29 what to carry, $30 since when, $31 what was
-/// presented.
+/// presented, $32 who acts in the user's place.
 const CREATE: &str = "SELECT outcome, stored::text, evicted, replaced \
      FROM {schema}web_session_create_v1($1, $2, $3, $4::inet, $5::inet, $6, $7, $8, $9, $10, $11, $12, $13, \
-     $14, $15, $16, $17, $18, $19, $20, $21, $22, $23::jsonb, $24, $25, $26, $27, $28, $29, $30, $31)";
+     $14, $15, $16, $17, $18, $19, $20, $21, $22, $23::jsonb, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
 
 /// What an update answers, in the order in which `backend` reads it.
 macro_rules! answer {

@@ -29,6 +29,7 @@ pub(crate) fn create(texts: &Texts, new: &NewSession, now: Timestamp) -> Stateme
         .bind(carried)
         .bind(Moment(now.minus(CARRY_LIFETIME)))
         .bind(new.presented.iter().map(row::bytes).collect::<Vec<_>>())
+        .bind(new.record.impersonator.as_ref().map(ToString::to_string))
 }
 
 pub(crate) fn is_data_alone(change: &SessionChange) -> bool {

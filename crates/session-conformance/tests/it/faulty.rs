@@ -96,6 +96,7 @@ fn fault_against(law: &str) -> Arc<dyn Fault> {
         "touch_is_monotonic" => Arc::new(changing::TakesAnyEnd::default()),
         "rotation_has_one_winner" => Arc::new(changing::RotatesAgain),
         "cancel_is_safe" => Arc::new(ending::EndsOneByOne),
+        "impersonation_takes_no_place" => Arc::new(making::CountsImpersonations),
         "remove_is_scoped" => Arc::new(ending::AsksNoOwner),
         "remove_user_is_complete" => Arc::new(ending::EndsOnePage),
         "ended_token_is_known" => Arc::new(ending::BuriesNoVictims),

@@ -86,7 +86,8 @@ impl State {
         }
         let evicted = match (&record.user_id, cap) {
             (Some(user), Some(cap)) => {
-                let others = self.live_of(user, now);
+                // Whoever acts in the user's place takes no place.
+                let others = self.live_of(user, now).filter(|other| other.impersonator.is_none());
                 let others = others.map(|other| (other.last_active_at, other.id)).collect();
                 sessions_to_evict(others, cap)
             }

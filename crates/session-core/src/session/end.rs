@@ -17,7 +17,9 @@ impl Session {
     /// Signs out: ends every live session whose token the request presented, signed in or anonymous,
     /// and removes the cookie; returns how many it ended (law `logout_always_ends`).
     ///
-    /// That is nearly always the request's session, or none. It is also one that the request may not use:
+    /// That is nearly always the request's session, or none. One in which somebody acts in a user's place
+    /// ([`impersonate`](Self::impersonate)) ends together with their own.
+    /// It is also one that the request may not use:
     /// another browser's, one of several, or one that a re-authentication or a rotation gave another token
     /// less than 10 s ago. The cookie is removed whenever one of its name came, whatever it holds: who signs
     /// out must not stay signed in. Buffered writes are dropped, but for [`flash`](Self::flash) messages;
@@ -53,7 +55,7 @@ impl Session {
         ended
     }
 
-    async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
+    pub(super) async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
         Box::pin(self.mark_seen()).await;
         let live = self.live().ok();
         let was_bearer = live.as_ref().is_some_and(|live| live.as_bearer);
@@ -72,6 +74,9 @@ impl Session {
             if is_ended {
                 ended = 1;
                 turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
+            }
+            if Box::pin(self.end_staff(turn, &live.session, EndedBy::SignedOut)).await? {
+                ended += 1;
             }
         }
         if !presented.hashes.is_empty() {
@@ -131,6 +136,7 @@ impl Session {
             for id in &ended {
                 turn.tell(EventKind::SignedOut, *id, Some(&user));
             }
+            Box::pin(self.end_staff(&mut turn, &live.session, EndedBy::SignedOut)).await?;
             Ok(ended)
         })
         .await

@@ -307,7 +307,7 @@ impl Session {
             Loaded::Without(_) if found.past.is_some() => Some(NoSession::Ended),
             Loaded::Without(_) => {
                 let rules = &self.inner.store.settings().cookie;
-                let candidates = rules.candidates_in(request.cookies());
+                let candidates = request.candidates(rules);
                 if !candidates.is_empty() {
                     Some(NoSession::Unknown)
                 } else if candidates.is_named() {
@@ -374,6 +374,18 @@ impl Session {
                     }
                 },
             };
+        }
+        if let Some(this) = live.take_if(|live| live.session.impersonator.is_some()) {
+            // Boxed: few requests are an impersonation's.
+            if Box::pin(self.goes_on(&this.session, this.hash)).await? {
+                live = Some(this);
+            } else {
+                let now = store.now();
+                let ended = Ended { how: EndedBy::Revoked, at: now };
+                let token = DeadToken { ended, successor_seen: false };
+                dead.add(this.session.id, this.hash, token, now);
+                tell(Told::of(EventKind::Revoked, &this.session));
+            }
         }
         let absence = match live {
             Some(live) if self.is_known_browser(&live.session, request) => {

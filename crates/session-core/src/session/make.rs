@@ -52,6 +52,7 @@ impl Session {
             id,
             authenticated_at: user.as_ref().map(|_| now),
             user_id: user,
+            impersonator: None,
             ip_address: meta.ip_address(),
             last_ip_address: meta.ip_address(),
             user_agent: meta.user_agent().map(Into::into),
@@ -81,13 +82,15 @@ impl Session {
     ) -> Result<Issued, Error> {
         let store = &self.inner.store;
         let (user, lifetime) = (record.user_id.clone(), record.lifetime());
+        let impersonator = record.impersonator.clone();
+        let takes_a_place = impersonator.is_none();
         let as_bearer = minted.as_bearer;
         let TakesOver { replaces, presented } = takes_over;
         let mut tries = 1;
         loop {
             let (now, signs_in) = (record.created_at, record.is_authenticated());
             let new = NewSession {
-                cap: user.as_ref().map(|_| store.settings().cap),
+                cap: user.as_ref().filter(|_| takes_a_place).map(|_| store.settings().cap),
                 max_bytes: store.settings().ceiling(signs_in),
                 patch: patch.clone(),
                 replaces: replaces.clone(),
@@ -103,6 +106,7 @@ impl Session {
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;
                     (record, minted) = self.new_record(user.clone(), lifetime)?;
+                    record.impersonator.clone_from(&impersonator);
                     minted.as_bearer = as_bearer;
                 }
                 Err(error) => return Err(error.into()),

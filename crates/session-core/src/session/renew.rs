@@ -20,6 +20,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Unauthenticated`](ErrorKind::Unauthenticated) if nobody is signed in;
+    /// [`Impersonation`](ErrorKind::Impersonation) if somebody acts in the user's place;
     /// [`SessionEnded`](ErrorKind::SessionEnded) if the session ended meanwhile, or another request's
     /// re-authentication took the token first; [`LateWrite`](ErrorKind::LateWrite) after the response
     /// was decided; the backend's.
@@ -51,6 +52,7 @@ impl Session {
     async fn prove_again(&self, end_others: bool) -> Result<Vec<SessionId>, Error> {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
+        self.not_impersonating()?;
         self.not_decided()?;
         let store = &self.inner.store;
         let now = store.now();

@@ -125,6 +125,10 @@ impl Session {
                 return Ok(());
             }
         };
+        if session.impersonator.is_some() && !self.goes_on(&session, minted.hash).await? {
+            self.ended_meanwhile();
+            return Ok(());
+        }
         let is_another_user = live.is_some_and(|live| {
             live.session.is_authenticated() && live.session.user_id != session.user_id
         });

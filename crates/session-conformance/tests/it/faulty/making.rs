@@ -184,3 +184,30 @@ impl Fault for EvictsTheOldest {
         Ok(created)
     }
 }
+
+/// The cap counts whoever acts in the user's place.
+pub(super) struct CountsImpersonations;
+
+#[async_trait]
+impl Fault for CountsImpersonations {
+    async fn create(
+        &self,
+        db: &Db,
+        new: NewSession,
+        now: Timestamp,
+    ) -> Result<Created, BackendError> {
+        let (user, cap) = (new.record.user_id.clone(), new.cap);
+        let mut created = db.create(new, now).await?;
+        let (Some(user), Some(cap)) = (user, cap) else { return Ok(created) };
+        let all = db.list(&user, now).await?;
+        let cap = usize::try_from(cap.get()).unwrap_or(usize::MAX);
+        for session in all.iter().rev().take(all.len().saturating_sub(cap)) {
+            if session.impersonator.is_some() {
+                let target = SessionRef::by_id(session.id);
+                db.remove(&target, None, None, EndedBy::Evicted, now).await?;
+                created.evicted.push(session.id);
+            }
+        }
+        Ok(created)
+    }
+}

@@ -1,0 +1,212 @@
+//! Acting in a user's place: for support staff, in a session of its own that names both.
+
+use std::sync::Arc;
+
+use super::buffer::Buffer;
+use super::make::TakesOver;
+use super::turn::Turn;
+use super::unanswered::{Now, Unanswered};
+use super::{Minted, Session};
+use crate::backend::{EndedBy, Rotation, SessionChange, SessionRef, Updated};
+use crate::error::{Error, ErrorKind};
+use crate::event::EventKind;
+use crate::id::{InvalidUserId, SessionId, UserId};
+use crate::impersonator::Impersonator;
+use crate::lifetime::Lifetime;
+use crate::patch::Patch;
+use crate::record::SessionData;
+use crate::token::TokenHash;
+
+impl Session {
+    /// Goes on as another user, in a session of its own that names both: for support staff who have to
+    /// see what a customer sees. Whether they may, the application decides before it calls this.
+    ///
+    /// - Their own session stays, and [`end_impersonation`](Self::end_impersonation) comes back to it. A
+    ///   [`logout`](Self::logout) ends both.
+    /// - The new session carries nothing over. What was buffered is saved before, into their own.
+    /// - It is on the user's list of devices, with [`impersonator`](crate::DeviceView::impersonator), and
+    ///   each event that is about it [names](crate::SessionEvent::impersonator) them. The user may end it
+    ///   like any other.
+    /// - It takes none of the user's `max_sessions_per_user`: nobody is evicted by it or because of it.
+    /// - It proves nothing of the user: [`authenticated_within`](Self::authenticated_within) is `false`,
+    ///   and it can be neither re-authenticated nor impersonate in its turn.
+    /// - It lives no longer than their own session can, and is over as soon as that one is: a request
+    ///   costs one more read for it.
+    ///
+    /// # Errors
+    /// [`InvalidData`](ErrorKind::InvalidData) if it is no user id;
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) if nobody is signed in;
+    /// [`Impersonation`](ErrorKind::Impersonation) if this session is one already;
+    /// [`SessionEnded`](ErrorKind::SessionEnded) if their own session ended meanwhile;
+    /// [`LateWrite`](ErrorKind::LateWrite) after the response was decided; those of
+    /// [`save`](Self::save); the backend's.
+    ///
+    /// # Cancellation
+    /// A dropped call may have made the session. Whatever has the next turn looks, the response too,
+    /// and then the cookie carries its token; after the response, nobody has it.
+    pub async fn impersonate<U>(&self, user: U) -> Result<(), Error>
+    where
+        U: TryInto<UserId, Error: Into<InvalidUserId>>,
+    {
+        let user = user.try_into().map_err(Into::into)?;
+        self.not_impersonating()?;
+        self.save().await?;
+        let mut turn = self.turn().await?;
+        let (live, staff) = self.signed_in()?;
+        self.not_decided()?;
+        self.not_impersonating()?;
+        Box::pin(self.mark_seen()).await;
+        let own = &live.session;
+        let ends = [own.absolute_expires_at, own.not_after].into_iter().flatten().min();
+        let lifetime = Lifetime { not_after: ends, ..Lifetime::default() };
+        let (mut record, minted) = self.new_record(Some(user), lifetime)?;
+        record.impersonator = Some(Box::new(Impersonator::new(own.id, live.hash, staff)));
+        let nothing = Buffer::default();
+        let made =
+            self.create((record, minted), Patch::new(), &nothing, TakesOver::default()).await?;
+        // After it: their own session is good now, so it was when this one was made by its right.
+        if !self.goes_on(&made.session, made.minted.hash).await? {
+            return Err(self.ended_meanwhile());
+        }
+        let (id, user) = (made.session.id, made.session.user_id.clone());
+        self.made(&mut turn, made.session, made.minted, &nothing, false).await?;
+        turn.tell(EventKind::Impersonated, id, user.as_ref());
+        Ok(())
+    }
+
+    /// Comes back from [`impersonate`](Self::impersonate): ends this session, and goes on in the one of
+    /// whoever began it, under a new token. `false` if that one has ended meanwhile: then nobody is
+    /// signed in any more.
+    ///
+    /// What is buffered is dropped, but for [`flash`](Self::flash) messages.
+    ///
+    /// # Errors
+    /// [`Impersonation`](ErrorKind::Impersonation) if this session is none;
+    /// [`LateWrite`](ErrorKind::LateWrite) after the response was decided; the backend's.
+    ///
+    /// # Cancellation
+    /// A dropped call may have come back. Whatever has the next turn looks, the response too, and then
+    /// the cookie carries the token.
+    pub async fn end_impersonation(&self) -> Result<bool, Error> {
+        let mut turn = self.turn().await?;
+        let (live, user) = self.signed_in()?;
+        self.not_decided()?;
+        let Some(staff) = live.session.impersonator.clone() else {
+            return Err(Error::from_kind(ErrorKind::Impersonation)
+                .with_context("this session is nobody's impersonation"));
+        };
+        let store = &self.inner.store;
+        let Some(own) = self.own_session(&staff).await? else {
+            self.end_this(&mut turn).await?;
+            return Ok(false);
+        };
+        let now = store.now();
+        let minted = Minted::new()?;
+        let change = SessionChange::rotation(Rotation::Immediate { token: minted.hash });
+        let note = Unanswered::Token { token: minted.token.clone(), kind: EventKind::Rotated };
+        let buffered = self.unsettled().buffer.clone();
+        let target = staff.reference();
+        let call = store.backend().update(&target, &change, now);
+        match self.ask(note, call).await? {
+            Updated::Applied(_) => {}
+            Updated::Missing | Updated::Superseded | Updated::Conflict => {
+                self.end_this(&mut turn).await?;
+                return Ok(false);
+            }
+        }
+        self.rotated(&live, own, minted);
+        {
+            let mut state = self.unsettled();
+            state.saved(&buffered);
+            state.keep_flashes(&buffered);
+        }
+        turn.tell(EventKind::Rotated, staff.session, Some(&staff.user));
+        // Its token is worth nothing by now, because the staff's has changed; this only takes it off the list.
+        let target = live.reference();
+        let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
+        if store.call(removal).await? {
+            turn.tell(EventKind::SignedOut, live.session.id, Some(&user));
+        }
+        Ok(true)
+    }
+
+    /// Who acts here in the user's place; `None` if it is the user.
+    #[must_use]
+    pub fn impersonator(&self) -> Option<UserId> {
+        self.with_current(|session| Some(session.impersonator.as_ref()?.user.clone())).flatten()
+    }
+
+    /// For what an impersonation may not do.
+    pub(super) fn not_impersonating(&self) -> Result<(), Error> {
+        match self.impersonator() {
+            Some(_) => Err(Error::from_kind(ErrorKind::Impersonation)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a session that is over.
+    async fn undo(&self, session: &SessionData, token: TokenHash) -> Result<(), Error> {
+        let target =
+            SessionRef { id: session.id, token: Some(token), user: session.user_id.clone() };
+        let store = &self.inner.store;
+        let removal = store.backend().remove(&target, None, None, EndedBy::Revoked, store.now());
+        store.call(removal).await.map(drop)
+    }
+
+    /// Ends the own session of whoever acted in this one, which this browser gives up with it; whether it
+    /// did.
+    pub(super) async fn end_staff(
+        &self,
+        turn: &mut Turn<'_>,
+        session: &SessionData,
+        how: EndedBy,
+    ) -> Result<bool, Error> {
+        let Some(staff) = &session.impersonator else { return Ok(false) };
+        let store = &self.inner.store;
+        let target = staff.reference();
+        let ended =
+            store.call(store.backend().remove(&target, None, None, how, store.now())).await?;
+        if ended {
+            turn.tell(EventKind::SignedOut, staff.session, Some(&staff.user));
+        }
+        Ok(ended)
+    }
+
+    /// Whether a session goes on: one in which somebody acts for its user does only while their own
+    /// session does. Else it ends, and this is the moment.
+    pub(super) async fn goes_on(
+        &self,
+        session: &SessionData,
+        token: TokenHash,
+    ) -> Result<bool, Error> {
+        let Some(staff) = &session.impersonator else { return Ok(true) };
+        if self.own_session(staff).await?.is_some() {
+            return Ok(true);
+        }
+        self.undo(session, token).await?;
+        Ok(false)
+    }
+
+    /// The session from which somebody acts, if it is still theirs.
+    async fn own_session(&self, staff: &Impersonator) -> Result<Option<Arc<SessionData>>, Error> {
+        Ok(match self.stands_for(&staff.token).await? {
+            Some(Now::Goes { session, .. }) if session.id == staff.session => Some(session),
+            _ => None,
+        })
+    }
+
+    /// Who acts in the session of this id, if it is the request's.
+    pub(super) fn impersonator_of(&self, id: SessionId) -> Option<UserId> {
+        let of = |session: &SessionData| {
+            let staff = session.impersonator.as_ref().filter(|_| session.id == id)?;
+            Some(staff.user.clone())
+        };
+        self.with_current(of).flatten()
+    }
+}
+
+impl Impersonator {
+    fn reference(&self) -> SessionRef {
+        SessionRef { id: self.session, token: Some(self.token), user: Some(self.user.clone()) }
+    }
+}
