@@ -1,0 +1,43 @@
+//! A cart: for visitors too, without losing what two tabs add at once, and kept at the sign-in.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::{get, post};
+use session_axum::{Session, SessionError};
+use session_core::{Carry, Key, SessionStore, SignIn};
+
+type Cart = BTreeMap<String, u32>;
+
+const CART: Key<Cart> = Key::new("cart");
+
+async fn add(session: Session, Path(item): Path<String>) -> Result<(), SessionError> {
+    // Read and written in one step: another tab's item is not lost.
+    let with = move |cart: Option<Cart>| {
+        let mut cart = cart.unwrap_or_default();
+        *cart.entry(item.clone()).or_default() += 1;
+        cart
+    };
+    session.update(CART, with).await?;
+    Ok(())
+}
+
+async fn show(session: Session) -> Result<String, SessionError> {
+    let cart = session.get(CART)?.unwrap_or_default();
+    Ok(cart.iter().map(|(item, count)| format!("{count} × {item}\n")).collect())
+}
+
+async fn sign_in(session: Session) -> Result<(), SessionError> {
+    // What a visitor's session holds may have been planted: only the cart comes over.
+    let sign_in = SignIn::new("alice").carry(Carry::keys(&[&CART]));
+    Ok(session.authenticate_with(sign_in).await?)
+}
+
+pub fn app(store: SessionStore) -> Router {
+    Router::new()
+        .route("/cart", get(show))
+        .route("/cart/{item}", post(add))
+        .route("/sign-in", post(sign_in))
+        .layer(session_axum::layer(store))
+}

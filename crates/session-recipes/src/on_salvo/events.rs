@@ -1,0 +1,43 @@
+//! Server-sent events that end when their session does, and when the server stops.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use salvo_core::prelude::*;
+use salvo_extra::sse::{self, SseEvent};
+use session_core::SessionStore;
+use session_salvo::{RequireUser, SessionHandler};
+use tokio::sync::watch;
+use tokio::time::{Interval, interval};
+
+/// Becomes `true` when the server is to stop.
+type Stopping = watch::Receiver<bool>;
+
+struct Events {
+    stopping: Stopping,
+}
+
+#[handler]
+impl Events {
+    async fn handle(&self, who: RequireUser, response: &mut Response) {
+        let ended = who.session.until_ended();
+        let mut stopping = self.stopping.clone();
+        let over = async move {
+            tokio::select! {
+                () = ended => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
+        };
+        let news =
+            stream::unfold(interval(Duration::from_secs(30)), |mut clock: Interval| async move {
+                clock.tick().await;
+                Some((Ok::<_, Infallible>(SseEvent::default().text("still here")), clock))
+            });
+        sse::stream(response, news.take_until(Box::pin(over)));
+    }
+}
+
+pub fn app(store: SessionStore, stopping: Stopping) -> Router {
+    Router::with_path("events").hoop(SessionHandler::new(store)).get(Events { stopping })
+}
