@@ -163,6 +163,8 @@ macro_rules! __each_request_law {
             "`set_lifetime` (idle lifetime, persistent or ending with the browser, a fixed end `not_after`) works at creation, at sign-in and on a live session, moves neither id nor `authenticated_at`, is data like other data in the buffer and alone makes no session. No slide, rotation or re-authentication passes a fixed end or the absolute lifetime, and the cookie follows what is stored, also after a parallel change."
             late_write_is_refused
             "Once the response is decided (streams, WebSockets), buffered setters return an error. `save` and `update` may change an existing session, and never create one or a cookie."
+            stream_learns_of_the_end
+            "`until_ended` resolves at once when this process ends the session (signed out, revoked, evicted, or replaced by a sign-in), and within five seconds when another one does or when it expires, by one look at the backend for all streams of the process. A rotation, a re-authentication and a backend that fails end no stream."
             cookie_follows_expiry
             "When the expiry slides, the cookie's Max-Age is sent anew: both ends agree."
             removal_matches
@@ -279,10 +281,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (28, 33));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (28, 34));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 61);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 61);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 62);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 62);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

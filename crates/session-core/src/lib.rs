@@ -76,6 +76,8 @@ mod record;
 mod session;
 mod settings;
 mod store;
+#[cfg(feature = "tokio")]
+mod streams;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -118,6 +120,8 @@ pub use patch::Patch;
 pub use record::SessionData;
 pub use session::{Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
 pub use store::SessionStore;
+#[cfg(feature = "tokio")]
+pub use streams::UntilEnded;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
 pub use transport::Transport;
 

@@ -29,6 +29,8 @@ mod start_over;
 mod state;
 mod turn;
 mod unanswered;
+#[cfg(feature = "tokio")]
+mod until_ended;
 mod update;
 mod view;
 mod visit;

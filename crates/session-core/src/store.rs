@@ -15,6 +15,8 @@ use crate::id::{SessionId, UserId};
 use crate::invalid_config::InvalidConfig;
 use crate::record::SessionData;
 use crate::settings::Settings;
+#[cfg(feature = "tokio")]
+use crate::streams::Streams;
 use crate::watch::Watch;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.
@@ -42,6 +44,9 @@ struct Inner {
     watch: Arc<Watch>,
     /// What a purge says of the sessions that it deletes.
     report: PurgeReport,
+    /// Who waits for the end of a session.
+    #[cfg(feature = "tokio")]
+    streams: Arc<Streams>,
 }
 
 impl SessionStore {
@@ -70,13 +75,30 @@ impl SessionStore {
         };
         let clock = Arc::new(SystemClock);
         let (watch, hook, report) = Default::default();
-        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook, watch, report }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                backend,
+                settings,
+                clock,
+                hook,
+                watch,
+                report,
+                #[cfg(feature = "tokio")]
+                streams: Arc::default(),
+            }),
+        })
     }
 
     /// Takes the time from `clock`. Clones made before keep theirs.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.own().clock = Arc::new(clock);
+        let own = self.own();
+        own.clock = Arc::new(clock);
+        #[cfg(feature = "tokio")]
+        {
+            // The look of the clones' streams goes by their clock.
+            own.streams = Arc::default();
+        }
         self
     }
 
@@ -194,7 +216,27 @@ impl SessionStore {
     pub(crate) fn emit(&self, event: &SessionEvent<'_>) {
         #[cfg(feature = "metrics")]
         crate::metrics::event(event.kind, event.user);
+        if let (
+            Some(id),
+            EventKind::Revoked | EventKind::Evicted | EventKind::SignedOut | EventKind::Expired,
+        ) = (&event.id, event.kind)
+        {
+            self.wake_streams(id);
+        }
         event::emit(self.inner.hook.as_ref(), event, self.inner.watch.is_in_outage());
+    }
+
+    /// This process ended a session: streams that wait for it are woken.
+    pub(crate) fn wake_streams(&self, id: &SessionId) {
+        #[cfg(feature = "tokio")]
+        self.inner.streams.end([id]);
+        #[cfg(not(feature = "tokio"))]
+        let _ = id;
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn streams(&self) -> &Arc<Streams> {
+        &self.inner.streams
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -25,6 +25,7 @@ mod server_error;
 mod sign_in;
 mod sign_out;
 mod signed;
+mod streams;
 mod tossed;
 mod unchanged;
 
@@ -50,5 +51,6 @@ pub use server_error::server_error_discards_data;
 pub use sign_in::{rotation_has_grace, sign_in_rotates};
 pub use sign_out::sign_out_wins;
 pub use signed::forged_cookie_costs_nothing;
+pub use streams::stream_learns_of_the_end;
 pub use tossed::tossed_cookie_loses;
 pub use unchanged::unchanged_writes_nothing;

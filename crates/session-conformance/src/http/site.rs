@@ -36,7 +36,7 @@ pub(crate) struct Parts {
     /// How many of the backend's tokens [`Site::take_made`] has looked at.
     looked_at: AtomicUsize,
     /// Keeps the database for as long as the site is up.
-    _harness: Box<dyn Harness>,
+    harness: Box<dyn Harness>,
 }
 
 impl Deref for Site {
@@ -97,8 +97,13 @@ impl Site {
             secrets,
             events,
             looked_at: AtomicUsize::default(),
-            _harness: harness,
+            harness: harness,
         }))
+    }
+
+    /// The database as another server has it: what is asked there is not watched.
+    pub(crate) fn backend_elsewhere(&self) -> Arc<dyn session_core::SessionBackend> {
+        self.harness.backend()
     }
 
     pub(crate) fn gate(&self, name: &str) -> Arc<Gate> {

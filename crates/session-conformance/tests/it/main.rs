@@ -17,4 +17,5 @@ mod faulty;
 mod handle;
 mod lost_answers;
 mod outage_order;
+mod streams;
 mod subjects;

@@ -100,7 +100,11 @@ impl Session {
             let token = minted.token.clone();
             let note = Unanswered::New { token, buffered: buffered.clone(), signs_in, as_bearer };
             match self.ask(note, store.backend().create(new, now)).await {
-                Ok(Created { session, evicted, .. }) => {
+                Ok(Created { session, evicted, replaced }) => {
+                    // No event names it.
+                    if let Some(replaces) = replaces.filter(|_| replaced) {
+                        store.wake_streams(&replaces.session.id);
+                    }
                     return Ok(Issued { session: Arc::new(session), minted, evicted });
                 }
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {

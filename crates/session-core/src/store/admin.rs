@@ -37,6 +37,20 @@ impl SessionStore {
         self.get(id).await.map(|session| session.is_some())
     }
 
+    /// Which of at most [`MAX_LIVE_IDS`](crate::MAX_LIVE_IDS) sessions are live.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn live(&self, ids: &[SessionId]) -> Result<Vec<SessionId>, Error> {
+        self.call_and_tell(self.backend().live(ids, self.now())).await
+    }
+
+    /// Resolves when the session of this id ends: for a job that was begun for it. As
+    /// [`Session::until_ended`](crate::Session::until_ended); one that is no live session now is found
+    /// to have ended at the first look.
+    #[cfg(feature = "tokio")]
+    pub fn until_ended(&self, id: &SessionId) -> crate::UntilEnded {
+        crate::UntilEnded::new(self, *id)
+    }
+
     /// How many sessions are live, how many of them are signed in, and of how many users; by what is
     /// stored, so a lifetime that was tightened since is not looked at.
     ///
