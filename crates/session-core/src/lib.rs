@@ -76,6 +76,7 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod token;
+mod visitor;
 mod watch;
 
 pub use backend::{
@@ -90,7 +91,7 @@ pub use client::{
     Peer, Scheme, SessionMeta,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use config::{CrossSiteSessions, OnBackendError, SessionConfig};
+pub use config::{AnonymousStore, CrossSiteSessions, OnBackendError, SessionConfig};
 pub use cookie::{
     Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
 };

@@ -86,13 +86,14 @@ impl Session {
     fn signed_out(&self, ended: usize, had_cookie: bool, buffered: &Buffer) {
         let is_cross_site = self.request().is_some_and(Request::is_cross_site);
         let mut state = self.unsettled();
+        let had_visitor = state.visitor.is_some();
         state.stays_out = false;
         state.saved(buffered);
         if ended > 0 || had_cookie || state.cookie == Cookie::Issue {
             state.cookie = Cookie::Remove;
         }
         // The cookie may have been held back, and is then still good.
-        let is_held_back = ended == 0 && is_cross_site;
+        let is_held_back = ended == 0 && !had_visitor && is_cross_site;
         let held_back = Absence::Refused(Refusal::CrossSite);
         state.leave(if is_held_back { held_back } else { Absence::SignedOut });
         // Nothing is carried from before a sign-out. A session that ended otherwise is not forgotten, or a
