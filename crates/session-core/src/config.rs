@@ -255,7 +255,7 @@ pub enum AnonymousStore {
     ///
     /// Nearly everything is as before: reading, [`set`](crate::Session::set), lifetimes, who may store. But:
     /// - **There is no session yet**: [`id`](crate::Session::id) and [`current`](crate::Session::current) are
-    ///   `None`, [`rotate`](crate::Session::rotate) is [`NoSession`](crate::ErrorKind::NoSession), and
+    ///   `None`, [`rotate`](crate::Session::rotate) finds nothing to rotate, and
     ///   [`logout`](crate::Session::logout) clears the cookie and counts nothing.
     /// - **The last answer wins.** Of two parallel requests that store, the browser keeps the cookie of the
     ///   one whose answer comes last, and with it only what that one knew. So it is if one of them signs in:
