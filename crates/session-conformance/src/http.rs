@@ -35,6 +35,7 @@
 mod application;
 mod browser;
 mod choice;
+mod cookie_visitors;
 mod desk;
 mod exchange;
 mod harness;
@@ -46,13 +47,14 @@ mod secrets;
 mod site;
 
 pub use application::{contain, handle, untouched};
+pub use cookie_visitors::COOKIE_VISITORS_EXCEPT;
 pub use harness::{
     App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
 };
 pub use lab::Lab;
+pub use run::{RequestLawFn, broken_by_cookie_visitors, broken_request_laws};
 #[doc(hidden)]
-pub use run::hold;
-pub use run::{RequestLawFn, broken_request_laws};
+pub use run::{hold, hold_with_cookie_visitors};
 
 /// Makes one test of every request law, named like the law, in the module where it stands.
 ///
@@ -72,6 +74,33 @@ macro_rules! http_laws {
     };
     ($make:expr, only_if: $ready:expr $(,)?) => {
         $crate::__each_request_law! { [$crate::__request_law_tests] [$make, $ready] }
+    };
+}
+
+/// The same on sites whose visitors have no rows (`anonymous_store: cookie`). The laws that do not apply there
+/// are in [`COOKIE_VISITORS_EXCEPT`](crate::http::COOKIE_VISITORS_EXCEPT); their tests say so and pass.
+///
+/// Put it into `mod http_laws { mod <adapter>_over_<backend>_cookie_visitors { … } }`.
+#[macro_export]
+macro_rules! http_laws_of_cookie_visitors {
+    ($make:expr $(,)?) => {
+        $crate::__each_request_law! { [$crate::__cookie_visitors_law_tests] [$make] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __cookie_visitors_law_tests {
+    ([$make:expr] $($law:ident $promise:literal)+) => {
+        $(
+            #[doc = $promise]
+            #[test]
+            fn $law() {
+                let law: $crate::http::RequestLawFn =
+                    |lab| ::std::boxed::Box::pin($crate::http::laws::$law(lab));
+                $crate::http::hold_with_cookie_visitors(stringify!($law), law, $make);
+            }
+        )+
     };
 }
 

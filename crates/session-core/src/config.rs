@@ -45,6 +45,7 @@ use crate::cookie::{CookieConfig, CookieSecret, Signing, secrets_list};
 /// | [`backend_timeout_ms`](Self::backend_timeout_ms) | `5000` | how long a call to the backend may take |
 /// | [`on_backend_error`](Self::on_backend_error) | `fail` | what a request gets if its session cannot be read |
 /// | [`save_unchanged`](Self::save_unchanged) | `false` | whether every visitor gets a session |
+/// | [`anonymous_store`](Self::anonymous_store) | `backend` | where a visitor's data lives |
 /// | [`no_store_when_signed_in`](Self::no_store_when_signed_in) | `true` | whether a user's pages may be stored by caches |
 /// | [`cross_site_sessions`](Self::cross_site_sessions) | `refuse` | whether another site's request may make a session |
 /// | [`cookie_name`](Self::cookie_name) | `_session` | the cookie's name |
@@ -55,7 +56,7 @@ use crate::cookie::{CookieConfig, CookieSecret, Signing, secrets_list};
 /// | [`cookie.http_only`](CookieConfig::http_only) | `true` | whether the cookie is hidden from scripts |
 /// | [`cookie.partitioned`](CookieConfig::partitioned) | `false` | whether each embedding site has a cookie of its own |
 /// | [`cookie.persistent`](CookieConfig::persistent) | `true` | whether the cookie outlives the browser |
-/// | [`secrets`](Self::secrets) | none | what the cookie is signed with |
+/// | [`secrets`](Self::secrets) | none | what the cookie is signed and, if it holds a visitor's data, encrypted with |
 /// | [`signing`](Self::signing) | `required` if there are secrets, else `off` | whether the cookie has to be signed |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -114,6 +115,9 @@ pub struct SessionConfig {
     /// Whether every visitor gets a session at once, and every request refreshes it. Default false.
     /// If it is true, each request costs a read and a write, and each robot leaves a row.
     pub save_unchanged: bool,
+    /// Where what a visitor stores lives until they sign in: see [`AnonymousStore`]. Default `backend`.
+    /// `cookie` needs [`secrets`](Self::secrets).
+    pub anonymous_store: AnonymousStore,
     /// Whether an answer to somebody who is signed in gets `Cache-Control: no-store`, unless it says
     /// something of caching itself. The browser's Back then shows no private page after a sign-out.
     /// Default true. If it is false, such an answer gets `private`, as an answer to a visitor with a
@@ -130,7 +134,8 @@ pub struct SessionConfig {
     pub cookie_name: String,
     /// The cookie's attributes.
     pub cookie: CookieConfig,
-    /// What the cookie's value is signed with. The first secret signs, and all verify. So put a new
+    /// What the cookie's value is signed with, and a visitor's data encrypted (see
+    /// [`AnonymousStore::Cookie`]). The first secret signs, and all verify. So put a new
     /// one in front, and drop an old one when no cookie carries its signature any more. Each has at
     /// least 64 bytes. Default none. An empty list is left out of what is serialised, and a secret is
     /// never written in clear.
@@ -200,6 +205,7 @@ impl Default for SessionConfig {
             backend_timeout_ms: 5000,
             on_backend_error: OnBackendError::default(),
             save_unchanged: false,
+            anonymous_store: AnonymousStore::default(),
             no_store_when_signed_in: true,
             cross_site_sessions: CrossSiteSessions::default(),
             cookie_name: "_session".to_owned(),
@@ -220,6 +226,59 @@ pub enum OnBackendError {
     /// It goes on as a visitor's: it reads nothing, what it wants to store is 503, and its cookie is
     /// left alone. For sites that would rather show a public page than none.
     Anonymous,
+}
+
+/// Where what a visitor stores lives until they sign in.
+///
+/// ```
+/// use session_core::{AnonymousStore, SessionConfig};
+///
+/// let config = SessionConfig {
+///     anonymous_store: AnonymousStore::Cookie,
+///     // From the environment or a file; `openssl rand -hex 32` makes one.
+///     secrets: vec!["0123456789abcdef".repeat(4).into()],
+///     ..SessionConfig::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnonymousStore {
+    /// In the backend: an anonymous session, with a row.
+    #[default]
+    Backend,
+    /// In the cookie itself, encrypted and authenticated (AES-256-GCM, under keys that HKDF derives from
+    /// [`secrets`](SessionConfig::secrets) for this cookie's name; the first encrypts, all decrypt), with
+    /// its expiry inside. A visitor costs no row and no call to the backend, and neither does a robot. The
+    /// first sign-in carries the data into the backend in the step that makes the session, as
+    /// [`SignIn::carry`](crate::SignIn::carry) says, and the cookie becomes a token.
+    ///
+    /// Nearly everything is as before: reading, [`set`](crate::Session::set), lifetimes, who may store. But:
+    /// - **There is no session yet**: [`id`](crate::Session::id) and [`current`](crate::Session::current) are
+    ///   `None`, [`rotate`](crate::Session::rotate) finds nothing to rotate, and
+    ///   [`logout`](crate::Session::logout) clears the cookie and counts nothing.
+    /// - **The last answer wins.** Of two parallel requests that store, the browser keeps the cookie of the
+    ///   one whose answer comes last, and with it only what that one knew. So it is if one of them signs in:
+    ///   an answer of a visitor's that comes after the sign-in's takes the token's place, and the user has to
+    ///   sign in again. [`update`](crate::Session::update) is no compare-and-set between requests.
+    /// - **A copied cookie replays.** Whoever keeps an old one can bring it back until it expires, after a
+    ///   sign-in and a sign-out too; nothing can revoke it, but dropping the secret. So nothing belongs into
+    ///   it that may be used once only (a voucher), or that must be forgotten at a moment (a lock).
+    /// - **[`save`](crate::Session::save) reaches the browser with the response**, not before: it only keeps
+    ///   what is buffered through a server error.
+    /// - **There is less room**: a cookie's value has at most 3,500 bytes, which is about 2,300 bytes of data
+    ///   as compact JSON, beside the User-Agent, and less with a long `cookie.path` or `cookie.domain`. More is
+    ///   [`TooLarge`](crate::ErrorKind::TooLarge), 413, said by the setter. All of it travels with every
+    ///   request.
+    /// - **Data that becomes empty removes the cookie.**
+    ///
+    /// A cookie that is cut, changed, expired, of a key that was dropped, made for another cookie's name or
+    /// presented by another kind of browser is a visitor without data, never an error. A live token that
+    /// comes beside one wins; of several the one that was sealed last counts. Visitors who have a row when
+    /// this is switched on keep it until it expires; if it is switched off, what is in cookies is not read
+    /// any more. A secret should encrypt at most 2<sup>32</sup> cookies, as AES-GCM with random nonces asks
+    /// (NIST SP 800-38D, section 8.3): at a thousand a second that is a new one every seven weeks.
+    Cookie,
 }
 
 /// What becomes of a request from another site that brings no live session and wants to store something.

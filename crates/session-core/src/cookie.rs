@@ -5,6 +5,7 @@ mod candidates;
 mod config;
 mod reading;
 mod rules;
+mod sealing;
 mod set_cookie;
 mod signing;
 
@@ -12,6 +13,7 @@ pub use self::candidates::Candidates;
 pub(crate) use self::candidates::Presented;
 use self::candidates::Signatures;
 pub use self::config::{CookieConfig, SameSite, SecurePolicy};
+pub(crate) use self::sealing::Sealing;
 pub(crate) use self::signing::list as secrets_list;
 pub use self::signing::{CookieSecret, Signing};
 use crate::client::scheme::Scheme;

@@ -82,6 +82,7 @@ mod streams;
 mod testing;
 mod token;
 mod transport;
+mod visitor;
 mod watch;
 
 pub use backend::{
@@ -98,7 +99,7 @@ pub use client::{
     Peer, Scheme, SessionMeta,
 };
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use config::{CrossSiteSessions, OnBackendError, SessionConfig};
+pub use config::{AnonymousStore, CrossSiteSessions, OnBackendError, SessionConfig};
 pub use cookie::{
     Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
 };

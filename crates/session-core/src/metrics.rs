@@ -22,7 +22,7 @@
 //! | [`web_session.tokens.refused`](REFUSED) | counter | `{request}` | `reason`: see [`REFUSED`] | requests whose cookie stood for no session |
 //! | [`web_session.tokens.lost`](TOKENS_LOST) | counter | `{token}` | | tokens that were issued and did not reach their browser |
 //! | [`web_session.data.dropped`](DATA_DROPPED) | counter | `{request}` | `reason`: `server_error`, `user_switch`, `start_over` | requests whose buffered data was dropped |
-//! | [`web_session.cookies.set`](COOKIES) | counter | `{cookie}` | `action`: `issued`, `renewed`, `removed` | Set-Cookie headers |
+//! | [`web_session.cookies.set`](COOKIES) | counter | `{cookie}` | `action`: `issued`, `renewed`, `removed`, `sealed` | Set-Cookie headers |
 //! | [`web_session.touches.failed`](TOUCHES_FAILED) | counter | `{request}` | | requests whose use of the session could not be written down |
 //! | [`web_session.clock_skews`](CLOCK_SKEWS) | counter | `{token}` | | tokens that ended in the future, by another server's clock |
 //! | [`web_session.insecure_cookies`](INSECURE_COOKIES) | counter | `{cookie}` | | 1 once a `Secure` cookie went out over plain HTTP; told once for a store |
@@ -91,7 +91,7 @@ pub const TOKENS_LOST: &str = "web_session.tokens.lost";
 /// Requests whose buffered data was dropped, by `reason`: `server_error`, `user_switch`, `start_over`.
 pub const DATA_DROPPED: &str = "web_session.data.dropped";
 /// Set-Cookie headers, by `action`: `issued` (a new token), `renewed` (the same token, a new Max-Age),
-/// `removed`.
+/// `removed`, `sealed` (a visitor's data, with `anonymous_store: cookie`).
 pub const COOKIES: &str = "web_session.cookies.set";
 /// Requests whose use of the session could not be written down.
 pub const TOUCHES_FAILED: &str = "web_session.touches.failed";
@@ -235,6 +235,7 @@ pub(crate) enum SetCookie {
     Issued,
     Renewed,
     Removed,
+    Sealed,
 }
 
 /// A response carries a cookie.
@@ -243,6 +244,7 @@ pub(crate) fn cookie_set(what: SetCookie) {
         SetCookie::Issued => "issued",
         SetCookie::Renewed => "renewed",
         SetCookie::Removed => "removed",
+        SetCookie::Sealed => "sealed",
     };
     counter!(COOKIES, "action" => action).increment(1);
 }

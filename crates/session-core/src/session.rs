@@ -34,6 +34,7 @@ mod until_ended;
 mod update;
 mod view;
 mod visit;
+mod visitor;
 mod write;
 
 use std::fmt;
@@ -61,6 +62,7 @@ use crate::lifecycle::{Absence, Refusal};
 use crate::record::SessionData;
 use crate::store::SessionStore;
 use crate::transport::Transport;
+use crate::visitor::Visitor;
 
 /// One request's session: signed in, anonymous, or none yet.
 ///
@@ -110,6 +112,8 @@ struct State {
     loaded: Loaded,
     /// What is known of a session that the request has not, or not any more. Rare.
     past: Option<Box<Past>>,
+    /// What a visitor's cookie holds. Only without a session.
+    visitor: Option<Box<Visitor>>,
     /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
     /// of the pointer; a write meanwhile makes a copy of its own.
     buffer: Buffer,

@@ -1,11 +1,12 @@
 //! A configuration that was checked, in the form that the core works with: [`Settings`].
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::proxies::TrustedProxies;
-use crate::config::{CrossSiteSessions, SessionConfig};
-use crate::cookie::{CookieRules, SameSite};
+use crate::config::{AnonymousStore, CrossSiteSessions, SessionConfig};
+use crate::cookie::{CookieRules, SameSite, Sealing};
 use crate::invalid_config::InvalidConfig;
 
 /// 400 days: the longest that browsers keep a cookie (RFC 6265bis, section 5.5).
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) cookie: CookieRules,
     pub(crate) trusted: TrustedProxies,
     pub(crate) cap: NonZeroU32,
+    /// If visitors' data is in their cookie.
+    pub(crate) sealing: Option<Arc<Sealing>>,
 }
 
 impl SessionConfig {
@@ -86,7 +89,14 @@ impl Settings {
         };
         let cookie = CookieRules::new(&config.cookie_name, &config.cookie)?
             .signed(&config.secrets, config.signing)?;
-        Ok(Self { config, cookie, trusted, cap })
+        let sealing = match config.anonymous_store {
+            AnonymousStore::Backend => None,
+            AnonymousStore::Cookie => match Sealing::new(&cookie, &config.secrets) {
+                Some(sealing) => Some(Arc::new(sealing)),
+                None => return refuse("anonymous_store", "cookie needs secrets to encrypt with"),
+            },
+        };
+        Ok(Self { config, cookie, trusted, cap, sealing })
     }
 
     /// Whether a cookie that was held back is taken care of.
@@ -186,6 +196,14 @@ mod tests {
         for signing in [Signing::AcceptUnsigned, Signing::Required] {
             check("nothing to sign with", Some("signing"), |c| c.signing = Some(signing));
         }
+        check("nothing to encrypt with", Some("anonymous_store"), |c| {
+            c.anonymous_store = AnonymousStore::Cookie;
+        });
+        check("encrypted, and not signed", None, |c| {
+            c.anonymous_store = AnonymousStore::Cookie;
+            c.secrets = vec![secret(64)];
+            c.signing = Some(Signing::Off);
+        });
         check("off, without secrets", None, |c| c.signing = Some(Signing::Off));
         check("auto, and a prefix", Some("cookie.secure"), |c| {
             c.cookie_name = "__Host-x".to_owned();

@@ -35,5 +35,8 @@ mod stranger;
 #[path = "it/support.rs"]
 mod support;
 #[cfg(feature = "tokio")]
+#[path = "it/visitors.rs"]
+mod visitors;
+#[cfg(feature = "tokio")]
 #[path = "it/wrong_type.rs"]
 mod wrong_type;

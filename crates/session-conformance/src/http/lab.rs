@@ -14,6 +14,8 @@ type Making = Pin<Box<dyn Future<Output = Box<dyn Harness>>>>;
 pub struct Lab {
     make: Box<dyn Fn() -> Making>,
     pub(crate) secrets: Arc<Secrets>,
+    /// Whether what visitors store is in their cookie.
+    pub(crate) cookie_visitors: bool,
 }
 
 impl Lab {
@@ -28,7 +30,13 @@ impl Lab {
             let making = make();
             Box::pin(async move { Box::new(making.await) as Box<dyn Harness> })
         });
-        Self { make, secrets: Arc::default() }
+        Self { make, secrets: Arc::default(), cookie_visitors: false }
+    }
+
+    /// The same for sites whose visitors have no rows (`anonymous_store: cookie`).
+    #[must_use]
+    pub fn with_cookie_visitors(self) -> Self {
+        Self { cookie_visitors: true, ..self }
     }
 
     /// One more harness, over a fresh database.

@@ -42,7 +42,7 @@ where
     F: Future<Output = H> + 'static,
     H: Harness,
 {
-    if let Err(reason) = attempt(name, law, make) {
+    if let Err(reason) = attempt(name, law, Lab::new(make)) {
         panic::resume_unwind(reason);
     }
 }
@@ -58,17 +58,48 @@ where
     F: Future<Output = H> + 'static,
     H: Harness,
 {
-    let broken = LAWS.iter().filter(|(name, law)| attempt(name, *law, make.clone()).is_err());
+    let broken =
+        LAWS.iter().filter(|(name, law)| attempt(name, *law, Lab::new(make.clone())).is_err());
     broken.map(|(name, _)| *name).collect()
 }
 
-fn attempt<M, F, H>(name: &str, law: RequestLawFn, make: M) -> Result<(), Box<dyn Any + Send>>
+/// The same for sites whose visitors have no rows: what these cannot promise is in
+/// [`COOKIE_VISITORS_EXCEPT`](super::COOKIE_VISITORS_EXCEPT).
+///
+/// # Panics
+/// If no runtime can be started.
+pub fn broken_by_cookie_visitors<M, F, H>(make: M) -> Vec<&'static str>
+where
+    M: Fn() -> F + Clone + 'static,
+    F: Future<Output = H> + 'static,
+    H: Harness,
+{
+    let lab = || Lab::new(make.clone()).with_cookie_visitors();
+    let broken = LAWS.iter().filter(|(name, law)| attempt(name, *law, lab()).is_err());
+    broken.map(|(name, _)| *name).collect()
+}
+
+/// Holds an adapter to one law on sites whose visitors have no rows. This is the body of every test that
+/// [`http_laws_of_cookie_visitors!`](crate::http_laws_of_cookie_visitors) makes. A law that does not apply
+/// is named on standard error, with the reason.
+///
+/// # Panics
+/// As [`hold`].
+pub fn hold_with_cookie_visitors<M, F, H>(name: &str, law: RequestLawFn, make: M)
 where
     M: Fn() -> F + 'static,
     F: Future<Output = H> + 'static,
     H: Harness,
 {
-    let lab = Lab::new(make);
+    let except = super::COOKIE_VISITORS_EXCEPT.iter().find(|(excepted, _)| *excepted == name);
+    if let Some((_, reason)) = except {
+        eprintln!("DOES NOT APPLY: {name}: {reason}");
+    } else if let Err(reason) = attempt(name, law, Lab::new(make).with_cookie_visitors()) {
+        panic::resume_unwind(reason);
+    }
+}
+
+fn attempt(name: &str, law: RequestLawFn, lab: Lab) -> Result<(), Box<dyn Any + Send>> {
     let secrets = lab.secrets.clone();
     panic::catch_unwind(AssertUnwindSafe(|| {
         let listener = Dispatch::new(Listener(secrets.clone()));

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use session_core::{
-    Clock, EventKind, Found, ManualClock, SessionConfig, SessionData, SessionStore, SessionToken,
-    Timestamp, TokenHash, UserId,
+    AnonymousStore, Clock, EventKind, Found, ManualClock, SessionConfig, SessionData, SessionStore,
+    SessionToken, Signing, Timestamp, TokenHash, UserId,
 };
 
 use super::desk::{Desk, Gate, lock};
@@ -70,6 +70,13 @@ impl Site {
             ..SessionConfig::default()
         };
         change(&mut config);
+        if lab.cookie_visitors {
+            config.anonymous_store = AnonymousStore::Cookie;
+            if config.secrets.is_empty() {
+                config.secrets = vec!["a secret of the suite's own".repeat(3).into()];
+                config.signing = Some(Signing::Off);
+            }
+        }
         let harness = lab.harness().await;
         let secrets = lab.secrets.clone();
         let probe = Watched::shared(harness.backend());

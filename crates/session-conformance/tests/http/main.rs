@@ -17,4 +17,8 @@ mod http_laws {
     mod bare_over_memory {
         session_conformance::http_laws!(crate::bare);
     }
+
+    mod bare_over_memory_cookie_visitors {
+        session_conformance::http_laws_of_cookie_visitors!(crate::bare);
+    }
 }

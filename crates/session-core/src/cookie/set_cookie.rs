@@ -57,13 +57,35 @@ impl CookieRules {
         if value.is_empty() || value.len() > MAX_VALUE_BYTES || !value.bytes().all(safe) {
             return self.removal_with(secure);
         }
-        let mut cookie = self.builder(value, secure);
-        if let Some(age) = max_age {
-            let age = age.min(MAX_COOKIE_AGE);
-            let seconds = (age.as_secs() + u64::from(age.subsec_nanos() > 0)).max(1);
-            cookie = cookie.max_age(::cookie::time::Duration::seconds(seconds.cast_signed()));
-        }
-        self.header(&cookie.build())
+        self.header(&self.lasting(value, max_age, secure).build())
+    }
+
+    /// The same for what was sealed, which is longer and has other characters.
+    pub(crate) fn set_sealed(
+        &self,
+        value: &str,
+        max_age: Option<Duration>,
+        secure: bool,
+    ) -> HeaderValue {
+        self.header(&self.lasting(value, max_age, secure).build())
+    }
+
+    /// The longest header that sets a cookie, without its value.
+    pub(super) fn around_value(&self) -> usize {
+        self.lasting("", Some(Duration::MAX), true).build().to_string().len()
+    }
+
+    fn lasting<'c>(
+        &'c self,
+        value: &'c str,
+        max_age: Option<Duration>,
+        secure: bool,
+    ) -> CookieBuilder<'c> {
+        let cookie = self.builder(value, secure);
+        let Some(age) = max_age else { return cookie };
+        let age = age.min(MAX_COOKIE_AGE);
+        let seconds = (age.as_secs() + u64::from(age.subsec_nanos() > 0)).max(1);
+        cookie.max_age(::cookie::time::Duration::seconds(seconds.cast_signed()))
     }
 
     /// A `Set-Cookie` value that removes the cookie (law `removal_matches`): the same name, `Path`,

@@ -60,6 +60,11 @@ impl CookieSecret {
         Self(Zeroizing::new(text.into()))
     }
 
+    /// To make a key of.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     pub(crate) fn is_long_enough(&self) -> bool {
         self.0.len() >= MIN_SECRET_BYTES
     }

@@ -75,13 +75,13 @@ impl Session {
         }
         // Boxed: few sign in with the first request of a token.
         Box::pin(self.mark_seen()).await;
-        let (before, buffer) = {
+        let (before, buffer, visitors) = {
             let state = self.state();
             let before = match &state.loaded {
                 Loaded::Without(_) => None,
                 Loaded::With(live) => Some(live.clone()),
             };
-            (before, state.buffer.clone())
+            (before, state.buffer.clone(), state.visitors_patch())
         };
         // Also of a session that ended while this request ran: what is buffered was written for its user.
         let session_before = match &before {
@@ -91,7 +91,8 @@ impl Session {
         let user_before = session_before.as_ref().and_then(|(_, user)| user.as_ref());
         let switches_user = user_before.is_some_and(|before| *before != user);
         let carry = if switches_user { Carry::Nothing } else { carry };
-        let mut patch = buffer.patch().clone();
+        let mut patch = visitors;
+        patch.extend(buffer.patch().clone());
         patch.carry(&carry);
         if carry != Carry::All {
             patch.extend(buffer.patch().flashes());

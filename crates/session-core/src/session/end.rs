@@ -93,13 +93,14 @@ impl Session {
     fn signed_out(&self, ended: usize, removes: bool, buffered: &Buffer) {
         let is_cross_site = self.request().is_some_and(Request::is_cross_site);
         let mut state = self.unsettled();
+        let had_visitor = state.visitor.is_some();
         state.stays_out = false;
         state.saved(buffered);
         if removes || state.cookie == Cookie::Issue {
             state.cookie = Cookie::Remove;
         }
         // The cookie may have been held back, and is then still good.
-        let is_held_back = ended == 0 && is_cross_site;
+        let is_held_back = ended == 0 && !had_visitor && is_cross_site;
         let held_back = Absence::Refused(Refusal::CrossSite);
         state.leave(if is_held_back { held_back } else { self.after_sign_out() });
         state.keep_flashes(buffered);

@@ -191,6 +191,17 @@ impl Session {
             state.drop_buffer(turn);
         }
         match &state.loaded {
+            Loaded::Without(absence) if let Some(sealing) = self.sealing(*absence) => {
+                let buffer = state.buffer.clone();
+                // `save_unchanged` gives nothing to a request that went wrong.
+                if failed && state.visitor.is_none() {
+                    return Decision::Nothing;
+                }
+                match self.keep(&mut state, sealing, (&buffer, &buffer), now) {
+                    Ok(()) => Decision::Nothing,
+                    Err(error) => Decision::Without(Plan::Refuse(error.kind()), buffer),
+                }
+            }
             Loaded::Without(absence) => {
                 let settings = self.inner.store.settings();
                 let lifetime = state.buffer.lifetime();
@@ -258,6 +269,17 @@ impl Session {
         if !state.tells_cookie(failed) {
             return None;
         }
+        if let Loaded::Without(_) = &state.loaded
+            && let Some(visitor) = &state.visitor
+            && let Some(value) = &visitor.unsent
+        {
+            #[cfg(feature = "metrics")]
+            crate::metrics::cookie_set(crate::metrics::SetCookie::Sealed);
+            let (record, persists) = (visitor.record(), settings.config.cookie.persistent);
+            let persistent = record.cookie_persistent.unwrap_or(persists);
+            let left = persistent.then(|| expiry::end(settings, record).since(now));
+            return Some(rules.set_sealed(value, left, secure()));
+        }
         let Loaded::With(live) = &state.loaded else {
             #[cfg(feature = "metrics")]
             crate::metrics::cookie_set(crate::metrics::SetCookie::Removed);
@@ -318,6 +340,7 @@ impl State {
             // The page may have been made before the sign-out.
             _ if self.had_user => user,
             Loaded::With(_) => Audience::OneVisitor,
+            Loaded::Without(_) if self.visitor.is_some() => Audience::OneVisitor,
             Loaded::Without(_) => Audience::Everybody,
         }
     }
@@ -336,7 +359,10 @@ impl State {
             Loaded::With(live) => {
                 (self.slid || self.relived) && live.current && !failed && !self.stays_out
             }
-            Loaded::Without(_) => self.cookie == Cookie::Remove,
+            Loaded::Without(_) => {
+                let is_sealed = self.visitor.as_ref().is_some_and(|v| v.unsent.is_some());
+                is_sealed || self.cookie == Cookie::Remove
+            }
         }
     }
 

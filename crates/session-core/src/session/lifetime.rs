@@ -43,7 +43,11 @@ impl Session {
         match (state.buffer.lifetime(), &state.loaded) {
             (Some(buffered), _) => buffered,
             (None, Loaded::With(live)) => live.session.lifetime(),
-            (None, Loaded::Without(_)) => Lifetime::new(),
+            (None, Loaded::Without(_)) => state
+                .visitor
+                .as_ref()
+                .map(|visitor| visitor.record().lifetime())
+                .unwrap_or_default(),
         }
     }
 }

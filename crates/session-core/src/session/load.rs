@@ -23,6 +23,7 @@ use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
 use crate::settings::Settings;
 use crate::token::{SessionToken, TokenHash};
+use crate::visitor::Visitor;
 use crate::watch::Watch;
 
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
@@ -253,23 +254,25 @@ impl Visit {
 pub(super) struct LookedUp {
     loaded: Loaded,
     past: Option<Box<Past>>,
+    visitor: Option<Box<Visitor>>,
 }
 
 impl LookedUp {
     pub(super) const fn without(absence: Absence) -> Self {
-        Self { loaded: Loaded::Without(absence), past: None }
+        Self { loaded: Loaded::Without(absence), past: None, visitor: None }
     }
 }
 
 impl From<Loaded> for LookedUp {
     fn from(loaded: Loaded) -> Self {
-        Self { loaded, past: None }
+        Self { loaded, past: None, visitor: None }
     }
 }
 
 impl State {
     pub(super) fn found(&mut self, found: LookedUp) {
         (self.loaded, self.past) = (found.loaded, found.past);
+        self.visitor = found.visitor;
         self.size = None;
     }
 }
@@ -303,6 +306,7 @@ impl Session {
 
         match found.loaded {
             Loaded::With(_) => None,
+            Loaded::Without(_) if found.visitor.is_some() => None,
             Loaded::Without(Absence::Refused(refusal)) => Some(NoSession::Refused(refusal)),
             Loaded::Without(_) if found.past.is_some() => Some(NoSession::Ended),
             Loaded::Without(_) => {
@@ -398,13 +402,18 @@ impl Session {
             None if dead.is_followed || request.is_bearer => Absence::Refused(Refusal::Ended),
             // A good one may be among those that were not looked at.
             None if candidates.truncated() => Absence::Refused(Refusal::Ambiguous),
+            // A cookie that came was not held back.
+            None if let Some(visitor) = self.open_visitor(request, &mut tell) => {
+                let loaded = Loaded::Without(Absence::Visitor);
+                return Ok(LookedUp { loaded, past: dead.past, visitor: Some(visitor) });
+            }
             None if request.is_cross_site => Absence::Refused(Refusal::CrossSite),
             // A dead token that is not followed, or one that nobody knows, stands in nobody's way. It is
             // left alone: to clear it would race with a sign-in in the tab beside it, and the cookie ends
             // at its Max-Age by itself.
             None => Absence::Visitor,
         };
-        Ok(LookedUp { loaded: Loaded::Without(absence), past: dead.past })
+        Ok(LookedUp { loaded: Loaded::Without(absence), past: dead.past, visitor: None })
     }
 }
 

@@ -151,6 +151,10 @@ impl Session {
     async fn save_the_first(&self, turn: &mut Turn<'_>) -> Result<bool, Error> {
         let (loaded, buffer, _) = self.snapshot();
         let Loaded::Without(absence) = loaded else { return Ok(false) };
+        if self.sealing(absence).is_some() {
+            // A visitor without a row has no token that could rotate.
+            return Ok(false);
+        }
         let plan = match self.plan_without(absence, &buffer) {
             plan @ (Plan::Create | Plan::Refuse(_)) if !buffer.is_empty() => plan,
             _ => return Ok(false),

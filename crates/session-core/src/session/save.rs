@@ -41,6 +41,13 @@ impl Session {
             return Ok(());
         }
         match loaded {
+            Loaded::Without(absence) if let Some(sealing) = self.sealing(absence) => {
+                if decided {
+                    return Err(Error::from_kind(ErrorKind::LateWrite));
+                }
+                let now = self.inner.store.now();
+                self.keep(&mut self.unsettled(), sealing, (&buffer, &buffer), now)
+            }
             Loaded::Without(absence) => match self.plan_without(absence, &buffer) {
                 Plan::Create if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
                 plan => self.carry_out_without(&mut turn, &plan, &buffer).await,

@@ -26,16 +26,27 @@ impl State {
     pub(super) fn stored(&self) -> Data {
         match &self.loaded {
             Loaded::With(live) => live.session.data.clone(),
-            Loaded::Without(_) => Data::new(),
+            Loaded::Without(_) => self
+                .visitor
+                .as_ref()
+                .map(|visitor| visitor.record().data.clone())
+                .unwrap_or_default(),
         }
     }
 
     /// What is under a key, as this request sees it.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
-        match (self.buffer.get(key), &self.loaded) {
-            (Some(buffered), _) => buffered,
-            (None, Loaded::With(live)) => live.session.data.get(key),
-            (None, Loaded::Without(_)) => None,
+        match self.buffer.get(key) {
+            Some(buffered) => buffered,
+            None => self.stored_value(key),
+        }
+    }
+
+    /// What is stored under a key.
+    pub(super) fn stored_value(&self, key: &str) -> Option<&Value> {
+        match &self.loaded {
+            Loaded::With(live) => live.session.data.get(key),
+            Loaded::Without(_) => self.visitor.as_ref()?.record().data.get(key),
         }
     }
 
@@ -60,6 +71,7 @@ impl State {
             }
         }
         self.loaded = Loaded::Without(absence);
+        self.visitor = None;
         self.size = None;
     }
 
@@ -93,6 +105,7 @@ impl State {
         }
         self.loaded = Loaded::With(live);
         self.past = None;
+        self.visitor = None;
         self.size = None;
         self.unanswered = None;
     }

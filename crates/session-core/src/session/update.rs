@@ -11,6 +11,7 @@ use super::read::read;
 use super::save::Changed;
 use super::unanswered::Now;
 use super::{Live, Loaded, Session};
+use crate::cookie::Sealing;
 use crate::data::{check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
 use crate::key::KeyFor;
@@ -140,6 +141,10 @@ impl Session {
             Loaded::Without(Absence::Refused(refusal)) => Err(Error::refused(refusal.error_kind())),
             Loaded::Without(_) if decided => Err(Error::from_kind(ErrorKind::LateWrite)),
             Loaded::Without(_) if !is_as_seen => Ok(Put::Stale),
+            Loaded::Without(absence) if let Some(sealing) = self.sealing(absence) => {
+                self.put_into_cookie(sealing, &changed, &buffer)?;
+                Ok(Put::Done)
+            }
             Loaded::Without(_) => {
                 // Nobody else can know this session yet, so nothing can race.
                 self.check_size(None, &changed)?;
@@ -150,6 +155,25 @@ impl Session {
             Loaded::With(live) if !is_as_seen || !live.is_exact => Ok(Put::Stale),
             Loaded::With(live) => self.put_into(&live, changed, &buffer).await,
         }
+    }
+
+    /// The same for a visitor without a row.
+    fn put_into_cookie(
+        &self,
+        sealing: &Sealing,
+        changed: &Buffer,
+        buffer: &Buffer,
+    ) -> Result<(), Error> {
+        // Not under the lock: a `Clock` may be the application's code.
+        let now = self.inner.store.now();
+        let mut state = self.unsettled();
+        let mut data = state.stored();
+        let before = data.json_len();
+        changed.apply(&mut data);
+        if data.json_len() > self.max_data(&state) && data.json_len() > before {
+            return Err(Error::from_kind(ErrorKind::TooLarge));
+        }
+        self.keep(&mut state, sealing, (changed, buffer), now)
     }
 
     async fn put_into(&self, live: &Live, changed: Buffer, buffer: &Buffer) -> Result<Put, Error> {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::read::read;
-use super::{Loaded, Session, State};
+use super::{Session, State};
 use crate::data::{Size, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
 use crate::key::{KeyFor, KeyName};
@@ -37,8 +37,6 @@ impl Session {
             invalid(format!("the value for {key:?} cannot be written as JSON"))
         })?;
         check_value(&value)?;
-        let max_data = |signed_in| self.inner.store.settings().max_data(signed_in);
-
         let mut state = self.writable()?;
         if let Some(refusal) = state.refusal() {
             return Err(Error::refused(refusal.error_kind()));
@@ -47,7 +45,7 @@ impl Session {
         let mut after = before;
         state.subtract(&mut after, key);
         after.add(key, &value);
-        let limit = max_data(state.signed_in());
+        let limit = self.max_data(&state);
         if after.json_len() > limit && after.json_len() > before.json_len() {
             let error = Error::from_kind(ErrorKind::TooLarge);
             return Err(error.with_context(format!(
@@ -149,9 +147,7 @@ impl State {
             Some(Some(buffered)) => size.subtract(key, buffered),
             Some(None) => {}
             None => {
-                if let Loaded::With(live) = &self.loaded
-                    && let Some(stored) = live.session.data.get(key)
-                {
+                if let Some(stored) = self.stored_value(key) {
                     size.subtract(key, stored);
                 }
             }
