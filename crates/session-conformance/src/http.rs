@@ -47,7 +47,8 @@ mod site;
 
 pub use application::{contain, handle, untouched};
 pub use harness::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+    ACCOUNTS, App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic,
+    jar_cookie,
 };
 pub use lab::Lab;
 #[doc(hidden)]

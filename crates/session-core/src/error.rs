@@ -121,6 +121,8 @@ pub enum ErrorKind {
     SessionEnded,
     /// The request comes from another site and may not make a session: nothing was stored. 409.
     CrossSite,
+    /// The request names an account's slot that cannot be: no number, or one too large. 404.
+    NoSuchSlot,
     /// The data would be larger than the configuration allows. 413.
     TooLarge,
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
@@ -148,6 +150,7 @@ impl ErrorKind {
             Self::NoSession => "there is no session",
             Self::SessionEnded => "the session has ended",
             Self::CrossSite => "a request from another site makes no session",
+            Self::NoSuchSlot => "there is no such account slot",
             Self::TooLarge => "the session's data would be too large",
             Self::InvalidData => "this cannot be stored in a session",
             Self::WrongType => "the stored value is not of the type asked for",
@@ -167,6 +170,7 @@ impl ErrorKind {
     /// | `unauthenticated` | 401 | nobody is signed in, or there is no session |
     /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
     /// | `cross_site` | 409 | the request comes from another site, and nothing was stored |
+    /// | `no_such_slot` | 404 | the path or the header names an account's slot that cannot be |
     /// | `data_too_large` | 413 | the session's data would be too large |
     /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
     /// | `unavailable` | 503 | the backend failed: try again later |
@@ -179,6 +183,7 @@ impl ErrorKind {
             Self::Unauthenticated | Self::NoSession => "unauthenticated",
             Self::SessionEnded => "session_ended",
             Self::CrossSite => "cross_site",
+            Self::NoSuchSlot => "no_such_slot",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
@@ -192,6 +197,7 @@ impl ErrorKind {
         match self {
             Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::SessionEnded | Self::CrossSite => StatusCode::CONFLICT,
+            Self::NoSuchSlot => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -320,7 +326,8 @@ mod tests {
                 ErrorKind::Unauthenticated => ErrorKind::NoSession,
                 ErrorKind::NoSession => ErrorKind::SessionEnded,
                 ErrorKind::SessionEnded => ErrorKind::CrossSite,
-                ErrorKind::CrossSite => ErrorKind::TooLarge,
+                ErrorKind::CrossSite => ErrorKind::NoSuchSlot,
+                ErrorKind::NoSuchSlot => ErrorKind::TooLarge,
                 ErrorKind::TooLarge => ErrorKind::InvalidData,
                 ErrorKind::InvalidData => ErrorKind::WrongType,
                 ErrorKind::WrongType => ErrorKind::LateWrite,

@@ -41,6 +41,7 @@
 //! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
 //!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 
+mod accounts;
 pub mod answer;
 mod backend;
 mod bearer;
@@ -77,6 +78,7 @@ mod token;
 mod transport;
 mod watch;
 
+pub use accounts::AccountSlots;
 pub use backend::{
     Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBy, Found, MAX_GRACES, NewLifetime,
     NewSession, Purged, Reauthentication, Replace, Rotation, SessionBackend, SessionChange,
@@ -108,7 +110,7 @@ pub use lifetime::Lifetime;
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;
-pub use session::{Conclusion, Session, SignIn, Visit};
+pub use session::{Account, Conclusion, Session, SignIn, Visit};
 pub use store::SessionStore;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
 pub use transport::Transport;

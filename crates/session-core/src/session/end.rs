@@ -40,7 +40,7 @@ impl Session {
 
     /// A sign-out that failed: the last word of the application was "out", so the response hands out no
     /// token that its browser does not have yet.
-    async fn or_stay_out<T>(
+    pub(super) async fn or_stay_out<T>(
         &self,
         end: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
@@ -53,7 +53,7 @@ impl Session {
         ended
     }
 
-    async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
+    pub(super) async fn end_this(&self, turn: &mut Turn<'_>) -> Result<usize, Error> {
         Box::pin(self.mark_seen()).await;
         let live = self.live().ok();
         let was_bearer = live.as_ref().is_some_and(|live| live.as_bearer);
