@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum_core::response::IntoResponse;
-use session_core::{Error, RequestHead, SessionStore, Transport};
+use session_core::{AccountSlots, Error, InvalidConfig, RequestHead, SessionStore, Transport};
 use tower_layer::Layer;
 
 use crate::answer::OnError;
@@ -69,6 +69,43 @@ impl SessionLayer {
     pub fn bearer(mut self) -> Self {
         self.transport = self.transport.bearer();
         self
+    }
+
+    /// Several accounts in one browser, each in a slot with a cookie and a session of its own: see
+    /// [`AccountSlots`] for how a request names its slot, and for what cannot be one (404).
+    ///
+    /// ```
+    /// use axum::{Router, routing::{get, post}};
+    /// use session_axum::{Session, SessionError};
+    /// use session_core::AccountSlots;
+    ///
+    /// async fn switcher(session: Session) -> Result<String, SessionError> {
+    ///     let accounts = session.accounts().await?;
+    ///     let link = |account: &session_core::Account| format!("/u/{}/: {}", account.slot, account.user_id);
+    ///     Ok(accounts.iter().map(link).collect::<Vec<_>>().join("\n"))
+    /// }
+    ///
+    /// async fn sign_out_of_all(session: Session) -> Result<(), SessionError> {
+    ///     session.logout_all_slots().await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
+    /// # fn main() -> Result<(), session_core::InvalidConfig> {
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+    /// let app: Router = Router::new()
+    ///     .route("/u/{account}/accounts", get(switcher))
+    ///     .route("/sign-out", post(sign_out_of_all))
+    ///     .layer(session_axum::layer(store).accounts(AccountSlots::path("/u").count(5))?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if there are fewer than 2 slots or more than 10, or the path's prefix or the header's
+    /// name cannot be one.
+    pub fn accounts(mut self, slots: AccountSlots) -> Result<Self, InvalidConfig> {
+        self.transport = self.transport.accounts(slots, &self.store)?;
+        Ok(self)
     }
 
     /// Shapes the answers that the library itself gives: 401, 409, 413, 500 and 503, from the layer,

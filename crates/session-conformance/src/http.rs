@@ -49,7 +49,8 @@ mod site;
 pub use application::{contain, handle, untouched};
 pub use cookie_visitors::COOKIE_VISITORS_EXCEPT;
 pub use harness::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+    ACCOUNTS, App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic,
+    jar_cookie,
 };
 pub use lab::Lab;
 pub use run::{RequestLawFn, broken_by_cookie_visitors, broken_request_laws};

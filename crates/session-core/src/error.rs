@@ -130,6 +130,8 @@ pub enum ErrorKind {
     CrossOrigin,
     /// This cannot be done while somebody acts in a user's place, or only then. 409.
     Impersonation,
+    /// The request names an account's slot that cannot be: no number, or one too large. 404.
+    NoSuchSlot,
     /// The data would be larger than the configuration allows. 413.
     TooLarge,
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
@@ -161,6 +163,7 @@ impl ErrorKind {
             Self::CrossSite => "a request from another site makes no session",
             Self::Impersonation => "this cannot be done in a user's place",
             Self::CrossOrigin => "the request was sent from another site",
+            Self::NoSuchSlot => "there is no such account slot",
             Self::TooLarge => "the session's data would be too large",
             Self::InvalidData => "this cannot be stored in a session",
             Self::WrongType => "the stored value is not of the type asked for",
@@ -184,6 +187,7 @@ impl ErrorKind {
     /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
     /// | `cross_site` | 409 | the request comes from another site, and nothing was stored |
     /// | `impersonation` | 409 | this cannot be done while somebody acts in a user's place |
+    /// | `no_such_slot` | 404 | the path or the header names an account's slot that cannot be |
     /// | `data_too_large` | 413 | the session's data would be too large |
     /// | `invalid_data` | 400 | a key, a value or an id that cannot be |
     /// | `unavailable` | 503 | the backend failed: try again later |
@@ -200,6 +204,7 @@ impl ErrorKind {
             Self::CrossSite => "cross_site",
             Self::Impersonation => "impersonation",
             Self::CrossOrigin => "cross_origin",
+            Self::NoSuchSlot => "no_such_slot",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
@@ -216,6 +221,7 @@ impl ErrorKind {
             Self::SessionEnded | Self::CrossSite | Self::AlreadySignedIn | Self::Impersonation => {
                 StatusCode::CONFLICT
             }
+            Self::NoSuchSlot => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -348,7 +354,8 @@ mod tests {
                 ErrorKind::AlreadySignedIn => ErrorKind::CrossSite,
                 ErrorKind::CrossSite => ErrorKind::Impersonation,
                 ErrorKind::Impersonation => ErrorKind::CrossOrigin,
-                ErrorKind::CrossOrigin => ErrorKind::TooLarge,
+                ErrorKind::CrossOrigin => ErrorKind::NoSuchSlot,
+                ErrorKind::NoSuchSlot => ErrorKind::TooLarge,
                 ErrorKind::TooLarge => ErrorKind::InvalidData,
                 ErrorKind::InvalidData => ErrorKind::WrongType,
                 ErrorKind::WrongType => ErrorKind::LateWrite,

@@ -42,6 +42,7 @@
 //! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
 //!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 
+mod accounts;
 pub mod answer;
 mod backend;
 mod bearer;
@@ -85,6 +86,7 @@ mod transport;
 mod visitor;
 mod watch;
 
+pub use accounts::AccountSlots;
 pub use backend::{
     Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBatch, EndedBy, ExpiredSession, Found,
     MAX_GRACES, MAX_LIVE_IDS, NewLifetime, NewSession, PurgeReport, Purged, Reauthentication,
@@ -119,7 +121,7 @@ pub use lifetime::Lifetime;
 pub use memory::MemoryBackend;
 pub use patch::Patch;
 pub use record::SessionData;
-pub use session::{Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
+pub use session::{Account, Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
 pub use store::SessionStore;
 #[cfg(feature = "tokio")]
 pub use streams::UntilEnded;

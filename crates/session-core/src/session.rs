@@ -6,6 +6,7 @@
 //! deadlock. What it asks is noted before ([`unanswered`]), so that a call whose answer was lost is
 //! looked up by whoever comes next.
 
+mod accounts;
 mod authenticate;
 mod bearer;
 mod browser;
@@ -42,6 +43,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use event_listener::Event;
 
+pub use self::accounts::Account;
 use self::buffer::Buffer;
 pub use self::flash::{Flash, FlashLevel};
 pub use self::headers::Conclusion;
@@ -100,6 +102,8 @@ pub struct Session {
 struct Inner {
     store: SessionStore,
     transport: Transport,
+    /// Which of the browser's accounts the request is for.
+    slot: u8,
     request: OnceLock<Request>,
     phase: Phase,
     state: Mutex<State>,
@@ -120,6 +124,8 @@ struct State {
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
+    /// The other slots whose sessions this request ended: a bit for each.
+    cleared: u16,
     /// Whether a touch by this request moved the session's end.
     slid: bool,
     /// Whether this request gave the session another lifetime, which its cookie must tell.

@@ -1,5 +1,11 @@
 //! [`Transport`]: how the requests of one layer carry their session's token.
 
+use std::sync::Arc;
+
+use crate::accounts::{AccountSlots, Accounts};
+use crate::invalid_config::InvalidConfig;
+use crate::store::SessionStore;
+
 /// How the requests of a layer carry their session's token: for adapters, which hand it to
 /// [`SessionStore::begin_by`](crate::SessionStore::begin_by). By default in a cookie and in no other way.
 ///
@@ -7,6 +13,7 @@
 #[derive(Debug, Clone, Default)]
 pub struct Transport {
     bearer: bool,
+    slots: Option<Arc<Accounts>>,
 }
 
 impl Transport {
@@ -22,9 +29,34 @@ impl Transport {
     ///   The fingerprint, the cap per user, expiry and signing hold as for cookies.
     /// - Answers that used their session have `Vary: Authorization` beside `Vary: Cookie`.
     #[must_use]
-    pub const fn bearer(mut self) -> Self {
+    pub fn bearer(mut self) -> Self {
         self.bearer = true;
         self
+    }
+
+    /// Several accounts in one browser, each in a slot with a cookie of its own, under the store's configuration:
+    /// see [`AccountSlots`].
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if there are fewer than 2 slots or more than 10, or the path's prefix or the header's
+    /// name cannot be one.
+    pub fn accounts(
+        mut self,
+        slots: AccountSlots,
+        store: &SessionStore,
+    ) -> Result<Self, InvalidConfig> {
+        self.slots = Some(Arc::new(Accounts::new(slots, store.settings())?));
+        Ok(self)
+    }
+
+    /// The names of all cookies that a layer over this store sets, for an adapter whose framework has a jar.
+    pub fn cookie_names<'t>(&'t self, store: &'t SessionStore) -> impl Iterator<Item = &'t str> {
+        let others = self.slots().into_iter().flat_map(Accounts::cookies).skip(1);
+        std::iter::once(store.settings().cookie.name()).chain(others.map(|(_, rules)| rules.name()))
+    }
+
+    pub(crate) fn slots(&self) -> Option<&Accounts> {
+        self.slots.as_deref()
     }
 
     pub(crate) const fn accepts_bearer(&self) -> bool {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
 use session_core::{
-    Error, ErrorKind, RequestHead, Scheme, SecurePolicy, SessionStore, Transport, Visit,
+    AccountSlots, Error, ErrorKind, InvalidConfig, RequestHead, Scheme, SecurePolicy, SessionStore,
+    Transport, Visit,
 };
 
 use crate::answer::{OnError, answered, recognise, reshaped, unshaped};
@@ -94,6 +95,45 @@ impl SessionHandler {
     pub fn bearer(mut self) -> Self {
         self.transport = self.transport.bearer();
         self
+    }
+
+    /// Several accounts in one browser, each in a slot with a cookie and a session of its own: see
+    /// [`AccountSlots`] for how a request names its slot, and for what cannot be one (404).
+    ///
+    /// ```
+    /// use salvo_core::prelude::*;
+    /// use session_core::AccountSlots;
+    /// use session_salvo::{Session, SessionError, SessionHandler};
+    ///
+    /// #[handler]
+    /// async fn switcher(session: Session) -> Result<String, SessionError> {
+    ///     let accounts = session.accounts().await?;
+    ///     let link = |account: &session_core::Account| format!("/u/{}/: {}", account.slot, account.user_id);
+    ///     Ok(accounts.iter().map(link).collect::<Vec<_>>().join("\n"))
+    /// }
+    ///
+    /// #[handler]
+    /// async fn sign_out_of_all(session: Session) -> Result<&'static str, SessionError> {
+    ///     session.logout_all_slots().await?;
+    ///     Ok("signed out of all")
+    /// }
+    ///
+    /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
+    /// # fn main() -> Result<(), session_core::InvalidConfig> {
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+    /// let router = Router::new()
+    ///     .hoop(SessionHandler::new(store).accounts(AccountSlots::path("/u").count(5))?)
+    ///     .push(Router::with_path("u/{account}/accounts").get(switcher))
+    ///     .push(Router::with_path("sign-out").post(sign_out_of_all));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] if there are fewer than 2 slots or more than 10, or the path's prefix or the header's
+    /// name cannot be one.
+    pub fn accounts(mut self, slots: AccountSlots) -> Result<Self, InvalidConfig> {
+        self.transport = self.transport.accounts(slots, &self.store)?;
+        Ok(self)
     }
 
     /// Shapes the answers that the library itself gives: 401, 409, 413, 500 and 503, from this
@@ -192,7 +232,9 @@ impl SessionHandler {
             Box::pin(reshaped(&error, shape, request, depot, response)).await;
         }
         if visit.is_loaded() {
-            drop_from_jar(response, &self.store.config().cookie_name);
+            for name in self.transport.cookie_names(&self.store) {
+                drop_from_jar(response, name);
+            }
         }
         conclusion.apply(&mut response.headers);
     }

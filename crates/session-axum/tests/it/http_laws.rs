@@ -14,10 +14,10 @@ use axum::routing::any;
 use http_body_util::BodyExt;
 use session_axum::{Session, SessionError, layer, user_id_from_extensions};
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
-    jar_cookie, untouched,
+    ACCOUNTS, App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic,
+    contain, handle, jar_cookie, untouched,
 };
-use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_core::{AccountSlots, MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_sqlite::SqliteBackend;
 use session_test_servers::given;
@@ -87,6 +87,9 @@ impl Harness for Axum {
             Mount::Once => app.layer(layer(store)),
             Mount::Eager => app.layer(layer(store).eager()),
             Mount::Bearer => app.layer(layer(store).bearer()),
+            Mount::Accounts => {
+                app.layer(layer(store).accounts(AccountSlots::path(ACCOUNTS).count(3)).unwrap())
+            }
             Mount::Nested => app.layer(layer(store.clone())).layer(layer(store)),
             Mount::Missing => app,
         };

@@ -160,6 +160,12 @@ impl Run {
                 }
                 json!(token.is_some())
             }
+            ["accounts"] => {
+                let accounts = session.accounts().await?;
+                let shown = |a: &session_core::Account| json!([a.slot, a.user_id, a.is_current]);
+                json!(accounts.iter().map(shown).collect::<Vec<_>>())
+            }
+            ["logout-all-slots"] => json!(session.logout_all_slots().await?),
             ["logout"] => json!(session.logout().await?),
             ["logout-all"] => json!(session.logout_all().await?),
             ["logout-others"] => json!(session.logout_others().await?),

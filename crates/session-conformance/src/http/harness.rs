@@ -26,6 +26,9 @@ pub const LOOKS: &str = "/looks";
 /// handler, inside of the session's layer. An error of it is answered with its status and nothing else.
 pub const CONTAINED: &str = "/contained";
 
+/// Behind it is the number of an account's slot, if it is mounted with [`Mount::Accounts`].
+pub const ACCOUNTS: &str = "/u";
+
 /// One adapter over one fresh, empty database. Every law makes harnesses of its own.
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {
@@ -46,6 +49,8 @@ pub enum Mount {
     Eager,
     /// Once, so that it also accepts bearers.
     Bearer,
+    /// Once, with three accounts in a browser: slots in the path behind [`ACCOUNTS`].
+    Accounts,
     /// Twice, one around the other: a mistake.
     Nested,
     /// Not at all: a mistake.

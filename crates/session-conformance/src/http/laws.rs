@@ -1,6 +1,7 @@
 //! The laws of adapters, one function each. If one holds it returns; if not it panics and says
 //! what it saw.
 
+mod accounts;
 mod agents;
 mod bearer;
 mod caches;
@@ -29,6 +30,7 @@ mod streams;
 mod tossed;
 mod unchanged;
 
+pub use accounts::accounts_never_mix;
 pub use bearer::{bearer_sets_no_cookie, one_credential_per_request};
 pub use caches::one_cookie_per_response;
 pub use caching::caches_are_told;

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::async_trait;
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
-    jar_cookie, untouched,
+    ACCOUNTS, App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic,
+    contain, handle, jar_cookie, untouched,
 };
 use session_core::{
-    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash,
-    Transport, Visit,
+    AccountSlots, Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore,
+    TokenHash, Transport, Visit,
 };
 
 use crate::faulty::Fault;
@@ -42,6 +42,10 @@ impl Harness for Bare {
         let (backend, fault) = (self.backend.clone(), self.fault);
         let transport = match mount {
             Mount::Bearer => Transport::default().bearer(),
+            Mount::Accounts => {
+                let slots = AccountSlots::path(ACCOUNTS).count(3);
+                Transport::default().accounts(slots, &store).expect("slots that can be")
+            }
             Mount::Once | Mount::Eager | Mount::Nested | Mount::Missing => Transport::default(),
         };
         let aliases = Mutex::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderValue, Request, Response};
 use session_conformance::async_trait;
-use session_conformance::http::{App, Harness, Mount, Panicked, broken_request_laws};
+use session_conformance::http::{ACCOUNTS, App, Harness, Mount, Panicked, broken_request_laws};
 use session_core::{Peer, SessionBackend, SessionStore};
 
 use crate::bare::Bare;
@@ -15,6 +15,7 @@ fn each_breaks_its_own_law_only() {
     for (mistake, law) in [
         (Mistake::GivesProgramsACookieToo, "bearer_sets_no_cookie"),
         (Mistake::PrefersTheCookie, "one_credential_per_request"),
+        (Mistake::TakesAllAccountsForOne, "accounts_never_mix"),
     ] {
         let make = move || async move { Mistaken { sound: Bare::sound(), mistake } };
         assert_eq!(broken_request_laws(make), [law], "{mistake:?}");
@@ -27,6 +28,8 @@ enum Mistake {
     GivesProgramsACookieToo,
     /// Who brings a cookie is a browser, whatever else they bring.
     PrefersTheCookie,
+    /// Whatever account a path names, the session is one.
+    TakesAllAccountsForOne,
 }
 
 struct Mistaken {
@@ -65,6 +68,12 @@ impl App for MistakenApp {
         if self.mistake == Mistake::PrefersTheCookie && accepts && cookie {
             request.headers_mut().remove(AUTHORIZATION);
         }
+        if self.mistake == Mistake::TakesAllAccountsForOne && self.mount == Mount::Accounts {
+            let path = request.uri().path().to_owned();
+            if let Some(("" | "0" | "1" | "2", rest)) = slot_of(&path) {
+                *request.uri_mut() = format!("/{rest}").parse().expect("a path");
+            }
+        }
         let mut response = self.sound.call(request, peer).await?;
         if self.mistake == Mistake::GivesProgramsACookieToo && accepts && bearer && !cookie {
             let cookie = HeaderValue::from_static("_session=0; Path=/");
@@ -72,4 +81,9 @@ impl App for MistakenApp {
         }
         Ok(response)
     }
+}
+
+/// The slot that a path names, and what follows it.
+fn slot_of(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix(ACCOUNTS)?.strip_prefix('/')?.split_once('/')
 }

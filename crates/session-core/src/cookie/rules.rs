@@ -99,6 +99,13 @@ impl CookieRules {
         Ok(self)
     }
 
+    /// The rules of the cookie of another account in the same browser, unsigned so far. Its name is another one
+    /// that the same prefixes hold for, and by two bytes longer than others may be.
+    pub(crate) fn of_slot(&self, slot: u8) -> Self {
+        let (name, config) = (format!("{}-{slot}", self.name), self.config.clone());
+        Self { name, config, signatures: Signatures::default() }
+    }
+
     fn check_combinations(&self) -> Result<(), InvalidConfig> {
         let named = |prefix: &str| {
             let start = self.name.as_bytes().get(..prefix.len());

@@ -30,17 +30,11 @@ impl Session {
     ) -> Result<Loaded, Error> {
         let config = self.inner.store.config();
         let session: &SessionData = &live.session;
-        let known = session.user_agent.as_deref();
-        let agent = request.meta().user_agent();
-        let verdict = verdict::check(
-            config.fingerprint_mode,
-            session.fingerprint.as_ref(),
-            known,
-            agent.as_deref(),
-            || request.meta().fingerprint(),
-        );
-        match verdict {
-            Verdict::Match => live.newer_agent = known != agent.as_deref(),
+        match self.verdict(session, request) {
+            Verdict::Match => {
+                let agent = request.meta().user_agent();
+                live.newer_agent = session.user_agent.as_deref() != agent.as_deref();
+            }
             Verdict::Unrecognised => {
                 tell(Told::of(EventKind::FingerprintUnrecognised, session));
             }
@@ -61,6 +55,17 @@ impl Session {
             }
         }
         Ok(Loaded::With(live))
+    }
+
+    /// How the browser compares with the one of the session.
+    pub(super) fn verdict(&self, session: &SessionData, request: &Request) -> Verdict {
+        verdict::check(
+            self.inner.store.config().fingerprint_mode,
+            session.fingerprint.as_ref(),
+            session.user_agent.as_deref(),
+            request.meta().user_agent().as_deref(),
+            || request.meta().fingerprint(),
+        )
     }
 
     async fn revoke_mismatched(

@@ -42,7 +42,7 @@ impl Session {
 
     /// A sign-out that failed: the last word of the application was "out", so the response hands out no
     /// token that its browser does not have yet.
-    async fn or_stay_out<T>(
+    pub(super) async fn or_stay_out<T>(
         &self,
         end: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {

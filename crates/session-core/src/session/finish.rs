@@ -236,19 +236,20 @@ impl Session {
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
         let (cookie, is_bearer) = (self.cookie(error.is_some()), self.is_bearer());
-        let (audience, hands_out) = {
+        let (audience, hands_out, cleared) = {
             let mut state = self.unsettled();
             let hands_out = state.issues_to_program(is_bearer);
             // A token that goes into a body is told of by whoever takes it.
             state.is_told |= !hands_out;
-            (state.audience(self.inner.store.settings()), hands_out)
+            (state.audience(self.inner.store.settings()), hands_out, state.cleared)
         };
-        self.with_use(Conclusion { error, cookie, hands_out, used_by: None }, audience)
+        let conclusion = Conclusion { error, cookie, hands_out, cleared, used_by: None };
+        self.with_use(conclusion, audience)
     }
 
     /// A session that was loaded, and that nobody asked for, is no use of it, unless it says something.
     fn with_use(&self, conclusion: Conclusion, audience: Audience) -> Conclusion {
-        let is_use = conclusion.cookie.is_some() || self.inner.phase.was_asked_for();
+        let is_use = conclusion.carries_cookie() || self.inner.phase.was_asked_for();
         let used_by = is_use.then(|| (self.clone(), audience));
         Conclusion { used_by, ..conclusion }
     }
@@ -257,7 +258,7 @@ impl Session {
     /// before is told (law `outage_clears_nothing`).
     fn cookie(&self, failed: bool) -> Option<HeaderValue> {
         let settings = self.inner.store.settings();
-        let rules = &settings.cookie;
+        let rules = self.rules();
         let secure = || self.request().map_or_else(|| rules.secure(), Request::secure);
         // Most responses tell none.
         if !self.unsettled().tells_cookie(failed) || self.is_bearer() {

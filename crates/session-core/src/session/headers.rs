@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::load::Request;
+use crate::accounts::Accounts;
 use crate::cookie::CookieRules;
 use crate::error::Error;
 use crate::session::Session;
@@ -14,6 +16,8 @@ pub struct Conclusion {
     pub(super) cookie: Option<HeaderValue>,
     /// Whether a token was issued that goes into the body.
     pub(super) hands_out: bool,
+    /// The other slots whose cookies are removed: a bit for each.
+    pub(super) cleared: u16,
     /// The session, if it was used, and for whom the answer is then.
     pub(super) used_by: Option<(Session, Audience)>,
 }
@@ -40,18 +44,19 @@ impl Conclusion {
     /// Whether the response gets a cookie of the session's.
     #[must_use]
     pub fn carries_cookie(&self) -> bool {
-        self.cookie.is_some()
+        self.cookie.is_some() || self.cleared != 0
     }
 
     /// Puts the headers onto the response.
     ///
-    /// - `Vary: Cookie` if the session was used, and `Vary: Authorization` if the layer accepts bearers.
+    /// - `Vary: Cookie` if the session was used, and `Vary: Authorization` if the layer accepts bearers, and
+    ///   with the name of the header that names an account's slot.
     /// - An answer that used one and says nothing of caching itself, neither `Cache-Control` nor
     ///   `Expires`, gets `Cache-Control: no-store` if somebody was signed in, so that the browser's Back
     ///   shows no private page after a sign-out (see
     ///   [`no_store_when_signed_in`](crate::SessionConfig::no_store_when_signed_in)), and `private` for a
     ///   visitor's session (law `caches_are_told`).
-    /// - At most one `Set-Cookie` of the session's name, ours: one that the handler or the framework's
+    /// - At most one `Set-Cookie` of the session's name in the request's slot, ours: one that the handler or the framework's
     ///   own jar wrote is dropped, even if there is none of ours, because it would end the session
     ///   in the browser (law `one_cookie_per_response`).
     /// - With it `Cache-Control: no-store`, unless the response's own says `no-store` or `private`
@@ -76,8 +81,24 @@ impl Conclusion {
             let authorization = const { HeaderValue::from_static("Authorization") };
             vary_on(headers, "authorization", authorization);
         }
+        let slots = session.inner.transport.slots();
+        if let Some((name, line)) = slots.and_then(Accounts::varies) {
+            vary_on(headers, name, line);
+        }
         if said.sets_cookies {
-            drop_foreign_cookies(headers, &session.store().settings().cookie);
+            match slots {
+                None => drop_foreign_cookies(headers, &session.store().settings().cookie),
+                Some(slots) => {
+                    slots.cookies().for_each(|(_, rules)| drop_foreign_cookies(headers, rules));
+                }
+            }
+        }
+        if let Some(slots) = slots.filter(|_| self.cleared != 0) {
+            let secure = session.request().is_none_or(Request::secure);
+            for (_, rules) in slots.cookies().filter(|(slot, _)| self.cleared & (1 << slot) != 0) {
+                headers.append(header::SET_COOKIE, rules.removal_with(secure));
+            }
+            forbid_storing(headers);
         }
         match self.cookie {
             // It is a secret in a body, which nothing may keep (RFC 6750, section 5.3).

@@ -127,7 +127,7 @@ impl Request {
     }
 
     /// The different tokens that it brings.
-    fn candidates(&self, rules: &CookieRules) -> Candidates<'_> {
+    pub(super) fn candidates(&self, rules: &CookieRules) -> Candidates<'_> {
         if self.is_bearer {
             rules.candidates_of(self.credential.as_ref().and_then(bearer::token_in))
         } else {
@@ -341,7 +341,7 @@ impl Session {
         let store = &self.inner.store;
         let mut live: Option<Live> = None;
         let mut dead = Dead::default();
-        let candidates = request.candidates(&store.settings().cookie);
+        let candidates = request.candidates(self.rules());
         for token in candidates.iter() {
             let token = SessionToken::from_lower_hex(token);
             let now = store.now();

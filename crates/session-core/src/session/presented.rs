@@ -20,7 +20,7 @@ pub(super) struct PresentedTokens {
 impl Session {
     pub(super) fn presented(&self) -> PresentedTokens {
         let Some(request) = self.request() else { return PresentedTokens::default() };
-        let presented = request.presented(&self.inner.store.settings().cookie);
+        let presented = request.presented(self.rules());
         let hash = |token: &&[u8; _]| SessionToken::from_lower_hex(token).hash();
         PresentedTokens {
             hashes: presented.tokens.iter().map(hash).collect(),

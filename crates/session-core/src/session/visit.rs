@@ -131,26 +131,29 @@ impl SessionStore {
     /// a cookie.
     #[must_use]
     pub fn begin(&self) -> Visit {
-        self.begin_with(Transport::default())
+        self.begin_with(Transport::default(), 0)
     }
 
     /// One request begins whose token comes as the layer says. `uri` is the one that the layer sees.
     ///
     /// # Errors
-    /// None so far.
+    /// [`NoSuchSlot`](crate::ErrorKind::NoSuchSlot) if it names an account's slot that cannot be: see
+    /// [`AccountSlots`](crate::AccountSlots). It is answered at once.
     pub fn begin_by(
         &self,
         transport: &Transport,
-        _uri: &Uri,
-        _headers: &HeaderMap,
+        uri: &Uri,
+        headers: &HeaderMap,
     ) -> Result<Visit, Error> {
-        Ok(self.begin_with(transport.clone()))
+        let slot = transport.slots().map_or(Ok(0), |slots| slots.slot_of(uri, headers))?;
+        Ok(self.begin_with(transport.clone(), slot))
     }
 
-    fn begin_with(&self, transport: Transport) -> Visit {
+    fn begin_with(&self, transport: Transport, slot: u8) -> Visit {
         let inner = Inner {
             store: self.clone(),
             transport,
+            slot,
             request: OnceLock::new(),
             phase: Phase::default(),
             state: Mutex::default(),
@@ -219,7 +222,8 @@ impl Visit {
     /// becomes of the response.
     #[must_use]
     pub fn has_changed_token(&self) -> bool {
-        self.session.unsettled().cookie != Cookie::Keep
+        let state = self.session.unsettled();
+        state.cookie != Cookie::Keep || state.cleared != 0
     }
 
     /// The session as the parts of a visit see it, loaded or not.

@@ -9,10 +9,10 @@ use salvo_core::http::cookie::Cookie;
 use salvo_core::http::uri::Scheme;
 use salvo_core::prelude::*;
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain,
-    jar_cookie,
+    ACCOUNTS, App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic,
+    contain, jar_cookie,
 };
-use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
+use session_core::{AccountSlots, MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler, user_id_from_depot};
 use session_sqlite::SqliteBackend;
@@ -70,6 +70,9 @@ impl Harness for Salvo {
             Mount::Once => app.hoop(handler),
             Mount::Eager => app.hoop(handler.eager()),
             Mount::Bearer => app.hoop(handler.bearer()),
+            Mount::Accounts => {
+                app.hoop(handler.accounts(AccountSlots::path(ACCOUNTS).count(3)).unwrap())
+            }
             Mount::Nested => app.hoop(handler.clone()).hoop(handler),
             Mount::Missing => app,
         };
