@@ -274,8 +274,16 @@ impl Db {
         sorted(self.list(user, now).await.iter().map(|session| session.id))
     }
 
+    pub(crate) async fn get(&self, id: &SessionId, now: Timestamp) -> Option<SessionData> {
+        self.next().get(id, now).await.or_panic("get")
+    }
+
+    pub(crate) async fn live_ids(&self, ids: &[SessionId], now: Timestamp) -> Vec<SessionId> {
+        self.next().live(ids, now).await.or_panic("live")
+    }
+
     pub(crate) async fn purge(&self, now: Timestamp, limit: u32) -> Purged {
-        self.next().purge_expired(now, limit).await.or_panic("purge_expired")
+        self.next().purge_expired(now, limit, Default::default()).await.or_panic("purge_expired")
     }
 
     /// Purges until no more is due; returns how many sessions went.

@@ -5,10 +5,13 @@
 //! Time is an argument that the law chooses, so nothing waits for a clock.
 
 mod acting;
+mod by_id;
 mod cancel;
 mod cap;
 mod carry;
+mod count;
 mod create;
+mod end_all;
 mod ended;
 mod expiry;
 mod failure;
@@ -29,10 +32,13 @@ mod touch;
 mod update;
 mod values;
 
+pub use by_id::{get_finds_by_id, live_tells_the_ended};
 pub use cancel::cancel_is_safe;
 pub use cap::{cap_is_exact, evicts_least_recently_active};
 pub use carry::sign_in_carries_every_write;
+pub use count::count_is_exact;
 pub use create::{create_never_overwrites, create_then_find};
+pub use end_all::end_all_is_complete;
 pub use ended::ended_never_returns;
 pub use expiry::expired_is_absent;
 pub use failure::failure_is_an_error;

@@ -60,7 +60,7 @@ macro_rules! __each_backend_law {
             ended_never_returns
             "A sign-in of the user whose session this request had loaded is refused if that session was signed out, revoked or evicted meanwhile, or its token has lost its power, in the step that would create: a thief's slow request cannot renew itself."
             expired_is_absent
-            "`find` and `list` never return a session with `expires_at <= now`, purged or not, and `update` treats it as `Missing`."
+            "`find`, `get`, `live` and `list` never return a session with `expires_at <= now`, purged or not, `count` does not count it, and `update` treats it as `Missing`."
             patches_commute
             "Patches to different keys from parallel requests all survive; on one key the last to commit wins."
             patch_is_exact
@@ -87,8 +87,16 @@ macro_rules! __each_backend_law {
             "When it returns, every session of that user whose create had returned before the call is gone; a racing create falls wholly before or wholly after. It returns the ids; `except` keeps one. A re-authentication that ends the user's others does so in its own step. With an acting session it happens only if that session is live and its token current or in grace, in the same step; of two that act on each other at once exactly one succeeds."
             list_is_ordered
             "Live sessions of the user only, most recently active first, the newest id first among equals."
+            get_finds_by_id
+            "`get` gives the live session of an id whole, whatever became of its token, and changes nothing."
+            live_tells_the_ended
+            "Of up to 1000 ids `live` gives those whose sessions are live, in their order, each once: not one that ended, in whichever way, or has expired."
+            count_is_exact
+            "`count` says how many sessions are live, how many of them are a user's, and of how many users, all as of one moment."
+            end_all_is_complete
+            "Called from batch to batch until there is no next one, `end_all` ends every session whose create had returned before, whoever's, with all its tokens, and returns each id once, also if two call it at once. A batch looks at no more than `limit` sessions. One that is made meanwhile is live or among the ids. What has expired is left to the purge."
             purge_is_bounded
-            "It looks at no more than `limit` due sessions per call and never removes one that was renewed meanwhile. It says how many went and whether more may be due. Several servers may purge at once."
+            "It looks at no more than `limit` due sessions per call and never removes one that was renewed meanwhile. It says how many went, if asked also which and whose, and whether more may be due. Several servers may purge at once."
             failure_is_an_error
             "An unreachable, slow or broken database is an error with a kind, within the configured time, and never `None`."
             cancel_is_safe
@@ -265,10 +273,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (23, 31));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (27, 31));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 54);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 54);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 58);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 58);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

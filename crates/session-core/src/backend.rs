@@ -7,6 +7,7 @@
 //! The laws named here are tests of the crate `session-conformance`; a backend is one when it
 //! passes them. `docs/custom-backends.md` walks through a complete one.
 
+mod admin;
 mod answer;
 mod request;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::admin::{EndedBatch, ExpiredSession, MAX_LIVE_IDS, PurgeReport, SessionCount};
 pub use self::answer::{Applied, Created, EndedBy, Found, Purged, TokenState, UnknownEnd, Updated};
 pub use self::request::{
     Agent, Carry, NewLifetime, NewSession, Reauthentication, Replace, Rotation, SessionChange,
@@ -214,6 +216,52 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// It only reads.
     async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError>;
 
+    /// The live session of this id, with its data: one read, for administrators and jobs (law
+    /// `get_finds_by_id`).
+    ///
+    /// # Cancellation
+    /// It only reads.
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError>;
+
+    /// Which of these sessions are live, in the order of their ids, each once: one bounded read, by
+    /// which streams learn that their session ended elsewhere (law `live_tells_the_ended`). Nobody asks
+    /// for more than [`MAX_LIVE_IDS`] at once.
+    ///
+    /// # Cancellation
+    /// It only reads.
+    async fn live(&self, ids: &[SessionId], now: Timestamp)
+    -> Result<Vec<SessionId>, BackendError>;
+
+    /// How many live sessions there are, all as of one moment (law `count_is_exact`). It may read all
+    /// of them: it is for an administrator or a metric, and not for requests.
+    ///
+    /// # Cancellation
+    /// It only reads.
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError>;
+
+    /// Ends every live session, whoever's it is: one bounded batch, in one step.
+    /// - Looks at no more than `limit` sessions, live or not, that come after `after` in the order of
+    ///   the ids (or in another one that does not change); `limit` 0 counts as 1. Begun at `None`, and
+    ///   called again with [`EndedBatch::next`] until there is none, it has ended every session whose
+    ///   `create` had returned before the first call (law `end_all_is_complete`). One that is made
+    ///   meanwhile may be among them or stay.
+    /// - Each session's tokens end as it does in [`remove`](Self::remove) without a token that asked.
+    /// - What has expired stays for the purge, which tells of it.
+    ///
+    /// # Cancellation
+    /// A dropped call may have ended its batch.
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError>;
+
     /// Deletes expired sessions and tombstones: one bounded batch.
     /// - Looks at no more than `limit` due sessions, and at no more than `limit` tombstones (law
     ///   `purge_is_bounded`); `limit` 0 counts as 1.
@@ -221,10 +269,16 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// - Several servers may call it at once.
     /// - Says that more may be due if it stopped at the limit; calling until it says no more
     ///   ends.
+    /// - Names the sessions that went if it is asked to, and else spares itself the work.
     ///
     /// # Cancellation
-    /// A dropped call may have deleted its batch.
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError>;
+    /// A dropped call may have deleted its batch; nobody is told of it then.
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError>;
 
     /// Whether the database answers: one round trip, for health checks.
     async fn ping(&self) -> Result<(), BackendError>;

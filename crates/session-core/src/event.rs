@@ -49,6 +49,9 @@ pub enum EventKind {
     ClockSkew,
     /// A touch failed; the response went out all the same.
     TouchFailed,
+    /// A session expired, and was deleted: see
+    /// [`SessionStore::with_expired_events`](crate::SessionStore::with_expired_events). Else nobody is told.
+    Expired,
     /// Expired sessions were deleted: how many.
     Purged(u64),
     /// The backend began to fail: an outage. Told once, whatever fails after it.
@@ -85,6 +88,7 @@ impl EventKind {
             Self::TokenLost => "token lost: the browser did not get it",
             Self::ClockSkew => "the servers' clocks do not agree",
             Self::TouchFailed => "touch failed",
+            Self::Expired => "expired",
             Self::Purged(_) => "purged",
             Self::OutageBegan => "outage began",
             Self::OutageEnded { .. } => "outage ended",
@@ -165,6 +169,7 @@ pub(crate) fn emit(hook: Option<&Hook>, event: &SessionEvent<'_>, in_outage: boo
         EventKind::Created
         | EventKind::Rotated
         | EventKind::FingerprintUnrecognised
+        | EventKind::Expired
         | EventKind::TouchFailed => {
             tracing::debug!(target: "session", session, user, ip, "{}", event.kind);
         }

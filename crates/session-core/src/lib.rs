@@ -76,9 +76,10 @@ mod token;
 mod watch;
 
 pub use backend::{
-    Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBy, Found, MAX_GRACES, NewLifetime,
-    NewSession, Purged, Reauthentication, Replace, Rotation, SessionBackend, SessionChange,
-    SessionRef, TOMBSTONE_LIFETIME, TokenState, Touch, UnknownEnd, Updated, tombstone_expiry,
+    Agent, Applied, CARRY_LIFETIME, Carry, Created, EndedBatch, EndedBy, ExpiredSession, Found,
+    MAX_GRACES, MAX_LIVE_IDS, NewLifetime, NewSession, PurgeReport, Purged, Reauthentication,
+    Replace, Rotation, SessionBackend, SessionChange, SessionCount, SessionRef, TOMBSTONE_LIFETIME,
+    TokenState, Touch, UnknownEnd, Updated, tombstone_expiry,
 };
 #[cfg(feature = "cleanup-job")]
 pub use cleanup::{CleanupJob, RunningCleanup};

@@ -1,6 +1,7 @@
 //! A backend in this process's memory: for tests, and for applications of one process that may
 //! lose their sessions with it.
 
+mod admin;
 mod ends;
 mod hashing;
 mod replace;
@@ -14,7 +15,8 @@ use async_trait::async_trait;
 
 use self::state::State;
 use crate::backend::{
-    Created, EndedBy, Found, NewSession, Purged, SessionBackend, SessionChange, SessionRef, Updated,
+    Created, EndedBatch, EndedBy, Found, NewSession, PurgeReport, Purged, SessionBackend,
+    SessionChange, SessionCount, SessionRef, Updated,
 };
 use crate::clock::Timestamp;
 use crate::error::BackendError;
@@ -127,8 +129,43 @@ impl SessionBackend for MemoryBackend {
         Ok(self.read().list(user, now))
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
-        Ok(self.write().purge_expired(now, limit))
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        Ok(self.read().get(id, now))
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        Ok(self.read().live_among(ids, now))
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        Ok(self.read().count(now))
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        Ok(self.write().end_batch(how, after, now, limit))
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
+        Ok(self.write().purge_expired(now, limit, report))
     }
 
     async fn ping(&self) -> Result<(), BackendError> {

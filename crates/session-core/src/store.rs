@@ -1,10 +1,11 @@
 //! [`SessionStore`]: the application-wide handle. Backend, configuration, clock and event hook in
 //! one value that is cheap to clone.
 
-use std::sync::Arc;
-use std::time::Instant;
+mod admin;
 
-use crate::backend::{EndedBy, SessionBackend, SessionRef};
+use std::sync::Arc;
+
+use crate::backend::{EndedBy, PurgeReport, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::SessionConfig;
 use crate::error::{BackendError, BackendErrorKind, Error};
@@ -12,7 +13,6 @@ use crate::event::{self, EventKind, Hook, SessionEvent};
 use crate::expiry;
 use crate::id::{SessionId, UserId};
 use crate::invalid_config::InvalidConfig;
-use crate::pace::Pace;
 use crate::record::SessionData;
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -40,6 +40,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     hook: Option<Hook>,
     watch: Arc<Watch>,
+    /// What a purge says of the sessions that it deletes.
+    report: PurgeReport,
 }
 
 impl SessionStore {
@@ -61,8 +63,8 @@ impl SessionStore {
     ) -> Result<Self, InvalidConfig> {
         let settings = Settings::new(config)?;
         let clock = Arc::new(SystemClock);
-        let watch = Arc::default();
-        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook: None, watch }) })
+        let (watch, hook, report) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { backend, settings, clock, hook, watch, report }) })
     }
 
     /// Takes the time from `clock`. Clones made before keep theirs.
@@ -165,34 +167,6 @@ impl SessionStore {
             self.emit(&SessionEvent::new(EventKind::Revoked).session(*id, Some(user)));
         }
         Ok(ended)
-    }
-
-    /// Deletes what has expired, in small batches without a pause, until nothing is due; returns how
-    /// many sessions went. For a background task, use the cleanup job.
-    ///
-    /// # Errors
-    /// Only if the backend fails; batches before that are done.
-    pub async fn purge(&self) -> Result<u64, Error> {
-        let (mut pace, mut removed) = (Pace::new(), 0);
-        loop {
-            let began = Instant::now();
-            let batch = self.purge_batch(pace.rows()).await?;
-            removed += batch.removed;
-            if !batch.more {
-                return Ok(removed);
-            }
-            pace.after(began.elapsed());
-        }
-    }
-
-    /// One batch of a purge.
-    pub(crate) async fn purge_batch(&self, limit: u32) -> Result<crate::Purged, Error> {
-        let purge = self.backend().purge_expired(self.now(), limit);
-        let batch = self.call_and_tell(purge).await?;
-        if batch.removed > 0 {
-            self.emit(&SessionEvent::new(EventKind::Purged(batch.removed)));
-        }
-        Ok(batch)
     }
 
     /// Whether the backend answers: for health checks.

@@ -603,13 +603,39 @@ BEGIN
 END
 $$;
 
+-- Ends the live ones of the first p_limit sessions after p_after, in the order of their ids. next_after: where
+-- the next batch begins, NULL if nothing is behind it. It waits for nobody's lock on a user, as web_session_remove_v1
+-- does not: what is made meanwhile may stay.
+CREATE FUNCTION web_session_end_all_v1(
+    p_after text, p_limit bigint, p_how text, p_now timestamptz, p_forget_at timestamptz,
+    OUT removed text[], OUT next_after text
+) LANGUAGE plpgsql SET search_path FROM CURRENT SET jit = off AS $$
+DECLARE
+    batch text[];
+BEGIN
+    batch := ARRAY(
+        SELECT id FROM web_sessions WHERE id > p_after ORDER BY id LIMIT p_limit FOR UPDATE
+    );
+    IF cardinality(batch) = p_limit THEN
+        next_after := batch[p_limit];
+    END IF;
+    removed := ARRAY(
+        SELECT id FROM web_sessions WHERE id = ANY (batch) AND expires_at > p_now ORDER BY id || ''
+    );
+    PERFORM web_session_lock_tombstones_v1(removed);
+    PERFORM web_session_end_v1(removed, p_how, NULL, p_now, p_forget_at);
+END
+$$;
+
 -- Looks at the first due sessions and tombstones: deletes the expired, and files the renewed under
 -- their new expiry. p_from: nothing before it is due, says who calls; next_from is that for the next
 -- call. Deleted rows stay in the index until it is vacuumed, and a purge of many batches would pass
--- by all that it deleted, in each of them.
+-- by all that it deleted, in each of them. p_tell: expired gets the ids of the deleted, owners whose they were.
 CREATE FUNCTION web_session_purge_v1(
     p_now timestamptz, p_limit bigint, p_from timestamptz DEFAULT '-infinity',
-    OUT removed bigint, OUT more boolean, OUT next_from timestamptz
+    p_tell boolean DEFAULT false,
+    OUT removed bigint, OUT more boolean, OUT next_from timestamptz, OUT expired text[],
+    OUT owners text[]
 ) LANGUAGE plpgsql
 SET search_path FROM CURRENT
 -- To compile what looks at a few rows of a large table takes five times as long as to look.
@@ -623,6 +649,8 @@ DECLARE
     forgotten bigint;
 BEGIN
     removed := 0;
+    expired := '{}';
+    owners := '{}';
     next_from := p_from;
     -- The batch ends before the first row that is too many.
     SELECT purge_after INTO until FROM web_sessions
@@ -631,9 +659,19 @@ BEGIN
     more := FOUND;
     until := coalesce(until, p_now + interval '1 microsecond');
     BEGIN
-        DELETE FROM web_sessions
-        WHERE purge_after >= p_from AND purge_after < until AND expires_at <= p_now;
-        GET DIAGNOSTICS removed = ROW_COUNT;
+        IF p_tell THEN
+            WITH gone AS (
+                DELETE FROM web_sessions
+                WHERE purge_after >= p_from AND purge_after < until AND expires_at <= p_now
+                RETURNING id, user_id
+            )
+            SELECT count(*), coalesce(array_agg(id), '{}'), coalesce(array_agg(user_id), '{}')
+            INTO removed, expired, owners FROM gone;
+        ELSE
+            DELETE FROM web_sessions
+            WHERE purge_after >= p_from AND purge_after < until AND expires_at <= p_now;
+            GET DIAGNOSTICS removed = ROW_COUNT;
+        END IF;
         IF removed < p_limit THEN
             UPDATE web_sessions SET purge_after = expires_at
             WHERE purge_after >= p_from AND purge_after < until AND expires_at > p_now;
@@ -645,6 +683,8 @@ BEGIN
     EXCEPTION WHEN lock_not_available THEN
         removed := 0;
         renewed := 0;
+        expired := '{}';
+        owners := '{}';
     END;
     -- Somebody else is at work on one of them, or too many are due at the same moment: row by row,
     -- past those that are taken. It takes twice as long.
@@ -653,8 +693,17 @@ BEGIN
             SELECT id FROM web_sessions WHERE purge_after >= p_from AND purge_after <= p_now
             ORDER BY purge_after LIMIT p_limit FOR UPDATE SKIP LOCKED
         );
-        DELETE FROM web_sessions WHERE id = ANY (due) AND expires_at <= p_now;
-        GET DIAGNOSTICS removed = ROW_COUNT;
+        IF p_tell THEN
+            WITH gone AS (
+                DELETE FROM web_sessions WHERE id = ANY (due) AND expires_at <= p_now
+                RETURNING id, user_id
+            )
+            SELECT count(*), coalesce(array_agg(id), '{}'), coalesce(array_agg(user_id), '{}')
+            INTO removed, expired, owners FROM gone;
+        ELSE
+            DELETE FROM web_sessions WHERE id = ANY (due) AND expires_at <= p_now;
+            GET DIAGNOSTICS removed = ROW_COUNT;
+        END IF;
         IF removed < cardinality(due) THEN
             UPDATE web_sessions SET purge_after = expires_at
             WHERE id = ANY (due) AND expires_at > p_now;

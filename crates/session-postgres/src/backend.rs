@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use session_core::{
-    Applied, BackendError, BackendErrorKind, Created, EndedBy, Found, Lifetime, NewSession, Purged,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    TokenState, Updated, UserId,
+    Applied, BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Found, Lifetime,
+    NewSession, PurgeReport, Purged, SessionBackend, SessionChange, SessionCount, SessionData,
+    SessionId, SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, SqlStr, query};
@@ -18,7 +18,7 @@ use crate::config::PostgresConfig;
 use crate::error::{corrupt, other};
 use crate::moment::Moment;
 use crate::sql::Texts;
-use crate::{connect, migrate, row, statement};
+use crate::{admin, connect, migrate, row, statement};
 
 /// Sessions in a PostgreSQL database.
 ///
@@ -212,13 +212,53 @@ impl SessionBackend for PostgresBackend {
         rows.iter().map(row::session).collect()
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        let rows = self.server.read(|| admin::get(&self.texts, id, now)).await?;
+        rows.first().map(row::session).transpose()
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        admin::found_live(&self.server.read(|| admin::live(&self.texts, ids, now)).await?)
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        let rows = self.server.read(|| admin::count(&self.texts, now)).await?;
+        admin::counted(only(&rows)?)
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        let end = || admin::end_all(&self.texts, how, after, now, limit);
+        let rows = self.server.write(end).await?;
+        admin::ended(only(&rows)?)
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
         let from = Timestamp::from_micros(self.purge_from.load(Ordering::Relaxed));
         let purge = || {
             query(self.texts.purge.clone())
                 .bind(Moment(now))
                 .bind(i64::from(limit.max(1)))
                 .bind(Moment(from))
+                .bind(report == PurgeReport::Sessions)
         };
         let rows = self.server.write(purge).await?;
         let purged = only(&rows)?;
@@ -226,7 +266,7 @@ impl SessionBackend for PostgresBackend {
         let more = row::get(purged, 1)?;
         let next = if more { row::time(purged, 2)? } else { Timestamp::MIN };
         self.purge_from.store(next.as_micros(), Ordering::Relaxed);
-        Ok(Purged { removed, more })
+        Ok(Purged { removed, more, expired: admin::expired(purged, 3)? })
     }
 
     async fn ping(&self) -> Result<(), BackendError> {

@@ -99,6 +99,7 @@
 //! Another provider, or the system's authorities, are features of sqlx: depend on sqlx 0.9 beside this
 //! crate and switch on one of its `tls-…` features.
 
+mod admin;
 mod backend;
 mod call;
 mod config;

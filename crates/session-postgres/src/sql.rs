@@ -21,6 +21,10 @@ pub(crate) struct Texts {
     pub(crate) update_all: SqlStr,
     pub(crate) remove: SqlStr,
     pub(crate) remove_user: SqlStr,
+    pub(crate) get: SqlStr,
+    pub(crate) live: SqlStr,
+    pub(crate) count: SqlStr,
+    pub(crate) end_all: SqlStr,
     pub(crate) purge: SqlStr,
 }
 
@@ -43,6 +47,10 @@ impl Texts {
             update_all: text(UPDATE_ALL),
             remove: text(REMOVE),
             remove_user: text(REMOVE_USER),
+            get: text(GET),
+            live: text(LIVE),
+            count: text(COUNT),
+            end_all: text(END_ALL),
             purge: text(PURGE),
         }
     }
@@ -146,5 +154,25 @@ const REMOVE: &str =
 const REMOVE_USER: &str =
     "SELECT outcome, removed FROM {schema}web_session_remove_user_v1($1, $2, $3, $4, $5, $6, $7)";
 
-/// $1 now, $2 limit, $3 a moment before which nothing is due.
-const PURGE: &str = "SELECT removed, more, next_from FROM {schema}web_session_purge_v1($1, $2, $3)";
+/// $1 id, $2 now.
+const GET: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM {schema}web_sessions AS s WHERE s.id = $1 AND s.expires_at > $2"
+);
+
+/// $1 ids, $2 now.
+const LIVE: &str =
+    "SELECT id FROM {schema}web_sessions WHERE id = ANY ($1::text[]) AND expires_at > $2";
+
+/// $1 now.
+const COUNT: &str = "SELECT count(*), count(user_id), count(DISTINCT user_id) \
+     FROM {schema}web_sessions WHERE expires_at > $1";
+
+/// $1 the id after which it begins, $2 limit, $3 how, $4 now, $5 when tombstones may go.
+const END_ALL: &str =
+    "SELECT removed, next_after FROM {schema}web_session_end_all_v1($1, $2, $3, $4, $5)";
+
+/// $1 now, $2 limit, $3 a moment before which nothing is due, $4 whether the deleted are named.
+const PURGE: &str = "SELECT removed, more, next_from, expired, owners \
+     FROM {schema}web_session_purge_v1($1, $2, $3, $4)";

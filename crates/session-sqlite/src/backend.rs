@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, Created, EndedBy, Found, NewSession, Purged, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
+    BackendError, Created, EndedBatch, EndedBy, Found, NewSession, PurgeReport, Purged,
+    SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef, Timestamp,
+    TokenHash, Updated, UserId,
 };
 use sqlx::SqlitePool;
 use sqlx::query;
@@ -17,7 +18,7 @@ use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::library::Library;
 use crate::log::Log;
-use crate::{create, end, migrate, row, sign_in, sql, transaction, update};
+use crate::{admin, create, end, migrate, row, sign_in, sql, transaction, update};
 
 /// Sessions in a SQLite database.
 ///
@@ -204,10 +205,49 @@ impl SessionBackend for SqliteBackend {
         rows.iter().map(row::session).collect()
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        admin::get(&self.pools.readers, id, now).await
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        admin::live(&self.pools.readers, ids, now).await
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        admin::count(&self.pools.readers, now).await
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        let after = after.copied();
+        transaction::run(self.pools.to_write(), move |connection| {
+            Box::pin(admin::end_batch(connection, how, after, now, limit))
+        })
+        .await
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
         let limit = u64::from(limit.max(1));
         let purged = transaction::run(self.pools.to_write(), move |connection| {
-            Box::pin(async move { end::purge(connection, now, limit).await })
+            Box::pin(async move { end::purge(connection, now, limit, report).await })
         })
         .await?;
         if let Some(wal) = &self.pools.wal {

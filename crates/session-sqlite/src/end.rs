@@ -2,12 +2,12 @@
 //! expired ([`purge`]).
 
 use session_core::{
-    BackendError, BackendErrorKind, EndedBy, Purged, SessionId, SessionRef, Timestamp, TokenHash,
-    UserId, tombstone_expiry,
+    BackendError, BackendErrorKind, EndedBy, ExpiredSession, PurgeReport, Purged, SessionId,
+    SessionRef, Timestamp, TokenHash, UserId, tombstone_expiry,
 };
 use sqlx::{SqliteConnection, query};
 
-use crate::error::driver;
+use crate::error::{corrupt, driver};
 use crate::row::{self, Statement};
 use crate::sql;
 
@@ -118,15 +118,37 @@ pub(crate) async fn purge(
     connection: &mut SqliteConnection,
     now: Timestamp,
     limit: u64,
+    report: PurgeReport,
 ) -> Result<Purged, BackendError> {
-    let removed = batch(connection, sql::PURGE, now, limit).await?;
+    let (removed, expired) = match report {
+        PurgeReport::Count => (batch(connection, sql::PURGE, now, limit).await?, Vec::new()),
+        PurgeReport::Sessions => {
+            let expired = named_batch(connection, now, limit).await?;
+            (u64::try_from(expired.len()).unwrap_or(limit), expired)
+        }
+    };
     // Usually all of them had expired, and nothing is left to look at a second time.
     let renewed = match limit - removed {
         0 => 0,
         rest => batch(connection, sql::REFILE, now, rest).await?,
     };
     let forgotten = batch(connection, sql::PURGE_TOMBSTONES, now, limit).await?;
-    Ok(Purged { removed, more: renewed + removed == limit || forgotten == limit })
+    Ok(Purged { removed, more: renewed + removed == limit || forgotten == limit, expired })
+}
+
+async fn named_batch(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<ExpiredSession>, BackendError> {
+    let gone = query(sql::PURGE_AND_TELL).bind(now.as_micros()).bind(limit.cast_signed());
+    let rows = gone.fetch_all(connection).await.map_err(driver)?;
+    let expired = rows.iter().map(|gone| {
+        let (id, user) = (row::id(gone, 0)?, row::get::<Option<&str>>(gone, 1)?);
+        let user_id = user.map(UserId::new).transpose();
+        Ok(ExpiredSession { id, user_id: user_id.map_err(|_| corrupt(Some(id), "user_id"))? })
+    });
+    expired.collect()
 }
 
 async fn batch(

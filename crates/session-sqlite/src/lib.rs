@@ -111,6 +111,7 @@
 //! All writes of the application and of the sessions wait for each other; a transaction of the
 //! application that stays open keeps every session from being written.
 
+mod admin;
 mod backend;
 mod config;
 mod connect;

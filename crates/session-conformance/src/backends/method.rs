@@ -12,19 +12,27 @@ pub enum Method {
     Remove,
     RemoveUser,
     List,
+    Get,
+    Live,
+    Count,
+    EndAll,
     PurgeExpired,
     Ping,
 }
 
 impl Method {
     /// All of them, in the order of the trait.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Create,
         Self::Find,
         Self::Update,
         Self::Remove,
         Self::RemoveUser,
         Self::List,
+        Self::Get,
+        Self::Live,
+        Self::Count,
+        Self::EndAll,
         Self::PurgeExpired,
         Self::Ping,
     ];
@@ -39,6 +47,10 @@ impl Method {
             Self::Remove => "remove",
             Self::RemoveUser => "remove_user",
             Self::List => "list",
+            Self::Get => "get",
+            Self::Live => "live",
+            Self::Count => "count",
+            Self::EndAll => "end_all",
             Self::PurgeExpired => "purge_expired",
             Self::Ping => "ping",
         }
@@ -70,6 +82,10 @@ pub struct Calls {
     pub remove: u32,
     pub remove_user: u32,
     pub list: u32,
+    pub get: u32,
+    pub live: u32,
+    pub count: u32,
+    pub end_all: u32,
     pub purge_expired: u32,
     pub ping: u32,
 }
@@ -83,6 +99,10 @@ impl Calls {
         remove: 0,
         remove_user: 0,
         list: 0,
+        get: 0,
+        live: 0,
+        count: 0,
+        end_all: 0,
         purge_expired: 0,
         ping: 0,
     };
@@ -97,6 +117,10 @@ impl Calls {
             Method::Remove => self.remove,
             Method::RemoveUser => self.remove_user,
             Method::List => self.list,
+            Method::Get => self.get,
+            Method::Live => self.live,
+            Method::Count => self.count,
+            Method::EndAll => self.end_all,
             Method::PurgeExpired => self.purge_expired,
             Method::Ping => self.ping,
         }
@@ -116,6 +140,10 @@ impl Calls {
             Method::Remove => &mut self.remove,
             Method::RemoveUser => &mut self.remove_user,
             Method::List => &mut self.list,
+            Method::Get => &mut self.get,
+            Method::Live => &mut self.live,
+            Method::Count => &mut self.count,
+            Method::EndAll => &mut self.end_all,
             Method::PurgeExpired => &mut self.purge_expired,
             Method::Ping => &mut self.ping,
         };

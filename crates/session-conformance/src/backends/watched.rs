@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, BackendErrorKind, Created, EndedBy, Found, MemoryBackend, NewSession, Purged,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    Updated, UserId,
+    BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Found, MemoryBackend, NewSession,
+    PurgeReport, Purged, SessionBackend, SessionChange, SessionCount, SessionData, SessionId,
+    SessionRef, Timestamp, TokenHash, Updated, UserId,
 };
 
 use super::fault::{Fault, Faults, Lost};
@@ -298,8 +298,44 @@ impl SessionBackend for Watched {
         self.watch(Method::List, || self.unwatched().list(user, now)).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
-        self.watch(Method::PurgeExpired, || self.unwatched().purge_expired(now, limit)).await
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        self.watch(Method::Get, || self.unwatched().get(id, now)).await
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.watch(Method::Live, || self.unwatched().live(ids, now)).await
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        self.watch(Method::Count, || self.unwatched().count(now)).await
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        self.watch(Method::EndAll, || self.unwatched().end_all(how, after, now, limit)).await
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
+        let call = || self.unwatched().purge_expired(now, limit, report);
+        self.watch(Method::PurgeExpired, call).await
     }
 
     async fn ping(&self) -> Result<(), BackendError> {

@@ -261,8 +261,11 @@ async fn drop_the_rest(db: &Db, name: &str, point: Point) {
     let due = db.make(expiring(visitor(NOW), at(1)), NOW).await;
     cut(point, db.next().find(&hash(&session), at(60))).await;
     cut(point, db.next().list(&owner, at(60))).await;
+    cut(point, db.next().get(&session.id, at(60))).await;
+    cut(point, db.next().live(&[session.id], at(60))).await;
+    cut(point, db.next().count(at(60))).await;
     cut(point, db.next().ping()).await;
-    cut(point, db.next().purge_expired(at(60), 10)).await;
+    cut(point, db.next().purge_expired(at(60), 10, Default::default())).await;
     assert!(db.is_live(&session, at(60)).await, "a look or a purge took it away ({point:?})");
     assert!(db.find(&hash(&due), at(60)).await.is_none());
 }
@@ -301,11 +304,14 @@ async fn still_answers(db: &Db) {
             let found = client.find(&hash(&name), now).await.or_panic("find");
             assert_eq!(crate::db::live(found).data.get("k"), Some(&1.into()));
             assert_eq!(client.list(&owner, now).await.or_panic("list").len(), 2);
+            assert!(client.get(&name.id, now).await.or_panic("get").is_some());
+            assert_eq!(client.live(&[name.id], now).await.or_panic("live"), [name.id]);
+            assert!(client.count(now).await.or_panic("count").live > 0);
             let how = EndedBy::SignedOut;
             assert!(client.remove(&name, Some(&owner), None, how, now).await.or_panic("remove"));
             let removed = client.remove_user(&owner, None, None, how, now).await;
             assert_eq!(removed.or_panic("remove_user").len(), 1);
-            client.purge_expired(now, 10).await.or_panic("purge_expired");
+            client.purge_expired(now, 10, Default::default()).await.or_panic("purge_expired");
             client.ping().await.or_panic("ping");
         }
     });

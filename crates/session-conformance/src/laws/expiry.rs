@@ -3,12 +3,14 @@
 use session_core::{EndedBy, Found, SessionChange, SessionRef, Timestamp, Updated};
 
 use crate::db::{
-    Db, LIFE, NOW, at, describe, expiring, hash, just_after, just_before, reauthenticating,
-    replacing, rotating, setting, signed_in, token, touching, user, visitor, with_data,
+    Db, LIFE, NOW, OrPanic, at, describe, expiring, hash, just_after, just_before,
+    reauthenticating, replacing, rotating, setting, signed_in, token, touching, user, visitor,
+    with_data,
 };
 use crate::subject::Fresh;
 
-/// From the microsecond `expires_at` on, a session is absent: `find` and `list` do not return it,
+/// From the microsecond `expires_at` on, a session is absent: `find`, `get`, `live` and `list` do not return
+/// it, `count` does not count it,
 /// `update` is `Missing` and cannot bring it back, `remove` and `remove_user` do not count it, a
 /// sign-in does not replace it, and its token in grace no longer works. The purge changes none of
 /// that, and the microsecond before it is live.
@@ -66,6 +68,11 @@ async fn check_absent(
     let works = matches!(found, Some(Found::Live { .. } | Found::Grace { .. }));
     assert!(!works, "{case}: its token in grace gave {}", describe(found.as_ref()));
     assert_eq!(db.ids(&ann, now).await, [outlives.id], "{case}: list gave an expired one");
+    assert!(db.get(&session.id, now).await.is_none(), "{case}: get gave it");
+    let asked = [session.id, outlives.id, rotated.id];
+    assert_eq!(db.live_ids(&asked, now).await, [outlives.id], "{case}: live gave it");
+    let count = db.next().count(now).await.or_panic("count");
+    assert_eq!((count.live, count.signed_in), (1, 1), "{case}: count counts it");
 
     for (what, change) in [
         ("nothing", SessionChange::default()),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_core::{
-    BackendError, BackendErrorKind, EndedBy, Found, SessionBackend, SessionData, SessionRef,
-    Updated,
+    BackendError, BackendErrorKind, EndedBy, Found, SessionBackend, SessionData, SessionId,
+    SessionRef, Updated,
 };
 
 use crate::db::{Db, LIFE, NOW, at, hash, setting, signed_in, touching, user, visitor, with_data};
@@ -70,6 +70,19 @@ async fn check(
         let is_right = |listed: &Vec<SessionData>| listed.iter().any(|s| s.id == id);
         read("list").check(db.list(&owner, NOW), is_right).await;
     }));
+    let db = Arc::clone(backend);
+    calls.push(Box::pin(async move {
+        let is_right = |got: &Option<SessionData>| got.as_ref().is_some_and(|s| s.id == id);
+        read("get").check(db.get(&id, NOW), is_right).await;
+    }));
+    let db = Arc::clone(backend);
+    calls.push(Box::pin(async move {
+        read("live").check(db.live(&[id], NOW), |live| live == &[id]).await;
+    }));
+    let db = Arc::clone(backend);
+    calls.push(Box::pin(async move {
+        read("count").check(db.count(NOW), |count| count.signed_in > 0).await;
+    }));
     // A database without its tables still answers a ping.
     if expect.failure != Some(Failure::Broken) {
         let db = Arc::clone(backend);
@@ -100,7 +113,14 @@ async fn check(
     }));
     let db = Arc::clone(backend);
     calls.push(Box::pin(async move {
-        let purged = db.purge_expired(at(-LIFE), 10);
+        // After every session there is.
+        let after = SessionId::from_bytes([0xff; 16]);
+        let ended = db.end_all(EndedBy::Revoked, Some(&after), NOW, 10);
+        write("end_all").check(ended, |batch| batch.ended.is_empty()).await;
+    }));
+    let db = Arc::clone(backend);
+    calls.push(Box::pin(async move {
+        let purged = db.purge_expired(at(-LIFE), 10, Default::default());
         write("purge_expired").check(purged, |purged| purged.removed == 0).await;
     }));
     race(calls).await;

@@ -1,11 +1,13 @@
 //! The law of the purge: a little at a time, and never what lives.
 
 use session_core::{
-    EndedBy, Found, Purged, Rotation, SessionChange, SessionRef, Updated, tombstone_expiry,
+    EndedBy, Found, PurgeReport, Purged, Rotation, SessionChange, SessionRef, Updated,
+    tombstone_expiry,
 };
 
 use crate::db::{
-    Db, LIFE, NOW, OrPanic, at, expiring, hash, just_before, signed_in, token, touching, visitor,
+    Db, LIFE, NOW, OrPanic, at, expiring, hash, just_before, signed_in, sorted, token, touching,
+    visitor,
 };
 use crate::race::{race, race_two};
 use crate::run::rounds;
@@ -68,11 +70,42 @@ pub async fn purge_is_bounded(fresh: &Fresh) {
     let due = tombstone_expiry(over, None);
     assert_eq!(db.purge_all(just_before(due), 10).await, 0, "before any tombstone is due");
     let purged = db.purge(due, 10).await;
-    assert_eq!(purged, Purged { removed: 0, more: true }, "38 tombstones due, and 10 looked at");
+    let expected = Purged { removed: 0, more: true, expired: Vec::new() };
+    assert_eq!(purged, expected, "38 tombstones due, and 10 looked at");
     assert_eq!(db.purge_all(due, 10).await, 0, "tombstones are not counted");
 
+    names_those_that_went(&db).await;
     race_each_other(&db).await;
     race_with_renewal(&db).await;
+}
+
+/// Which went, and whose: only if somebody asks.
+async fn names_those_that_went(db: &Db) {
+    let (born, due) = (at(3 * LIFE), at(3 * LIFE + 60));
+    let mut expected = Vec::new();
+    for n in 0..9 {
+        let new = if n % 3 == 0 { visitor(born) } else { signed_in(&format!("e{n}"), born) };
+        let session = db.make(expiring(new, due), born).await;
+        if n % 4 == 3 {
+            db.apply(&session, &touching(born, at(9 * LIFE)), born).await;
+        } else {
+            expected.push((session.id, session.user));
+        }
+    }
+    let mut named = Vec::new();
+    for _ in 0..20 {
+        let purged = db.next().purge_expired(due, 4, PurgeReport::Sessions).await;
+        let purged = purged.or_panic("purge_expired");
+        assert_eq!(purged.expired.len() as u64, purged.removed, "each that went, and no other");
+        named.extend(purged.expired.into_iter().map(|session| (session.id, session.user_id)));
+        if !purged.more {
+            break;
+        }
+    }
+    assert_eq!(sorted(named), sorted(expected), "those that went, and whose they were");
+    db.make(expiring(signed_in("unasked", born), due), born).await;
+    assert_eq!(db.purge(due, 4).await.expired, [], "nobody asked");
+    db.remove_user(&crate::db::user("e7"), None, EndedBy::Revoked, due).await;
 }
 
 async fn check_live(db: &Db, sessions: &[SessionRef], what: &str) {
@@ -92,7 +125,10 @@ async fn race_each_other(db: &Db) {
             async move {
                 let mut removed = 0;
                 for _ in 0..100 {
-                    let purged = client.purge_expired(due, 4).await.or_panic("purge_expired");
+                    let purged = client
+                        .purge_expired(due, 4, Default::default())
+                        .await
+                        .or_panic("purge_expired");
                     assert!(purged.removed <= 4, "{} with a limit of 4", purged.removed);
                     removed += purged.removed;
                     if !purged.more {
@@ -134,7 +170,10 @@ async fn race_with_renewal(db: &Db) {
         };
         let purge = async move {
             for _ in 0..20 {
-                let purged = purger.purge_expired(expires_at, 2).await.or_panic("purge_expired");
+                let purged = purger
+                    .purge_expired(expires_at, 2, Default::default())
+                    .await
+                    .or_panic("purge_expired");
                 if !purged.more {
                     break;
                 }

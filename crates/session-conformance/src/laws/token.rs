@@ -24,6 +24,7 @@ use crate::subject::Fresh;
 pub async fn ended_token_is_known(fresh: &Fresh) {
     let db = Db::open(fresh).await;
     assert!(db.find(&token(), NOW).await.is_none(), "a token never issued");
+    ends_with_all(&db).await;
     keeps_the_grace(&db).await;
     ends_every_grace(&db).await;
     shares_the_end(&db).await;
@@ -87,6 +88,19 @@ pub async fn ended_token_is_known(fresh: &Fresh) {
             }
         }
         db.purge_all(over, 100).await;
+    }
+}
+
+/// Tokens of a session that ends with every other there is.
+async fn ends_with_all(db: &Db) {
+    let session = db.make(signed_in("ends with all", NOW), NOW).await;
+    let next = token();
+    db.apply(&session, &rotating(next, at(60)), at(1)).await;
+    let batch = db.next().end_all(EndedBy::Revoked, None, at(2), 100).await.or_panic("end_all");
+    assert_eq!((batch.ended, batch.next), (vec![session.id], None));
+    for token in [hash(&session), next] {
+        let found = ended(db.find(&token, at(3)).await);
+        assert_eq!(found, (session.id, EndedBy::Revoked, at(2)), "ended with all");
     }
 }
 

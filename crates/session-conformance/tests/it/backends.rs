@@ -52,7 +52,13 @@ fn call(backend: &Watched, method: Method) -> Call {
             Method::Remove => backend.remove(&named, None, None, how, NOW).await.map(drop),
             Method::RemoveUser => backend.remove_user(&ann(), None, None, how, NOW).await.map(drop),
             Method::List => backend.list(&ann(), NOW).await.map(drop),
-            Method::PurgeExpired => backend.purge_expired(NOW, 10).await.map(drop),
+            Method::Get => backend.get(&named.id, NOW).await.map(drop),
+            Method::Live => backend.live(&[named.id], NOW).await.map(drop),
+            Method::Count => backend.count(NOW).await.map(drop),
+            Method::EndAll => backend.end_all(how, None, NOW, 10).await.map(drop),
+            Method::PurgeExpired => {
+                backend.purge_expired(NOW, 10, Default::default()).await.map(drop)
+            }
             Method::Ping => backend.ping().await,
         }
     })
@@ -103,10 +109,14 @@ fn calls_are_counted_by_method() {
         remove: 4,
         remove_user: 5,
         list: 6,
-        purge_expired: 7,
-        ping: 8,
+        get: 7,
+        live: 8,
+        count: 9,
+        end_all: 10,
+        purge_expired: 11,
+        ping: 12,
     };
-    assert_eq!((backend.calls(), backend.calls().total()), (all, 36));
+    assert_eq!((backend.calls(), backend.calls().total()), (all, 78));
     assert_eq!((backend.take_calls(), backend.calls()), (all, Calls::NONE));
 
     // Nobody has polled this one.

@@ -3,19 +3,20 @@
 //! `docs/custom-backends.md` walks through this file; its test module `backend_laws::custom` holds
 //! it to every law.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use session_core::{
-    Applied, BackendError, BackendErrorKind, CARRY_LIFETIME, Created, Data, DeviceType, EndedBy,
-    Fingerprint, Found, MAX_GRACES, NewSession, Purged, Rotation, SessionBackend, SessionChange,
-    SessionData, SessionId, SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId,
-    sessions_to_evict, tombstone_expiry,
+    Applied, BackendError, BackendErrorKind, CARRY_LIFETIME, Created, Data, DeviceType, EndedBatch,
+    EndedBy, ExpiredSession, Fingerprint, Found, MAX_GRACES, NewSession, PurgeReport, Purged,
+    Rotation, SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef,
+    Timestamp, TokenHash, TokenState, Updated, UserId, sessions_to_evict, tombstone_expiry,
 };
 
 // [quote: tables]
@@ -501,15 +502,73 @@ impl SessionBackend for FileBackend {
     }
     // [end]
 
+    // [quote: admin]
+    async fn get(&self, id: &SessionId, now: Timestamp) -> Result<Option<SessionData>> {
+        self.read(|tables| tables.live(id, now).map(|row| row.session.clone())).await
+    }
+
+    async fn live(&self, ids: &[SessionId], now: Timestamp) -> Result<Vec<SessionId>> {
+        self.read(|tables| {
+            let live: BTreeSet<_> =
+                ids.iter().filter(|id| tables.live(id, now).is_some()).collect();
+            live.into_iter().copied().collect()
+        })
+        .await
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount> {
+        self.read(|tables| {
+            let live = || tables.sessions.values().filter(|row| row.session.expires_at > now);
+            let users = || live().filter_map(|row| row.session.user_id.as_ref());
+            SessionCount {
+                live: live().count() as u64,
+                signed_in: users().count() as u64,
+                users: users().collect::<BTreeSet<_>>().len() as u64,
+            }
+        })
+        .await
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch> {
+        let limit = limit.max(1) as usize;
+        self.write(|tables| {
+            let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let rest = tables.sessions.range((begin, Bound::Unbounded));
+            let batch: Vec<_> = rest.map(|(id, _)| *id).take(limit).collect();
+            let next = batch.last().filter(|_| batch.len() == limit).copied();
+            let is_ended = |id: &SessionId| tables.end(*id, how, None, now).is_some();
+            Ok(EndedBatch { ended: batch.into_iter().filter(is_ended).collect(), next })
+        })
+        .await
+    }
+    // [end]
+
     // [quote: purge]
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged> {
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged> {
         let limit = limit.max(1) as usize;
         self.write(|tables| {
             let due = |row: &mut Row| row.session.expires_at <= now;
-            let sessions = tables.sessions.extract_if(.., |_, row| due(row)).take(limit).count();
+            let gone = tables.sessions.extract_if(.., |_, row| due(row)).take(limit);
+            let mut expired: Vec<_> =
+                gone.map(|(id, row)| ExpiredSession { id, user_id: row.session.user_id }).collect();
             let over = |tombstone: &mut Tombstone| tombstone.expires_at <= now;
             let ended = tables.tombstones.extract_if(.., |_, t| over(t)).take(limit).count();
-            Ok(Purged { removed: sessions as u64, more: sessions == limit || ended == limit })
+            let (removed, more) = (expired.len(), expired.len() == limit || ended == limit);
+            if report == PurgeReport::Count {
+                expired.clear();
+            }
+            Ok(Purged { removed: removed as u64, more, expired })
         })
         .await
     }

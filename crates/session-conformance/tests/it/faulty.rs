@@ -3,6 +3,7 @@
 //! Each is a [`Fault`]: a sound backend, and what it does differently. If the fault is a race,
 //! it yields between its look and its leap, so that it loses on every run.
 
+mod admin;
 mod carrying;
 mod changing;
 mod ending;
@@ -15,9 +16,9 @@ use std::time::Duration;
 
 use session_conformance::{Cut, Failure, TestBackend, async_trait, broken_backend_laws};
 use session_core::{
-    BackendError, BackendErrorKind, Created, EndedBy, Found, MemoryBackend, NewSession, Purged,
-    SessionBackend, SessionChange, SessionData, SessionId, SessionRef, Timestamp, TokenHash,
-    Updated, UserId,
+    BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Found, MemoryBackend, NewSession,
+    PurgeReport, Purged, SessionBackend, SessionChange, SessionCount, SessionData, SessionId,
+    SessionRef, Timestamp, TokenHash, Updated, UserId,
 };
 
 macro_rules! tests {
@@ -67,6 +68,8 @@ more! {
     ends_all_by_name: ending::ActsOnAllByName, "remove_user_is_complete";
     looks_who_acts: ending::LooksWhoActs, "remove_user_is_complete";
     ends_the_others_first: ending::EndsTheOthersFirst, "remove_user_is_complete";
+    gets_the_last_microsecond: admin::GetsTheLastMicrosecond, "expired_is_absent";
+    names_no_users: admin::NamesNoUsers, "purge_is_bounded";
 }
 
 /// Without a fault the frame is sound.
@@ -97,6 +100,10 @@ fn fault_against(law: &str) -> Arc<dyn Fault> {
         "remove_user_is_complete" => Arc::new(ending::EndsOnePage),
         "ended_token_is_known" => Arc::new(ending::BuriesNoVictims),
         "expired_is_absent" => Arc::new(ending::ListsTheLastMicrosecond),
+        "get_finds_by_id" => Arc::new(admin::GetsWithoutData),
+        "live_tells_the_ended" => Arc::new(admin::RemembersTheLiving::default()),
+        "count_is_exact" => Arc::new(admin::CountsDevices),
+        "end_all_is_complete" => Arc::new(admin::StopsAtTheExpired),
         "list_is_ordered" => Arc::new(ending::ListsOldestFirst),
         "purge_is_bounded" => Arc::new(ending::PurgesTheRenewed::default()),
         "failure_is_an_error" => Arc::new(ending::TakesAnOutageForNothing),
@@ -169,13 +176,47 @@ trait Fault: Send + Sync + 'static {
         db.list(user, now).await
     }
 
+    async fn get(
+        &self,
+        db: &Db,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        db.get(id, now).await
+    }
+
+    async fn live(
+        &self,
+        db: &Db,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        db.live(ids, now).await
+    }
+
+    async fn count(&self, db: &Db, now: Timestamp) -> Result<SessionCount, BackendError> {
+        db.count(now).await
+    }
+
+    async fn end_all(
+        &self,
+        db: &Db,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        db.end_all(how, after, now, limit).await
+    }
+
     async fn purge_expired(
         &self,
         db: &Db,
         now: Timestamp,
         limit: u32,
+        report: PurgeReport,
     ) -> Result<Purged, BackendError> {
-        db.purge_expired(now, limit).await
+        db.purge_expired(now, limit, report).await
     }
 
     fn dump(&self, db: &Db) -> String {
@@ -300,9 +341,48 @@ impl Db {
         self.memory.list(user, now).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
         self.check()?;
-        self.memory.purge_expired(now, limit).await
+        self.memory.get(id, now).await
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.check()?;
+        self.memory.live(ids, now).await
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        self.check()?;
+        self.memory.count(now).await
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        self.check()?;
+        self.memory.end_all(how, after, now, limit).await
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
+        self.check()?;
+        self.memory.purge_expired(now, limit, report).await
     }
 }
 
@@ -356,8 +436,43 @@ impl SessionBackend for Faulty {
         self.fault.list(&self.db, user, now).await
     }
 
-    async fn purge_expired(&self, now: Timestamp, limit: u32) -> Result<Purged, BackendError> {
-        self.fault.purge_expired(&self.db, now, limit).await
+    async fn get(
+        &self,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<Option<SessionData>, BackendError> {
+        self.fault.get(&self.db, id, now).await
+    }
+
+    async fn live(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>, BackendError> {
+        self.fault.live(&self.db, ids, now).await
+    }
+
+    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
+        self.fault.count(&self.db, now).await
+    }
+
+    async fn end_all(
+        &self,
+        how: EndedBy,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<EndedBatch, BackendError> {
+        self.fault.end_all(&self.db, how, after, now, limit).await
+    }
+
+    async fn purge_expired(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Result<Purged, BackendError> {
+        self.fault.purge_expired(&self.db, now, limit, report).await
     }
 
     async fn ping(&self) -> Result<(), BackendError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::admin::ExpiredSession;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::lifetime::Lifetime;
@@ -159,10 +160,13 @@ pub enum TokenState {
 }
 
 /// What one batch of [`SessionBackend::purge_expired`](crate::SessionBackend::purge_expired) did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Purged {
     /// How many expired sessions were deleted. Tombstones are not counted.
     pub removed: u64,
     /// Whether more may be due, sessions or tombstones.
     pub more: bool,
+    /// The sessions that were deleted, in no order, if [`PurgeReport::Sessions`](crate::PurgeReport::Sessions)
+    /// was asked for; else empty.
+    pub expired: Vec<ExpiredSession>,
 }

@@ -8,8 +8,8 @@ use super::hashing::{OfIds, OfTokens};
 use super::stored::{Stored, live};
 use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
-    Applied, Created, EndedBy, Found, NewSession, Purged, Rotation, SessionChange, SessionRef,
-    TokenState, Updated,
+    Applied, Created, EndedBy, Found, NewSession, PurgeReport, Purged, Rotation, SessionChange,
+    SessionRef, TokenState, Updated,
 };
 use crate::clock::Timestamp;
 use crate::data::Data;
@@ -264,13 +264,18 @@ impl State {
         sessions
     }
 
-    pub(super) fn purge_expired(&mut self, now: Timestamp, limit: u32) -> Purged {
+    pub(super) fn purge_expired(
+        &mut self,
+        now: Timestamp,
+        limit: u32,
+        report: PurgeReport,
+    ) -> Purged {
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
         let looked_at = |due: &BTreeSet<(Timestamp, SessionId)>| {
             due.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect::<Vec<_>>()
         };
         let batch = looked_at(&self.due);
-        let mut removed = 0;
+        let (mut removed, mut expired) = (0, Vec::new());
         for (at, id) in &batch {
             match self.live_by_id(id, now).map(|stored| stored.session.expires_at) {
                 Some(renewed) => {
@@ -283,13 +288,16 @@ impl State {
                     }
                 }
                 None => {
-                    self.delete(id);
+                    let gone = self.delete(id);
                     removed += 1;
+                    if report == PurgeReport::Sessions {
+                        expired.extend(gone.map(|(_, stored)| stored.expired()));
+                    }
                 }
             }
         }
         let forgotten = self.forget_tombstones(now, limit);
-        Purged { removed, more: batch.len() == limit || forgotten == limit }
+        Purged { removed, more: batch.len() == limit || forgotten == limit, expired }
     }
 
     pub(super) fn dump(&self) -> String {
@@ -328,7 +336,7 @@ impl State {
                 || (anonymous && state.anonymous >= state.capacity - state.capacity / 10)
         };
         if full(self) {
-            self.purge_expired(now, SWEEP);
+            self.purge_expired(now, SWEEP, PurgeReport::Count);
         }
         if full(self) {
             let error = BackendError::from_kind(BackendErrorKind::Unavailable);

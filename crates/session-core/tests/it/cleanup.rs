@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, BackendErrorKind, Created, EndedBy, EventKind, Found, NewSession, Purged,
-    SessionBackend, SessionChange, SessionConfig, SessionData, SessionId, SessionRef, SessionStore,
-    Timestamp, TokenHash, Updated, UserId,
+    BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, EventKind, Found, NewSession,
+    PurgeReport, Purged, SessionBackend, SessionChange, SessionConfig, SessionCount, SessionData,
+    SessionId, SessionRef, SessionStore, Timestamp, TokenHash, Updated, UserId,
 };
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -45,7 +45,12 @@ struct Shared(Arc<Purges>);
 
 #[async_trait]
 impl SessionBackend for Shared {
-    async fn purge_expired(&self, _: Timestamp, limit: u32) -> Result<Purged, BackendError> {
+    async fn purge_expired(
+        &self,
+        _: Timestamp,
+        limit: u32,
+        _: PurgeReport,
+    ) -> Result<Purged, BackendError> {
         self.0.calls.fetch_add(1, SeqCst);
         self.0.called.notify_one();
         if count_down(&self.0.failures) {
@@ -61,7 +66,7 @@ impl SessionBackend for Shared {
         }
         self.0.done.fetch_add(1, SeqCst);
         let removed = if count_down(&self.0.batches) { u64::from(limit) } else { 0 };
-        Ok(Purged { removed, more: removed > 0 })
+        Ok(Purged { removed, more: removed > 0, expired: Vec::new() })
     }
 
     async fn create(&self, _: NewSession, _: Timestamp) -> Result<Created, BackendError> {
@@ -99,6 +104,24 @@ impl SessionBackend for Shared {
         unreachable!("the job only purges")
     }
     async fn list(&self, _: &UserId, _: Timestamp) -> Result<Vec<SessionData>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn get(&self, _: &SessionId, _: Timestamp) -> Result<Option<SessionData>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn live(&self, _: &[SessionId], _: Timestamp) -> Result<Vec<SessionId>, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn count(&self, _: Timestamp) -> Result<SessionCount, BackendError> {
+        unreachable!("the job only purges")
+    }
+    async fn end_all(
+        &self,
+        _: EndedBy,
+        _: Option<&SessionId>,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<EndedBatch, BackendError> {
         unreachable!("the job only purges")
     }
     async fn ping(&self) -> Result<(), BackendError> {

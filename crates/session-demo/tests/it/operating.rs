@@ -146,7 +146,7 @@ pub(crate) async fn serve(backend: &PostgresBackend) {
     let session = SessionRef { token: Some(token), ..SessionRef::by_id(created.id) };
     backend.update(&session, &SessionChange::patch(patch), now).await.unwrap();
     assert!(backend.remove(&session, None, None, EndedBy::SignedOut, now).await.unwrap());
-    backend.purge_expired(now, 10).await.unwrap();
+    backend.purge_expired(now, 10, Default::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn call(backend: &PostgresBackend, n: usize, session: &SessionRef, polls: 
         4 => drop_after(polls, backend.find(&token(), NOW)).await,
         5 => drop_after(polls, backend.list(&user, NOW)).await,
         6 => drop_after(polls, backend.remove(session, None, acting, EndedBy::Revoked, NOW)).await,
-        7 => drop_after(polls, backend.purge_expired(NOW, 10)).await,
+        7 => drop_after(polls, backend.purge_expired(NOW, 10, Default::default())).await,
         _ => {
             drop_after(polls, backend.remove_user(&user, acting, None, EndedBy::SignedOut, NOW))
                 .await;

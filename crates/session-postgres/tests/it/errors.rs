@@ -90,7 +90,7 @@ with_server! {
             ("create", backend.create(NewSession::new(record(), token()), NOW).await.unwrap_err()),
             ("remove", backend.remove(&session, None, None, how, NOW).await.unwrap_err()),
             ("remove_user", backend.remove_user(&alice, None, None, how, NOW).await.unwrap_err()),
-            ("purge", backend.purge_expired(NOW, 1).await.unwrap_err()),
+            ("purge", backend.purge_expired(NOW, 1, Default::default()).await.unwrap_err()),
             ("ping", backend.ping().await.unwrap_err()),
         ] {
             assert_eq!(error.kind(), Kind::Other, "{name}");

@@ -163,12 +163,13 @@ with_server! {
         .unwrap();
         let path = format!("search_path={}", fresh.place.schema);
         let named: Vec<_> = settings.iter().map(|(name, _)| name.as_str()).collect();
-        let outer = ["create", "purge", "remove_user", "remove", "update"];
+        let outer = ["create", "end_all", "purge", "remove_user", "remove", "update"];
         assert_eq!(named, outer.map(|name| format!("web_session_{name}_v1")));
         for (name, settings) in &settings {
             assert!(settings.contains(&path), "{name}: {settings:?}");
             let compiles_not = settings.iter().any(|setting| setting == "jit=off");
-            assert_eq!(compiles_not, name == "web_session_purge_v1", "{name}: {settings:?}");
+            let looks_at_few = ["web_session_end_all_v1", "web_session_purge_v1"].contains(&&**name);
+            assert_eq!(compiles_not, looks_at_few, "{name}: {settings:?}");
         }
     }
 

@@ -64,13 +64,14 @@ with_server! {
             // As the backend's own connections have it: asked from within a function of the schema.
             let text = format!(
                 "CREATE OR REPLACE FUNCTION web_session_purge_v1(p_now timestamptz, p_limit bigint, \
-                 p_from timestamptz DEFAULT '-infinity', OUT removed bigint, OUT more boolean, \
-                 OUT next_from timestamptz) LANGUAGE plpgsql AS $$ BEGIN \
+                 p_from timestamptz DEFAULT '-infinity', p_tell boolean DEFAULT false, \
+                 OUT removed bigint, OUT more boolean, OUT next_from timestamptz, \
+                 OUT expired text[], OUT owners text[]) LANGUAGE plpgsql AS $$ BEGIN \
                  more := current_setting('{setting}') = '{expected}'; removed := 0; \
-                 next_from := p_from; END $$"
+                 next_from := p_from; expired := '{{}}'; owners := '{{}}'; END $$"
             );
             sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut connection).await.unwrap();
-            let answer = fresh.backend.purge_expired(NOW, 1).await.unwrap();
+            let answer = fresh.backend.purge_expired(NOW, 1, Default::default()).await.unwrap();
             assert!(answer.more, "{setting} is {expected}");
         }
     }

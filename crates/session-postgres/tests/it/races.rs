@@ -34,7 +34,7 @@ with_server! {
                     if n == 0 {
                         let how = EndedBy::SignedOut;
                         backend.remove_user(&user_id(theirs), None, None, how, NOW).await.unwrap();
-                        backend.purge_expired(after(100), 5).await.unwrap();
+                        backend.purge_expired(after(100), 5, Default::default()).await.unwrap();
                     }
                 }
             });

@@ -63,7 +63,7 @@ const CALLS: [(&str, Call); 8] = [
         })
     }),
     ("purge_expired", |backend, _| {
-        Box::pin(async { backend.purge_expired(NOW, 1).await.map(drop) })
+        Box::pin(async { backend.purge_expired(NOW, 1, Default::default()).await.map(drop) })
     }),
 ];
 

@@ -114,7 +114,7 @@ with_server! {
         let visitor = stored(&backend, record()).await;
         let session = sign_in(&backend, visitor, "alice").await;
         backend.update(&session, &touch(NOW), NOW).await.unwrap();
-        backend.purge_expired(NOW, 10).await.unwrap();
+        backend.purge_expired(NOW, 10, Default::default()).await.unwrap();
         let migrated = backend.migrate().await;
         drop(backend);
         let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");

@@ -159,7 +159,7 @@ with_server! {
                 let backend = place.backend().await;
                 let mut removed = 0;
                 loop {
-                    let purged = backend.purge_expired(after(600), 10).await.unwrap();
+                    let purged = backend.purge_expired(after(600), 10, Default::default()).await.unwrap();
                     removed += purged.removed;
                     if !purged.more {
                         return removed;
@@ -197,7 +197,7 @@ with_server! {
         }
         let (mut removed, mut batches) = (0, 0);
         loop {
-            let purged = fresh.backend.purge_expired(after(600), 7).await.unwrap();
+            let purged = fresh.backend.purge_expired(after(600), 7, Default::default()).await.unwrap();
             assert!(purged.removed <= 7, "{purged:?}");
             (removed, batches) = (removed + purged.removed, batches + 1);
             if !purged.more {
@@ -210,7 +210,7 @@ with_server! {
         let mut record = record_of("early");
         record.expires_at = after(1);
         stored(&fresh.backend, record).await;
-        assert_eq!(fresh.backend.purge_expired(after(600), 7).await.unwrap().removed, 1);
+        assert_eq!(fresh.backend.purge_expired(after(600), 7, Default::default()).await.unwrap().removed, 1);
     }
 
     async fn a_row_that_is_in_use_holds_no_purge_up() {
@@ -226,10 +226,10 @@ with_server! {
             .execute(&mut *transaction)
             .await
             .unwrap();
-        let purged = fresh.backend.purge_expired(after(100_000), 10).await.unwrap();
+        let purged = fresh.backend.purge_expired(after(100_000), 10, Default::default()).await.unwrap();
         assert_eq!((purged.removed, purged.more), (3, false));
         transaction.rollback().await.unwrap();
-        assert_eq!(fresh.backend.purge_expired(after(100_000), 10).await.unwrap().removed, 1);
+        assert_eq!(fresh.backend.purge_expired(after(100_000), 10, Default::default()).await.unwrap().removed, 1);
     }
 
     async fn a_person_can_read_it() {

@@ -261,16 +261,16 @@ async fn the_purge_spares_what_was_renewed() {
 
     let mut removed = Vec::new();
     for _ in 0..10 {
-        let purged = backend.purge_expired(after(100), 3).await.unwrap();
+        let purged = backend.purge_expired(after(100), 3, Default::default()).await.unwrap();
         removed.push(purged.removed);
         if !purged.more {
             break;
         }
     }
     assert_eq!(removed, [2, 2, 3, 1], "no more than three are looked at");
-    assert_eq!(backend.purge_expired(after(999), 3).await.unwrap().removed, 0);
-    assert_eq!(backend.purge_expired(after(1000), 0).await.unwrap().removed, 1);
-    assert_eq!(backend.purge_expired(after(1000), 9).await.unwrap().removed, 1);
+    assert_eq!(backend.purge_expired(after(999), 3, Default::default()).await.unwrap().removed, 0);
+    assert_eq!(backend.purge_expired(after(1000), 0, Default::default()).await.unwrap().removed, 1);
+    assert_eq!(backend.purge_expired(after(1000), 9, Default::default()).await.unwrap().removed, 1);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn call(backend: &SqliteBackend, n: usize, session: &SessionRef, polls: us
         5 => drop_after(polls, backend.find(&token(), NOW)).await,
         6 => drop_after(polls, backend.list(&user, NOW)).await,
         7 => drop_after(polls, backend.remove(session, None, None, EndedBy::Revoked, NOW)).await,
-        8 => drop_after(polls, backend.purge_expired(NOW, 10)).await,
+        8 => drop_after(polls, backend.purge_expired(NOW, 10, Default::default())).await,
         _ => {
             drop_after(polls, backend.remove_user(&user, None, None, EndedBy::SignedOut, NOW)).await
         }
@@ -74,7 +74,7 @@ async fn no_dropped_call_leaves_a_transaction_open() {
         for n in 0..20 {
             backend.update(&session, &set("k", n), NOW).await.unwrap();
             assert_eq!(live(backend, &session.token.unwrap()).await.version, n + 1);
-            backend.purge_expired(NOW, 1).await.unwrap();
+            backend.purge_expired(NOW, 1, Default::default()).await.unwrap();
         }
     }
     // Seen from another process, every write is there and nobody holds the lock.
@@ -100,7 +100,7 @@ async fn a_dropped_sign_in_is_whole() {
         drop_after(n % 12, fresh.backend.create(new, NOW)).await;
 
         // The writer's queue is in order: when this is done, what was begun before is too.
-        fresh.backend.purge_expired(NOW, 1).await.unwrap();
+        fresh.backend.purge_expired(NOW, 1, Default::default()).await.unwrap();
         let before = fresh.backend.find(&old.token.unwrap(), NOW).await.unwrap();
         let after = fresh.backend.find(&hash, NOW).await.unwrap();
         match (before, after) {

@@ -30,7 +30,10 @@ async fn a_file_that_may_not_grow() {
     // The connections are as good as before.
     for _ in 0..4 {
         backend.update(&session, &set("k", 1), NOW).await.unwrap();
-        backend.purge_expired(super::support::after(100_000), 1000).await.unwrap();
+        backend
+            .purge_expired(super::support::after(100_000), 1000, Default::default())
+            .await
+            .unwrap();
     }
 }
 

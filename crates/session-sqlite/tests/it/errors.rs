@@ -36,7 +36,10 @@ async fn a_read_only_database() {
     for (name, error) in [
         ("update", backend.update(&session, &set("k", 1), NOW).await.unwrap_err()),
         ("create", backend.create(NewSession::new(record(), token()), NOW).await.unwrap_err()),
-        ("purge", backend.purge_expired(NOW, 1).await.err().unwrap_or_else(read_only)),
+        (
+            "purge",
+            backend.purge_expired(NOW, 1, Default::default()).await.err().unwrap_or_else(read_only),
+        ),
     ] {
         assert_eq!(error.kind(), Kind::Other, "{name}: {error}");
         assert!(error.to_string().contains("is read-only"), "{name}: {error}");
@@ -80,7 +83,7 @@ async fn a_lock_that_another_process_keeps() {
     let started = Instant::now();
     for (name, error) in [
         ("one statement", backend.update(&session, &set("k", 1), NOW).await.unwrap_err()),
-        ("a transaction", backend.purge_expired(NOW, 1).await.unwrap_err()),
+        ("a transaction", backend.purge_expired(NOW, 1, Default::default()).await.unwrap_err()),
         (
             "a sign-in",
             backend.create(NewSession::new(record_of("bob"), token()), NOW).await.unwrap_err(),
@@ -110,7 +113,7 @@ async fn missing_tables() {
             "sign-in",
             backend.create(NewSession::new(record_of("a"), token()), NOW).await.unwrap_err(),
         ),
-        ("purge", backend.purge_expired(NOW, 1).await.unwrap_err()),
+        ("purge", backend.purge_expired(NOW, 1, Default::default()).await.unwrap_err()),
         ("ping", backend.ping().await.unwrap_err()),
     ] {
         assert_eq!(error.kind(), Kind::Other, "{name}");

@@ -44,7 +44,7 @@ async fn call(name: &str, backend: &SqliteBackend, session: &SessionRef) -> bool
         }
         "a sign-out" => give_up(backend.remove(session, None, None, sign_out, NOW)).await,
         "everywhere" => give_up(backend.remove_user(&user, None, None, sign_out, NOW)).await,
-        "a purge" => give_up(backend.purge_expired(after(100_000), 10)).await,
+        "a purge" => give_up(backend.purge_expired(after(100_000), 10, Default::default())).await,
         other => panic!("{other}"),
     }
 }

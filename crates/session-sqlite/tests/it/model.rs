@@ -195,8 +195,8 @@ async fn check(seed: u64) {
                 let hash = new.token;
                 if new.replaces.as_ref().is_some_and(|replace| replace.session.user.is_some()) {
                     // Whether one to replace has expired shows only until it is deleted.
-                    sqlite.purge_expired(now, u32::MAX).await.unwrap();
-                    memory.purge_expired(now, u32::MAX).await.unwrap();
+                    sqlite.purge_expired(now, u32::MAX, Default::default()).await.unwrap();
+                    memory.purge_expired(now, u32::MAX, Default::default()).await.unwrap();
                 }
                 let calls = (sqlite.create(new.clone(), now), memory.create(new, now));
                 let (one, other, made) = both(calls.0, calls.1, |made| {
@@ -248,8 +248,8 @@ async fn check(seed: u64) {
             }
             18 => {
                 // How many are due differs by what a sign-in happened to delete before.
-                sqlite.purge_expired(now, 5).await.unwrap();
-                memory.purge_expired(now, 5).await.unwrap();
+                sqlite.purge_expired(now, 5, Default::default()).await.unwrap();
+                memory.purge_expired(now, 5, Default::default()).await.unwrap();
                 continue;
             }
             _ => {

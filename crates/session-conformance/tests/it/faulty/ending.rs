@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use session_conformance::async_trait;
 use session_conformance::laws::tokens_at_rest;
 use session_core::{
-    BackendError, Created, EndedBy, Found, NewSession, Purged, SessionChange, SessionData,
-    SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
+    BackendError, Created, EndedBy, Found, NewSession, PurgeReport, Purged, SessionChange,
+    SessionData, SessionId, SessionRef, Timestamp, TokenHash, Updated, UserId,
 };
 
 use super::{Db, Fault, round_trip};
@@ -262,9 +262,10 @@ impl Fault for PurgesTheRenewed {
         db: &Db,
         now: Timestamp,
         limit: u32,
+        report: PurgeReport,
     ) -> Result<Purged, BackendError> {
         let due: Vec<_> = self.due.lock().unwrap().extract_if(.., |(at, _)| *at <= now).collect();
-        let purged = db.purge_expired(now, limit).await?;
+        let purged = db.purge_expired(now, limit, report).await?;
         round_trip().await;
         for (_, id) in due {
             db.remove(&SessionRef::by_id(id), None, None, EndedBy::Revoked, now).await?;
