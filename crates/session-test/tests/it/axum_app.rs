@@ -40,7 +40,8 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 }
 
 async fn sign_out(session: Session) -> Result<(), SessionError> {
-    Ok(session.logout().await?)
+    session.logout().await?;
+    Ok(())
 }
 
 async fn form(Form(form): Form<BTreeMap<String, String>>) -> Json<Value> {

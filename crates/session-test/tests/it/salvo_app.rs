@@ -13,7 +13,7 @@ pub(crate) fn client(store: SessionStore) -> TestClient {
     let router = Router::new()
         .hoop(SessionHandler::new(store.clone()))
         .push(Router::with_path("me").get(me))
-        .push(Router::with_path("visits").get(visits))
+        .push(Router::with_path("visits").get(count_visits))
         .push(Router::with_path("sign-out").post(sign_out))
         .push(Router::with_path("echo").goal(echo))
         .push(Router::with_path("form").post(form))
@@ -29,7 +29,7 @@ async fn me(session: Session) -> Result<String, SessionError> {
 }
 
 #[handler]
-async fn visits(session: Session) -> Result<String, SessionError> {
+async fn count_visits(session: Session) -> Result<String, SessionError> {
     let visits: u64 = session.get("visits")?.unwrap_or(0) + 1;
     session.set("visits", visits)?;
     Ok(visits.to_string())
@@ -37,7 +37,8 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 
 #[handler]
 async fn sign_out(session: Session) -> Result<(), SessionError> {
-    Ok(session.logout().await?)
+    session.logout().await?;
+    Ok(())
 }
 
 #[handler]
