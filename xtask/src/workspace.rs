@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Adapter,
     /// What applications test themselves with.
     UserTests,
+    /// What operators run: every backend, and no framework.
+    Operator,
     /// Everything put together; not published.
     Application,
     /// What tests and this crate share; not published.
@@ -29,7 +31,7 @@ pub(crate) enum Role {
 }
 
 /// Every crate that may be in the workspace. A new one is entered here first.
-pub(crate) const ROLES: [(&str, Role); 11] = [
+pub(crate) const ROLES: [(&str, Role); 12] = [
     ("session-core", Role::Core),
     ("session-conformance", Role::Conformance),
     ("session-sqlite", Role::Backend),
@@ -39,6 +41,7 @@ pub(crate) const ROLES: [(&str, Role); 11] = [
     ("session-salvo", Role::Adapter),
     ("session-demo", Role::Application),
     ("session-test", Role::UserTests),
+    ("sessionctl", Role::Operator),
     ("session-test-servers", Role::Testing),
     ("xtask", Role::Automation),
 ];

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use session_core::{
-    Applied, BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Found, Lifetime,
-    NewSession, PurgeReport, Purged, SessionBackend, SessionChange, SessionCount, SessionData,
-    SessionId, SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId,
+    Applied, BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Finding, Found,
+    Lifetime, NewSession, PurgeReport, Purged, SessionBackend, SessionChange, SessionCount,
+    SessionData, SessionId, SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId,
 };
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, SqlStr, query};
@@ -18,7 +18,7 @@ use crate::config::PostgresConfig;
 use crate::error::{corrupt, other};
 use crate::moment::Moment;
 use crate::sql::Texts;
-use crate::{admin, connect, migrate, row, statement};
+use crate::{admin, connect, diagnose, migrate, row, statement};
 
 /// Sessions in a PostgreSQL database.
 ///
@@ -85,6 +85,19 @@ impl PostgresBackend {
     /// answer, or another process migrates for over a minute. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
         migrate::run(&self.server, self.schema.as_deref()).await
+    }
+
+    /// Looks at the database, and says how it is and what to do: for an operator, or a page of the
+    /// application's that only they see. It changes nothing, and costs a few short reads.
+    ///
+    /// In this order: `server`, `encoding`, `isolation`, `settings` (time-outs, and what a pooler dropped),
+    /// `clock`, `schema`, and if there are tables, `objects` (tables, indexes, functions), `rights` and `purge`.
+    /// Of the server's disk nothing is seen from here.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn diagnose(&self, now: Timestamp) -> Result<Vec<Finding>, BackendError> {
+        diagnose::run(&self.server, self.schema.as_deref(), now).await
     }
 
     /// Waits for calls that run, then closes the connections; calls that come later fail with

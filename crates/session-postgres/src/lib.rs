@@ -105,6 +105,7 @@ mod call;
 mod config;
 mod connect;
 mod connections;
+mod diagnose;
 mod error;
 mod migrate;
 mod moment;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{BackendError, BackendErrorKind};
+use session_core::{BackendError, BackendErrorKind, Finding};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqlSafeStr, query, query_as, query_scalar};
 
@@ -18,7 +18,7 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "sessions", include_str!("../migrations/0001_sessions.sql"))];
 
 /// A table of our own: the driver's default one belongs to the application's migrations.
-const BOOKKEEPING: &str = "web_sessions_migrations";
+pub(crate) const BOOKKEEPING: &str = "web_sessions_migrations";
 
 /// How long to wait for other processes, each of which migrates too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -162,6 +162,52 @@ async fn make_schema(connection: &mut PgConnection, schema: &str) -> Result<(), 
              GRANT CREATE ON DATABASE to the role that migrates"
         )),
         false => driver(error),
+    })
+}
+
+/// What a database that has these migrations lacks. What a later release has added is no hindrance.
+pub(crate) fn compare(applied: &[(i64, Vec<u8>)]) -> Finding {
+    let mut later = None;
+    let migrator = migrator();
+    for (version, checksum) in applied {
+        match migrator.iter().find(|migration| migration.version == *version) {
+            Some(migration) if *migration.checksum == **checksum => {}
+            Some(_) => {
+                let error = explain(MigrateError::VersionMismatch(*version));
+                return Finding::error("schema", error.to_string());
+            }
+            None => later = Some(version),
+        }
+    }
+    let is_applied = |wanted: i64| applied.iter().any(|(version, _)| *version == wanted);
+    let missing = MIGRATIONS.iter().find(|(version, _, _)| !is_applied(*version));
+    match (missing, later) {
+        (Some((version, _, _)), _) => Finding::error(
+            "schema",
+            format!(
+                "the session tables are of an older release, without migration {version}: run the migration"
+            ),
+        ),
+        (None, Some(version)) => Finding::warning(
+            "schema",
+            format!(
+                "a newer release has migrated the database (migration {version}): this one works on it, as \
+                 in the middle of a roll-out; upgrade it"
+            ),
+        ),
+        (None, None) => Finding::ok("schema", "the session tables are those of this release"),
+    }
+}
+
+/// All that the migrations make: whether it is a function, and its name.
+pub(crate) fn made() -> impl Iterator<Item = (bool, &'static str)> {
+    MIGRATIONS.into_iter().flat_map(|(_, _, sql)| {
+        // The word after the kind of thing: `CREATE UNIQUE INDEX name`.
+        let statements = sql.lines().filter_map(|line| line.strip_prefix("CREATE "));
+        statements.filter_map(|statement| {
+            let mut words = statement.split([' ', '(']).filter(|word| *word != "UNIQUE");
+            Some((words.next()? == "FUNCTION", words.next()?))
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, Created, EndedBatch, EndedBy, Found, NewSession, PurgeReport, Purged,
+    BackendError, Created, EndedBatch, EndedBy, Finding, Found, NewSession, PurgeReport, Purged,
     SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef, Timestamp,
     TokenHash, Updated, UserId,
 };
@@ -18,7 +18,7 @@ use crate::end::End;
 use crate::error::{corrupt, driver};
 use crate::library::Library;
 use crate::log::Log;
-use crate::{admin, create, end, migrate, row, sign_in, sql, transaction, update};
+use crate::{admin, create, diagnose, end, migrate, row, sign_in, sql, transaction, update};
 
 /// Sessions in a SQLite database.
 ///
@@ -80,6 +80,18 @@ impl SqliteBackend {
     /// long. Nothing is changed then.
     pub async fn migrate(&self) -> Result<(), BackendError> {
         migrate::run(&self.pools).await
+    }
+
+    /// Looks at the database, and says how it is and what to do: for an operator, or a page of the
+    /// application's that only they see. It changes nothing, and costs a few short reads.
+    ///
+    /// In this order: `schema`, `objects` (tables, indexes, triggers), `clock`, `purge`, `encoding`, and of a
+    /// file `journal`, `log` (its size), and on Unix `file_mode` and `disk`. Without tables some are left out.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn diagnose(&self, now: Timestamp) -> Result<Vec<Finding>, BackendError> {
+        diagnose::run(&self.pools, now).await
     }
 
     /// Waits for calls that run, then closes the connections; calls that come later fail with

@@ -17,6 +17,7 @@ pub struct SqliteConfig {
     pub(crate) readers: NonZeroU32,
     pub(crate) busy_timeout: Duration,
     pub(crate) acquire_timeout: Duration,
+    pub(crate) create_if_missing: bool,
 }
 
 /// Above this many threads that read at once more of them only take memory.
@@ -35,6 +36,7 @@ impl SqliteConfig {
             readers: NonZeroU32::new(readers).unwrap_or(LEAST_READERS).max(LEAST_READERS),
             busy_timeout: Duration::from_millis(2000),
             acquire_timeout: Duration::from_millis(2500),
+            create_if_missing: true,
         }
     }
 
@@ -53,6 +55,14 @@ impl SqliteConfig {
     #[must_use]
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
+        self
+    }
+
+    /// Whether a file is made if there is none. Default: yes. A tool that looks at a database says no: a
+    /// name with a slip in it is then an error.
+    #[must_use]
+    pub const fn create_if_missing(mut self, create: bool) -> Self {
+        self.create_if_missing = create;
         self
     }
 

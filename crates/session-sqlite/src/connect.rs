@@ -41,7 +41,11 @@ impl Pools {
 pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> {
     let location = Location::parse(&config.url)?;
     location.check()?;
-    location.make();
+    if config.create_if_missing {
+        location.make();
+    } else {
+        location.check_exists()?;
+    }
     let Location::File(path) = &location else {
         let pool = in_memory(config).connect_with(options(config).in_memory(true)).await;
         let pool = pool.map_err(driver)?;
@@ -58,7 +62,7 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     // Connections are opened as they are needed, and all have to find this file: also when the process has moved
     // to another folder, or a link leads elsewhere (`current` to the next release).
     let file = location::resolved(path);
-    let options = options(config).filename(&file).create_if_missing(true);
+    let options = options(config).filename(&file).create_if_missing(config.create_if_missing);
     let mut connection = options.connect().await.map_err(driver).map_err(named)?;
     let library = Library::default();
     library.check(&mut connection).await?;

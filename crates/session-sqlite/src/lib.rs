@@ -117,6 +117,7 @@ mod config;
 mod connect;
 mod connections;
 mod create;
+mod diagnose;
 mod end;
 mod error;
 mod library;

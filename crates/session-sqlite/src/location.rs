@@ -109,6 +109,18 @@ impl Location {
     }
 }
 
+impl Location {
+    /// That there is a file, whatever is in it.
+    pub(crate) fn check_exists(&self) -> Result<(), BackendError> {
+        match self {
+            Self::File(path) if !path.exists() => {
+                Err(other(format!("there is no SQLite database {}", path.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Where a file is, whatever becomes of the folder that this process is in and of the links on the way. What is
 /// not there is SQLite's to make or to refuse.
 pub(crate) fn resolved(path: &Path) -> PathBuf {

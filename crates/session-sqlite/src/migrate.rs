@@ -1,6 +1,6 @@
 //! The schema, and how a database gets it: [`run`].
 
-use session_core::{BackendError, BackendErrorKind};
+use session_core::{BackendError, BackendErrorKind, Finding};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection, SqlSafeStr};
 
@@ -13,7 +13,7 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "sessions", include_str!("../migrations/0001_sessions.sql"))];
 
 /// A table of our own: the driver's default one belongs to the application's migrations.
-const BOOKKEEPING: &str = "web_sessions_migrations";
+pub(crate) const BOOKKEEPING: &str = "web_sessions_migrations";
 
 /// Applies what is missing, as one step. Processes that start at once come one after the other.
 pub(crate) async fn run(pools: &Pools) -> Result<(), BackendError> {
@@ -32,6 +32,42 @@ pub(crate) async fn run(pools: &Pools) -> Result<(), BackendError> {
         Ok(())
     })
     .await
+}
+
+/// What a database that has these migrations lacks, or has too many.
+pub(crate) fn compare(applied: &[(i64, Vec<u8>)]) -> Finding {
+    let migrator = migrator();
+    let known = |version| migrator.iter().find(|migration| migration.version == version);
+    for (version, checksum) in applied {
+        let error = match known(*version) {
+            Some(migration) if *migration.checksum == **checksum => continue,
+            Some(_) => MigrateError::VersionMismatch(*version),
+            None => MigrateError::VersionMissing(*version),
+        };
+        return Finding::error("schema", explain(error).to_string());
+    }
+    let is_applied = |wanted: i64| applied.iter().any(|(version, _)| *version == wanted);
+    match MIGRATIONS.iter().find(|(version, _, _)| !is_applied(*version)) {
+        None => Finding::ok("schema", "the session tables are those of this release"),
+        Some((version, _, _)) => Finding::error(
+            "schema",
+            format!(
+                "the session tables are of an older release, without migration {version}: run the migration"
+            ),
+        ),
+    }
+}
+
+/// The names of all that the migrations make.
+pub(crate) fn made() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().flat_map(|(_, _, sql)| {
+        // The word after the kind of thing: `CREATE UNIQUE INDEX name`.
+        let statements = sql.lines().filter_map(|line| line.strip_prefix("CREATE "));
+        statements.filter_map(|statement| {
+            let mut words = statement.split([' ', '(']).filter(|word| *word != "UNIQUE");
+            words.nth(1)
+        })
+    })
 }
 
 fn migrator() -> Migrator {

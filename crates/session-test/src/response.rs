@@ -90,7 +90,7 @@ impl TestResponse {
     ///
     /// # Panics
     /// If it is another one; the message has the body.
-    #[must_use = "it is the response"]
+    #[allow(clippy::must_use_candidate, reason = "to expect a status is all that some tests want")]
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(self.bytes());

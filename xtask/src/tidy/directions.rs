@@ -50,6 +50,7 @@ pub(crate) fn direction(member: &Crate) -> Vec<String> {
             problems.extend(none_of("a driver", &drivers));
             problems.extend(exactly_one("framework", &frameworks));
         }
+        Role::Operator => problems.extend(none_of("a framework", &frameworks)),
         Role::UserTests => {
             problems.extend(none_of("a driver", &drivers));
             problems.extend(always(member, FRAMEWORKS));
@@ -72,6 +73,7 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         Role::Core | Role::Testing => false,
         Role::Automation => other == "session-test-servers",
         Role::Conformance | Role::Backend | Role::Adapter => other == "session-core",
+        Role::Operator => other == "session-core" || Role::of(other) == Some(Role::Backend),
         Role::UserTests => ["session-core", "session-conformance"].contains(&other),
         Role::Application => true,
     };
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn directions_are_kept() {
-        let cases: [(&str, &[&str], usize); 26] = [
+        let cases: [(&str, &[&str], usize); 29] = [
             ("session-core", &["http", "tokio?"], 0),
             ("session-core", &["tokio"], 1),
             ("session-core", &["axum-core"], 1),
@@ -151,6 +153,9 @@ mod tests {
             ("session-test-servers", &["session-core", "sqlx"], 2),
             ("session-test", &["session-core", "session-conformance", "axum?", "salvo_core?"], 0),
             ("session-test", &["session-core", "axum"], 1),
+            ("sessionctl", &["session-core", "session-sqlite", "session-postgres"], 0),
+            ("sessionctl", &["session-core", "session-axum"], 1),
+            ("sessionctl", &["session-core", "axum"], 1),
             ("session-test", &["session-core", "session-axum?"], 1),
             ("session-test", &["session-core", "session-sqlite?", "sqlx?"], 2),
             ("xtask", &["session-test-servers"], 0),

@@ -1,0 +1,12 @@
+//! The program itself, on real databases.
+
+#[path = "it/bad_input.rs"]
+mod bad_input;
+#[path = "it/doctor.rs"]
+mod doctor;
+#[path = "it/files.rs"]
+mod files;
+#[path = "it/sessions.rs"]
+mod sessions;
+#[path = "it/support.rs"]
+mod support;
