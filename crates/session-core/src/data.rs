@@ -48,11 +48,7 @@ impl Data {
     /// Takes away what is under `key`.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         // Looked for first, so that a shared map is not copied for nothing.
-        if self.as_map().contains_key(key) {
-            self.change(|map| map.remove(key))
-        } else {
-            None
-        }
+        if self.as_map().contains_key(key) { self.change(|map| map.remove(key)) } else { None }
     }
 
     /// Keeps only the entries that `keep` approves of.

@@ -24,6 +24,9 @@ use crate::token::TokenHash;
 /// `create` may cost.
 const SWEEP: u32 = 64;
 
+/// An id as it sorts: by itself it is a number of 16 bytes, which a pair of it and a moment pads to 32.
+type IdBytes = [u8; 16];
+
 #[derive(Default)]
 pub(super) struct State {
     pub(super) capacity: usize,
@@ -35,7 +38,7 @@ pub(super) struct State {
     pub(super) users: HashMap<UserId, Vec<Seat>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
     /// purge, so that a touch moves nothing here.
-    pub(super) due: BTreeSet<(Timestamp, SessionId)>,
+    pub(super) due: BTreeSet<(Timestamp, IdBytes)>,
     pub(super) tombstones: HashMap<TokenHash, Tombstone, OfTokens>,
     pub(super) tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
 }
@@ -97,6 +100,11 @@ impl State {
         };
         for id in &evicted {
             self.end(id, End { how: EndedBy::Evicted, by: None, successor: None, at: now });
+        }
+        // A user's sessions share the id.
+        let known = record.user_id.as_ref().and_then(|user| self.users.get_key_value(user));
+        if let Some((user, _)) = known {
+            record.user_id = Some(user.clone());
         }
         let session = Arc::new(record);
         self.insert(token, session.clone(), predecessors);
@@ -284,16 +292,17 @@ impl State {
 
     pub(super) fn purge_expired(&mut self, now: Timestamp, limit: u32) -> Purged {
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
-        let looked_at = |due: &BTreeSet<(Timestamp, SessionId)>| {
+        let looked_at = |due: &BTreeSet<(Timestamp, IdBytes)>| {
             due.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect::<Vec<_>>()
         };
         let batch = looked_at(&self.due);
         let mut removed = 0;
-        for (at, id) in &batch {
+        for (at, bytes) in &batch {
+            let id = &SessionId::from_bytes(*bytes);
             match self.live_by_id(id, now).map(|stored| stored.session.expires_at) {
                 Some(renewed) => {
-                    self.due.remove(&(*at, *id));
-                    self.due.insert((renewed, *id));
+                    self.due.remove(&(*at, *bytes));
+                    self.due.insert((renewed, *bytes));
                     if let Some(stored) =
                         self.tokens.get(id).and_then(|token| self.sessions.get_mut(token))
                     {
@@ -366,16 +375,16 @@ impl State {
             Some(user) => {
                 let seats = self.users.entry(user.clone()).or_default();
                 if let Err(place) = seats.binary_search_by_key(&id, |seat| seat.id) {
-                    // Most users have one session, and a vector begins with room for four.
-                    if seats.is_empty() {
-                        seats.reserve_exact(1);
+                    // Most users have few sessions, and a vector doubles its room, from four on.
+                    if seats.len() == seats.capacity() {
+                        seats.reserve_exact(seats.len() / 8 + 1);
                     }
                     seats.insert(place, Seat::of(&session));
                 }
             }
             None => self.anonymous += 1,
         }
-        self.due.insert((purge_after, id));
+        self.due.insert((purge_after, id.to_bytes()));
         self.tokens.insert(id, token);
         let linked = if predecessors.is_empty() {
             None
@@ -404,7 +413,7 @@ impl State {
     pub(super) fn delete(&mut self, id: &SessionId) -> Option<(TokenHash, Stored)> {
         let token = self.tokens.remove(id)?;
         let stored = self.sessions.remove(&token)?;
-        self.due.remove(&(stored.purge_after, *id));
+        self.due.remove(&(stored.purge_after, id.to_bytes()));
         match &stored.session.user_id {
             Some(user) => {
                 if let Some(seats) = self.users.get_mut(user) {
