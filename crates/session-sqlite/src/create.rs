@@ -22,7 +22,7 @@ pub(crate) async fn anonymous(
     let mut lease = writer.lease().await.map_err(driver)?;
     let session = insert(&mut lease, new, now).await?;
     lease.give_back();
-    Ok(Created { session, evicted: Vec::new(), replaced: false })
+    Ok(Created { session: session.into(), evicted: Vec::new(), replaced: false })
 }
 
 pub(crate) async fn in_transaction(
@@ -84,7 +84,7 @@ pub(crate) async fn in_transaction(
             evicted = end::all(connection, victims, end).await?;
         }
     }
-    Ok(Created { session, evicted, replaced: matches!(old, Old::Live { .. }) })
+    Ok(Created { session: session.into(), evicted, replaced: matches!(old, Old::Live { .. }) })
 }
 
 /// What became of a session that is to be replaced, with its data as it is stored.

@@ -46,7 +46,7 @@ pub(crate) async fn at_once(
     let text = rows.first().map(|row| row::get::<&str>(row, 0)).transpose()?;
     let mut evicted = ids(text.unwrap_or_default()).ok_or_else(|| corrupt(None, "session_id"))?;
     evicted.sort_unstable();
-    Ok(Created { session, evicted, replaced: false })
+    Ok(Created { session: session.into(), evicted, replaced: false })
 }
 
 /// The ids in a JSON array: they need no escapes.

@@ -97,7 +97,7 @@ impl Session {
             let note = Unanswered::New { token, buffered: buffered.clone(), signs_in };
             match self.ask(note, store.backend().create(new, now)).await {
                 Ok(Created { session, evicted, .. }) => {
-                    return Ok(Issued { session: Arc::new(session), minted, evicted });
+                    return Ok(Issued { session, minted, evicted });
                 }
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;
