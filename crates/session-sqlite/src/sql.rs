@@ -63,15 +63,18 @@ pub(crate) const FIND: &str = concat!(
     " FROM web_sessions AS s WHERE s.token_hash = ?1 AND s.expires_at > ?2"
 );
 
-/// ?1 token, ?2 now. Asked where [`FIND`] found nothing: a token that ends becomes a tombstone, and a
-/// tombstone never a token again, so nothing slips through between the two.
+/// ?1 token, ?2 now, ?3 the moment since which evicted sessions are known. Asked where [`FIND`] found nothing:
+/// a token that ends becomes a tombstone, and a tombstone never a token again, so nothing slips through between
+/// the two.
 pub(crate) const FIND_ENDED: &str = concat!(
     "SELECT ",
     record!(),
     ", t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
      FROM web_session_tombstones AS t LEFT JOIN web_sessions AS s \
      ON s.id = t.session_id AND t.grace_until > ?2 AND s.expires_at > ?2 \
-     WHERE t.token_hash = ?1 AND t.expires_at > ?2"
+     WHERE t.token_hash = ?1 AND t.expires_at > ?2 \
+     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+     id, 'evicted', evicted_at, NULL, FALSE FROM web_sessions WHERE token_hash = ?1 AND evicted_at > ?3"
 );
 
 /// ?1 user, ?2 now.
@@ -103,8 +106,8 @@ pub(crate) const SIGN_IN: &str = concat!(
     columns!(),
     ", token_hash, now, others, long_ago, forget_at) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?23) RETURNING (SELECT json_group_array(session_id) \
-     FROM web_session_tombstones WHERE expires_at = ?23 AND evicted_for = ?1)"
+     ?20, ?21, ?22, ?23) RETURNING (SELECT json_group_array(id) \
+     FROM web_sessions WHERE evicted_at = ?20 AND evicted_for = ?1)"
 );
 
 /// ?1 id, ?2 now, ?3 token or NULL.
@@ -129,7 +132,7 @@ pub(crate) const REPLACED: &str = "SELECT old.data, old.at FROM web_session_tomb
 
 /// ?1 id, ?2 now.
 pub(crate) const HAS_EXPIRED: &str =
-    "SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at <= ?2";
+    "SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at <= ?2 AND evicted_at IS NULL";
 
 /// Everything of a record that may change; bound like `INSERT`, then ?19 whether the token was seen.
 /// The numbers left out are bound too, and mean nothing.
@@ -169,6 +172,17 @@ pub(crate) const END_EARLIER: &str = "UPDATE web_session_tombstones \
      expires_at = max(expires_at, ?6), successor_id = ifnull(?7, successor_id) \
      WHERE session_id = ?1 AND expires_at > ?2";
 
+/// ?1 token, ?2 the session that a sign-in made from it, ?3 the moment since which evicted sessions are known,
+/// ?4 expiry: the tombstone of a session that was evicted becomes one of its own, which can say that.
+pub(crate) const BURY_EVICTED: &str = "INSERT INTO web_session_tombstones \
+     (token_hash, session_id, how, at, expires_at, successor_id) \
+     SELECT token_hash, id, 'evicted', evicted_at, ?4, ?2 FROM web_sessions \
+     WHERE token_hash = ?1 AND evicted_at > ?3";
+
+/// ?1 token: the session that [`BURY_EVICTED`] made a tombstone of.
+pub(crate) const FORGET_EVICTED: &str =
+    "DELETE FROM web_sessions WHERE token_hash = ?1 AND evicted_at IS NOT NULL";
+
 /// ?1 token, ?2 the session that a sign-in made from it.
 pub(crate) const SUCCEED: &str =
     "UPDATE web_session_tombstones SET successor_id = ?2 WHERE token_hash = ?1";
@@ -191,21 +205,28 @@ pub(crate) const REMOVE_USER: &str = "DELETE FROM web_sessions WHERE user_id = ?
 pub(crate) const REMOVE_EXPIRED: &str =
     "DELETE FROM web_sessions WHERE user_id = ?1 AND expires_at <= ?2";
 
-/// ?1 user, ?2 now, ?3 the newcomer, ?4 how many others may stay.
-pub(crate) const EVICT: &str = "DELETE FROM web_sessions WHERE rowid IN \
+/// ?1 user, ?2 now, ?3 the newcomer, ?4 how many others may stay. A session that ends so is its own tombstone.
+pub(crate) const EVICT: &str = "UPDATE web_sessions SET evicted_at = ?2, evicted_for = ?3, expires_at = 0, \
+     user_id = NULL, ip_address = NULL, last_ip_address = NULL, user_agent = NULL, device_name = '', \
+     fingerprint = NULL, data = '{}' WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE user_id = ?1 AND expires_at > ?2 AND id <> ?3 \
-     ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET ?4) RETURNING id, token_hash, TRUE";
+     ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET ?4) RETURNING id";
 
 /// ?1 now, ?2 limit less what was purged. After `PURGE` the rest of its rows come first: those that
-/// were renewed, which are filed anew.
-pub(crate) const REFILE: &str = "UPDATE web_sessions SET purge_after = expires_at WHERE rowid IN \
+/// were renewed, which are filed anew, and those that were evicted, which `PURGE_EVICTED` finds.
+pub(crate) const REFILE: &str = "UPDATE web_sessions \
+     SET purge_after = iif(evicted_at IS NULL, expires_at, 9223372036854775807) WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
-     AND expires_at > ?1";
+     AND (expires_at > ?1 OR evicted_at IS NOT NULL)";
 
 /// ?1 now, ?2 limit. Of the first due rows, those that have expired.
 pub(crate) const PURGE: &str = "DELETE FROM web_sessions WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
-     AND expires_at <= ?1";
+     AND expires_at <= ?1 AND evicted_at IS NULL";
+
+/// ?1 the moment since which evicted sessions are known, ?2 limit.
+pub(crate) const PURGE_EVICTED: &str = "DELETE FROM web_sessions WHERE rowid IN \
+     (SELECT rowid FROM web_sessions WHERE evicted_at <= ?1 ORDER BY evicted_at LIMIT ?2)";
 
 /// ?1 now, ?2 limit.
 pub(crate) const PURGE_TOMBSTONES: &str = "DELETE FROM web_session_tombstones WHERE rowid IN \
@@ -343,6 +364,8 @@ mod tests {
             LOOK,
             BURY,
             END_EARLIER,
+            BURY_EVICTED,
+            FORGET_EVICTED,
             SUCCEED,
             END_GRACES,
             REMOVE,
@@ -351,6 +374,7 @@ mod tests {
             EVICT,
             REFILE,
             PURGE,
+            PURGE_EVICTED,
             PURGE_TOMBSTONES,
         ];
         let documents = (0..ROOMS.len()).flat_map(|removals| {
@@ -378,6 +402,8 @@ mod tests {
             (REPLACED, "web_session_tombstones_session_id"),
             (END_EARLIER, "web_session_tombstones_session_id"),
             (END_GRACES, "web_session_tombstones_session_id"),
+            (SIGN_IN, "web_sessions_evicted_at"),
+            (PURGE_EVICTED, "web_sessions_evicted_at"),
         ] {
             let steps = plan(&pool, statement).await;
             assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}\n{statement}");
