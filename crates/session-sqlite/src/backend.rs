@@ -124,7 +124,7 @@ impl SessionBackend for SqliteBackend {
         let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         let Some(found) = found.first() else { return Ok(None) };
 
-        let joined: Option<&str> = row::get(found, 0)?;
+        let joined: Option<&[u8]> = row::get(found, 0)?;
         let grace_until = row::optional_time(found, row::WIDTH + 3)?;
         if let Some(until) = grace_until.filter(|until| *until > now) {
             // An end would have taken the grace away: without its session, that has expired.

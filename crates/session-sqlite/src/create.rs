@@ -98,7 +98,7 @@ async fn to_replace(
 ) -> Result<Old, BackendError> {
     let target = &replace.session;
     if let Some(token) = target.token.as_ref().map(row::blob) {
-        let live = query(sql::LOAD)
+        let live = query(sql::LOAD_DATA)
             .bind(target.id.to_string())
             .bind(now.as_micros())
             .bind(&token)
@@ -106,7 +106,7 @@ async fn to_replace(
             .await
             .map_err(driver)?;
         if let Some(live) = live {
-            let (data, user) = (row::get(&live, row::DATA)?, row::get(&live, row::USER)?);
+            let (data, user) = (row::get(&live, 0)?, row::get(&live, 1)?);
             return Ok(Old::Live { data, user });
         }
         let replaced = query(sql::REPLACED)

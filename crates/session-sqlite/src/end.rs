@@ -4,8 +4,8 @@
 use std::num::NonZeroU32;
 
 use session_core::{
-    BackendError, BackendErrorKind, EndedBy, Purged, SessionId, SessionRef, TOMBSTONE_LIFETIME, Timestamp,
-    TokenHash, UserId, tombstone_expiry,
+    BackendError, BackendErrorKind, EndedBy, Purged, SessionId, SessionRef, TOMBSTONE_LIFETIME,
+    Timestamp, TokenHash, UserId, tombstone_expiry,
 };
 use sqlx::{SqliteConnection, query};
 

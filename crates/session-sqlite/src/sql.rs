@@ -11,17 +11,17 @@ macro_rules! columns {
     };
 }
 
-/// A record as `row` reads it. What few sessions have is one column, NULL in all others: each column
-/// costs the driver as much as a short query costs SQLite, whatever is in it.
+/// A record as `row` reads it: one column, because each costs the driver as much as a short query costs SQLite,
+/// whatever is in it. First what has no comma in it; then how long the texts are, with nothing for NULL; then
+/// the texts and the data.
 macro_rules! record {
     () => {
-        "s.id, s.user_id, s.ip_address, s.last_ip_address, s.user_agent, s.device_name, \
-         s.device_type, s.fingerprint, s.data, s.version, s.created_at, s.authenticated_at, \
-         s.last_active_at, s.expires_at, \
-         CASE WHEN s.token_seen AND coalesce(s.absolute_expires_at, s.idle_ttl_secs, \
-         s.cookie_persistent, s.not_after) IS NULL THEN NULL \
-         ELSE json_array(s.token_seen, s.absolute_expires_at, s.idle_ttl_secs, \
-         s.cookie_persistent, s.not_after) END"
+        "concat(s.id, ',', s.token_seen, ',', s.ip_address, ',', s.last_ip_address, ',', s.device_type, ',', \
+         s.version, ',', s.idle_ttl_secs, ',', s.cookie_persistent, ',', s.created_at, ',', \
+         s.authenticated_at, ',', s.last_active_at, ',', s.expires_at, ',', s.absolute_expires_at, ',', \
+         s.not_after, ',', octet_length(s.user_id), ',', octet_length(s.user_agent), ',', \
+         octet_length(s.device_name), ',', octet_length(s.fingerprint), ',', \
+         s.user_id, s.user_agent, s.device_name, s.fingerprint, s.data)"
     };
 }
 
@@ -67,14 +67,14 @@ pub(crate) const FIND: &str = concat!(
 /// a token that ends becomes a tombstone, and a tombstone never a token again, so nothing slips through between
 /// the two.
 pub(crate) const FIND_ENDED: &str = concat!(
-    "SELECT ",
+    "SELECT iif(s.id IS NULL, NULL, ",
     record!(),
-    ", t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
+    "), t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
      FROM web_session_tombstones AS t LEFT JOIN web_sessions AS s \
      ON s.id = t.session_id AND t.grace_until > ?2 AND s.expires_at > ?2 \
      WHERE t.token_hash = ?1 AND t.expires_at > ?2 \
-     UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-     id, 'evicted', evicted_at, NULL, FALSE FROM web_sessions WHERE token_hash = ?1 AND evicted_at > ?3"
+     UNION ALL SELECT NULL, id, 'evicted', evicted_at, NULL, FALSE FROM web_sessions \
+     WHERE token_hash = ?1 AND evicted_at > ?3"
 );
 
 /// ?1 user, ?2 now.
@@ -115,6 +115,12 @@ pub(crate) const LOAD: &str = concat!(
     "SELECT ",
     record!(),
     ", s.token_hash FROM web_sessions AS s WHERE id = ?1 AND expires_at > ?2 AND ",
+    is_good!("?3")
+);
+
+/// ?1 id, ?2 now, ?3 token or NULL: what a sign-in carries over.
+pub(crate) const LOAD_DATA: &str = concat!(
+    "SELECT data, user_id FROM web_sessions WHERE id = ?1 AND expires_at > ?2 AND ",
     is_good!("?3")
 );
 
@@ -355,6 +361,7 @@ mod tests {
             INSERT,
             SIGN_IN,
             LOAD,
+            LOAD_DATA,
             MAY_ACT,
             REPLACED,
             HAS_EXPIRED,
