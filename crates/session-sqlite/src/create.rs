@@ -63,9 +63,7 @@ pub(crate) async fn in_transaction(
         end::all(connection, gone, end).await?;
     }
     for token in &presented {
-        let succeeded =
-            query(sql::SUCCEED).bind(token.as_bytes().as_slice()).bind(session.id.to_string());
-        succeeded.execute(&mut *connection).await.map_err(driver)?;
+        end::succeed(connection, token, session.id, now).await?;
     }
     let mut evicted = Vec::new();
     if let Some(user) = &session.user_id {
@@ -75,13 +73,7 @@ pub(crate) async fn in_transaction(
         let expired = query(sql::REMOVE_EXPIRED).bind(user.as_str()).bind(long_ago.as_micros());
         expired.execute(&mut *connection).await.map_err(driver)?;
         if let Some(cap) = cap {
-            let victims = query(sql::EVICT)
-                .bind(user.as_str())
-                .bind(now.as_micros())
-                .bind(session.id.to_string())
-                .bind(i64::from(cap.get()) - 1);
-            let end = End { how: EndedBy::Evicted, by: None, successor: None, at: now };
-            evicted = end::all(connection, victims, end).await?;
+            evicted = end::evict(connection, user, session.id, cap, now).await?;
         }
     }
     Ok(Created { session: session.into(), evicted, replaced: matches!(old, Old::Live { .. }) })
@@ -106,7 +98,7 @@ async fn to_replace(
 ) -> Result<Old, BackendError> {
     let target = &replace.session;
     if let Some(token) = target.token.as_ref().map(row::blob) {
-        let live = query(sql::LOAD)
+        let live = query(sql::LOAD_DATA)
             .bind(target.id.to_string())
             .bind(now.as_micros())
             .bind(&token)
@@ -114,7 +106,7 @@ async fn to_replace(
             .await
             .map_err(driver)?;
         if let Some(live) = live {
-            let (data, user) = (row::get(&live, row::DATA)?, row::get(&live, row::USER)?);
+            let (data, user) = (row::get(&live, 0)?, row::get(&live, 1)?);
             return Ok(Old::Live { data, user });
         }
         let replaced = query(sql::REPLACED)
