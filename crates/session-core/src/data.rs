@@ -1,9 +1,9 @@
 //! What a session holds: the [`Data`] map, and the rules for what may go into it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, ErrorKind};
@@ -16,9 +16,15 @@ pub const MAX_DEPTH: usize = 128;
 ///
 /// Cheap to clone: clones share the map until one of them is changed. Numbers keep their value: every
 /// `i64` and `u64`, and every finite `f64`. Keys may be any string without U+0000.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Data(Arc<Map<String, Value>>);
+#[derive(Clone, Default)]
+pub struct Data {
+    /// The map as compact JSON, if it is kept as that: a map of a few keys takes ten times as much.
+    text: Option<Arc<str>>,
+    /// The map, once somebody has looked into it. Of an empty one neither is there.
+    map: OnceLock<Arc<Map<String, Value>>>,
+}
+
+static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
 impl Data {
     /// An empty map.
@@ -30,53 +36,60 @@ impl Data {
     /// The value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.as_map().get(key)
     }
 
     /// Puts a value under `key` and returns the one before. Nothing is checked here: the core
     /// checks what applications store before it reaches a backend.
     pub fn insert(&mut self, key: impl Into<String>, value: Value) -> Option<Value> {
-        Arc::make_mut(&mut self.0).insert(key.into(), value)
+        self.change(|map| map.insert(key.into(), value))
     }
 
     /// Takes away what is under `key`.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         // Looked for first, so that a shared map is not copied for nothing.
-        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).remove(key) } else { None }
+        if self.as_map().contains_key(key) { self.change(|map| map.remove(key)) } else { None }
     }
 
     /// Keeps only the entries that `keep` approves of.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
-        Arc::make_mut(&mut self.0).retain(|key, _| keep(key));
+        if !self.is_empty() {
+            self.change(|map| map.retain(|key, _| keep(key)));
+        }
     }
 
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_map().len()
     }
 
     /// Whether there is no key at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_none() && self.map.get().is_none_or(|map| map.is_empty())
     }
 
     /// The keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+        self.as_map().iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The map itself.
     #[must_use]
     pub fn as_map(&self) -> &Map<String, Value> {
-        &self.0
+        match (self.map.get(), &self.text) {
+            (Some(map), _) => map,
+            (None, Some(text)) => self.map.get_or_init(|| Arc::new(read_own(text))),
+            (None, None) => &EMPTY,
+        }
     }
 
     /// The map itself, to keep.
     #[must_use]
     pub fn into_map(self) -> Map<String, Value> {
-        Arc::unwrap_or_clone(self.0)
+        let _ = self.as_map();
+        self.map.into_inner().map(Arc::unwrap_or_clone).unwrap_or_default()
     }
 
     /// Reads what a backend stored: one JSON object, nested at most [`MAX_DEPTH`] below each key.
@@ -97,26 +110,77 @@ impl Data {
     /// The map as compact JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        to_json(&*self.0)
+        match &self.text {
+            Some(text) => text.as_ref().to_owned(),
+            None => to_json(self.as_map()),
+        }
     }
 
     /// The length of [`to_json`](Self::to_json) in UTF-8 bytes, without making it.
     #[must_use]
     pub fn json_len(&self) -> usize {
-        Size::of(self).json_len()
+        match &self.text {
+            Some(text) => text.len(),
+            None => Size::of(self).json_len(),
+        }
+    }
+
+    /// The same data, kept as text from now on, and as nothing else: for where it rests.
+    pub(crate) fn pack(&mut self) {
+        if self.text.is_none() && !self.is_empty() {
+            self.text = Some(self.to_json().into());
+        }
+        self.map = OnceLock::new();
+    }
+
+    /// Whether it is kept as text, and nobody has looked into it.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.text.is_some() && self.map.get().is_none()
+    }
+
+    fn change<R>(&mut self, change: impl FnOnce(&mut Map<String, Value>) -> R) -> R {
+        let _ = self.as_map();
+        self.text = None;
+        let mut map = self.map.take().unwrap_or_default();
+        let done = change(Arc::make_mut(&mut map));
+        self.map = OnceLock::from(map);
+        done
+    }
+}
+
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.text, &other.text) {
+            (Some(text), Some(other)) if text == other => true,
+            _ => self.as_map() == other.as_map(),
+        }
+    }
+}
+
+impl Serialize for Data {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_map().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(Self::from)
     }
 }
 
 impl fmt::Debug for Data {
     /// Keys only: what an application stores may be secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.as_map().keys()).finish()
     }
 }
 
 impl From<Map<String, Value>> for Data {
     fn from(map: Map<String, Value>) -> Self {
-        Self(Arc::new(map))
+        // Of an empty map nothing is kept.
+        let map = if map.is_empty() { OnceLock::new() } else { OnceLock::from(Arc::new(map)) };
+        Self { text: None, map }
     }
 }
 
@@ -130,6 +194,15 @@ impl FromIterator<(String, Value)> for Data {
 /// this cannot fail.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Reads what [`to_json`] wrote of a map. It was checked before it was stored, or never was: neither its
+/// depth nor its keys are looked at again.
+fn read_own(text: &str) -> Map<String, Value> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.disable_recursion_limit();
+    // What was written by ourselves reads back.
+    Map::deserialize(&mut deserializer).unwrap_or_default()
 }
 
 /// The length of a value as compact JSON, in UTF-8 bytes: what [`to_json`] would write, counted. It

@@ -20,6 +20,9 @@ pub fn sessions_to_evict(
     if surplus == 0 {
         return Vec::new();
     }
+    if surplus == 1 {
+        return others.into_iter().min().map(|(_, id)| id).into_iter().collect();
+    }
     others.sort_unstable();
     others.into_iter().take(surplus).map(|(_, id)| id).collect()
 }

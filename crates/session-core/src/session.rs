@@ -224,9 +224,12 @@ impl Session {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Data and buffer, by pointer.
+    /// Data and buffer, by pointer: the data as it was read, so that it is read once.
     fn view(&self) -> (Data, Buffer) {
         let state = self.state();
+        if let Loaded::With(live) = &state.loaded {
+            let _ = live.data.as_map();
+        }
         (state.stored(), state.buffer.clone())
     }
 
@@ -254,7 +257,7 @@ impl Session {
     }
 
     fn with_user<T>(&self, read: impl FnOnce(&Live, &UserId) -> T) -> Result<T, Error> {
-        let state = self.state();
+        let state = self.unsettled();
         let kind = match &state.loaded {
             // Nobody knows, and that is not "nobody".
             Loaded::Without(Absence::Refused(Refusal::BackendFailed)) => {

@@ -131,7 +131,11 @@ impl SessionBackend for PostgresBackend {
         let mut session = new.record;
         session.data =
             row::data(row::get(made, 1)?).ok_or_else(|| corrupt(Some(session.id), "data"))?;
-        Ok(Created { session, evicted: row::ids(made, 2)?, replaced: row::get(made, 3)? })
+        Ok(Created {
+            session: session.into(),
+            evicted: row::ids(made, 2)?,
+            replaced: row::get(made, 3)?,
+        })
     }
 
     async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {

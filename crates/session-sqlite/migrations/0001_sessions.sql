@@ -27,12 +27,18 @@ CREATE TABLE web_sessions (
     not_after           INTEGER,                       -- NULL: no fixed end of its own
     -- When the purge looks at the row. Set when it is made and moved by the purge only: an index on
     -- expires_at would be written anew with every touch.
-    purge_after         INTEGER NOT NULL
+    purge_after         INTEGER NOT NULL,
+    impersonator        TEXT,                          -- who acts in the user's place; NULL: the user
+    -- A session that a sign-in above the cap ended is its own tombstone until the purge: a row that moves
+    -- to another table writes a page in each index of both. Nothing is left in it but what a tombstone has.
+    evicted_at          INTEGER,                       -- NULL: not evicted
+    evicted_for         TEXT                           -- the session that the sign-in made
 ) STRICT;
 
 CREATE UNIQUE INDEX web_sessions_token_hash ON web_sessions (token_hash);
 CREATE INDEX web_sessions_user_id ON web_sessions (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX web_sessions_purge_after ON web_sessions (purge_after);
+CREATE INDEX web_sessions_evicted_at ON web_sessions (evicted_at) WHERE evicted_at IS NOT NULL;
 
 -- One row per token that ended lately. With a rowid as well: the tokens of a session that are in
 -- grace are told apart by their order, and the data of a replaced session may be long.
@@ -47,8 +53,7 @@ CREATE TABLE web_session_tombstones (
     successor_seen INTEGER NOT NULL DEFAULT 0,  -- 1: a browser has sent a token made from this one
     -- What a replaced session held, and the user it went to: with the last of its tokens only.
     data           TEXT,
-    user_id        TEXT,
-    evicted_for    TEXT                         -- the session that a sign-in above the cap made
+    user_id        TEXT
 ) STRICT;
 
 -- All tokens of a session share its end.
@@ -72,29 +77,29 @@ BEGIN
     INSERT INTO web_sessions (
         id, token_hash, token_seen, user_id, ip_address, last_ip_address, user_agent, device_name,
         device_type, fingerprint, data, version, idle_ttl_secs, cookie_persistent, created_at,
-        authenticated_at, last_active_at, expires_at, absolute_expires_at, not_after, purge_after
+        authenticated_at, last_active_at, expires_at, absolute_expires_at, not_after, purge_after,
+        impersonator
     ) VALUES (
         NEW.id, NEW.token_hash, FALSE, NEW.user_id, NEW.ip_address, NEW.last_ip_address, NEW.user_agent,
         NEW.device_name, NEW.device_type, NEW.fingerprint, NEW.data, NEW.version, NEW.idle_ttl_secs,
         NEW.cookie_persistent, NEW.created_at, NEW.authenticated_at, NEW.last_active_at, NEW.expires_at,
-        NEW.absolute_expires_at, NEW.not_after, NEW.expires_at
+        NEW.absolute_expires_at, NEW.not_after, NEW.expires_at, NEW.impersonator
     );
     -- Not at once: a sign-in that is on its way has to see that the session it had loaded expired, and was
     -- not ended.
     DELETE FROM web_sessions WHERE user_id = NEW.user_id AND expires_at <= NEW.long_ago;
-    INSERT OR REPLACE INTO web_session_tombstones
-        (token_hash, session_id, how, at, expires_at, evicted_for)
-    SELECT token_hash, id, 'evicted', NEW.now, NEW.forget_at, NEW.id FROM web_sessions
-    WHERE user_id = NEW.user_id AND expires_at > NEW.now AND id <> NEW.id
-    ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET NEW.others;
-END;
-
--- All tokens of a session share its end.
-CREATE TRIGGER web_session_tombstones_evict AFTER INSERT ON web_session_tombstones
-WHEN NEW.evicted_for IS NOT NULL
-BEGIN
-    DELETE FROM web_sessions WHERE id = NEW.session_id;
-    UPDATE web_session_tombstones SET how = 'evicted', at = NEW.at, grace_until = NULL,
-        expires_at = max(expires_at, NEW.expires_at)
-    WHERE session_id = NEW.session_id AND expires_at > NEW.at AND evicted_for IS NULL;
+    UPDATE web_sessions SET evicted_at = NEW.now, evicted_for = NEW.id, expires_at = 0, user_id = NULL,
+        ip_address = NULL, last_ip_address = NULL, user_agent = NULL, device_name = '', fingerprint = NULL,
+        data = '{}'
+    WHERE rowid IN (
+        SELECT rowid FROM web_sessions
+        WHERE user_id = NEW.user_id AND expires_at > NEW.now AND id <> NEW.id AND impersonator IS NULL
+        ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET NEW.others
+    );
+    -- All tokens of a session share its end.
+    UPDATE web_session_tombstones SET how = 'evicted', at = NEW.now, grace_until = NULL,
+        expires_at = max(expires_at, NEW.forget_at)
+    WHERE expires_at > NEW.now AND session_id IN (
+        SELECT id FROM web_sessions WHERE evicted_at = NEW.now AND evicted_for = NEW.id
+    );
 END;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, Created, EndedBatch, EndedBy, Finding, Found, NewSession, PurgeReport, Purged,
-    SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef, Timestamp,
-    TokenHash, Updated, UserId,
+    BackendError, Created, EndedBatch, EndedBy, Found, NewSession, PurgeReport, Purged,
+    SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef,
+    TOMBSTONE_LIFETIME, Timestamp, TokenHash, Updated, UserId,
 };
 use sqlx::SqlitePool;
 use sqlx::query;
@@ -130,12 +130,14 @@ impl SessionBackend for SqliteBackend {
             let (session, token_seen) = row::found(found)?;
             return Ok(Some(Found::Live { session: Arc::new(session), token_seen }));
         }
-        let statement =
-            query(sql::FIND_ENDED).bind(token.as_bytes().as_slice()).bind(now.as_micros());
+        let statement = query(sql::FIND_ENDED)
+            .bind(token.as_bytes().as_slice())
+            .bind(now.as_micros())
+            .bind(now.minus(TOMBSTONE_LIFETIME).as_micros());
         let found = self.pools.readers.fetch_all(statement).await.map_err(driver)?;
         let Some(found) = found.first() else { return Ok(None) };
 
-        let joined: Option<&str> = row::get(found, 0)?;
+        let joined: Option<&[u8]> = row::get(found, 0)?;
         let grace_until = row::optional_time(found, row::WIDTH + 3)?;
         if let Some(until) = grace_until.filter(|until| *until > now) {
             // An end would have taken the grace away: without its session, that has expired.

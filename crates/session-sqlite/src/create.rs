@@ -22,7 +22,7 @@ pub(crate) async fn anonymous(
     let mut lease = writer.lease().await.map_err(driver)?;
     let session = insert(&mut lease, new, now).await?;
     lease.give_back();
-    Ok(Created { session, evicted: Vec::new(), replaced: false })
+    Ok(Created { session: session.into(), evicted: Vec::new(), replaced: false })
 }
 
 pub(crate) async fn in_transaction(
@@ -63,9 +63,7 @@ pub(crate) async fn in_transaction(
         end::all(connection, gone, end).await?;
     }
     for token in &presented {
-        let succeeded =
-            query(sql::SUCCEED).bind(token.as_bytes().as_slice()).bind(session.id.to_string());
-        succeeded.execute(&mut *connection).await.map_err(driver)?;
+        end::succeed(connection, token, session.id, now).await?;
     }
     let mut evicted = Vec::new();
     if let Some(user) = &session.user_id {
@@ -75,16 +73,10 @@ pub(crate) async fn in_transaction(
         let expired = query(sql::REMOVE_EXPIRED).bind(user.as_str()).bind(long_ago.as_micros());
         expired.execute(&mut *connection).await.map_err(driver)?;
         if let Some(cap) = cap {
-            let victims = query(sql::EVICT)
-                .bind(user.as_str())
-                .bind(now.as_micros())
-                .bind(session.id.to_string())
-                .bind(i64::from(cap.get()) - 1);
-            let end = End { how: EndedBy::Evicted, by: None, successor: None, at: now };
-            evicted = end::all(connection, victims, end).await?;
+            evicted = end::evict(connection, user, session.id, cap, now).await?;
         }
     }
-    Ok(Created { session, evicted, replaced: matches!(old, Old::Live { .. }) })
+    Ok(Created { session: session.into(), evicted, replaced: matches!(old, Old::Live { .. }) })
 }
 
 /// What became of a session that is to be replaced, with its data as it is stored.
@@ -106,7 +98,7 @@ async fn to_replace(
 ) -> Result<Old, BackendError> {
     let target = &replace.session;
     if let Some(token) = target.token.as_ref().map(row::blob) {
-        let live = query(sql::LOAD)
+        let live = query(sql::LOAD_DATA)
             .bind(target.id.to_string())
             .bind(now.as_micros())
             .bind(&token)
@@ -114,7 +106,7 @@ async fn to_replace(
             .await
             .map_err(driver)?;
         if let Some(live) = live {
-            let (data, user) = (row::get(&live, row::DATA)?, row::get(&live, row::USER)?);
+            let (data, user) = (row::get(&live, 0)?, row::get(&live, 1)?);
             return Ok(Old::Live { data, user });
         }
         let replaced = query(sql::REPLACED)
@@ -156,6 +148,7 @@ async fn insert(
     let inserted = row::bind(query(sql::INSERT), &session, data)
         .bind(row::blob(&token))
         .bind(now.as_micros())
+        .bind(row::impersonator(&session))
         .execute(connection)
         .await
         .map_err(driver)?;

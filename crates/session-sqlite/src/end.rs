@@ -1,9 +1,11 @@
 //! How sessions end: with a tombstone for each of their tokens ([`all`]), or unseen, once they have
 //! expired ([`purge`]).
 
+use std::num::NonZeroU32;
+
 use session_core::{
     BackendError, BackendErrorKind, EndedBy, ExpiredSession, PurgeReport, Purged, SessionId,
-    SessionRef, Timestamp, TokenHash, UserId, tombstone_expiry,
+    SessionRef, TOMBSTONE_LIFETIME, Timestamp, TokenHash, UserId, tombstone_expiry,
 };
 use sqlx::{SqliteConnection, query};
 
@@ -52,21 +54,77 @@ pub(crate) async fn all(
         if row::get(&gone, 2)? {
             let id = row::id(&gone, 0)?;
             let token = row::token(&gone, 1)?;
-            let earlier = query(sql::END_EARLIER)
-                .bind(id.to_string())
-                .bind(end.at.as_micros())
-                .bind(end.how(None).as_str())
-                .bind(end.by.as_ref().map(row::blob))
-                .bind(end.how(end.by.as_ref()).as_str())
-                .bind(tombstone_expiry(end.at, None).as_micros())
-                .bind(end.successor.map(|successor| successor.id.to_string()));
-            earlier.execute(&mut *connection).await.map_err(driver)?;
+            earlier_tokens(connection, id, end).await?;
             bury(connection, &token, id, End { how: end.how(Some(&token)), ..end }, None).await?;
             ids.push(id);
         }
     }
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// All tokens of a session share its end.
+async fn earlier_tokens(
+    connection: &mut SqliteConnection,
+    id: SessionId,
+    end: End<'_>,
+) -> Result<(), BackendError> {
+    let earlier = query(sql::END_EARLIER)
+        .bind(id.to_string())
+        .bind(end.at.as_micros())
+        .bind(end.how(None).as_str())
+        .bind(end.by.as_ref().map(row::blob))
+        .bind(end.how(end.by.as_ref()).as_str())
+        .bind(tombstone_expiry(end.at, None).as_micros())
+        .bind(end.successor.map(|successor| successor.id.to_string()));
+    earlier.execute(connection).await.map_err(driver).map(|_| ())
+}
+
+/// Ends the user's sessions above the cap, but not the newcomer. Each stays where it is, as its own tombstone.
+pub(crate) async fn evict(
+    connection: &mut SqliteConnection,
+    user: &UserId,
+    newcomer: SessionId,
+    cap: NonZeroU32,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, BackendError> {
+    let victims = query(sql::EVICT)
+        .bind(user.as_str())
+        .bind(now.as_micros())
+        .bind(newcomer.to_string())
+        .bind(i64::from(cap.get()) - 1);
+    let rows = victims.fetch_all(&mut *connection).await.map_err(driver)?;
+    let mut ids = rows.iter().map(|row| row::id(row, 0)).collect::<Result<Vec<_>, _>>()?;
+    ids.sort_unstable();
+    for id in &ids {
+        let end = End { how: EndedBy::Evicted, by: None, successor: None, at: now };
+        earlier_tokens(connection, *id, end).await?;
+    }
+    Ok(ids)
+}
+
+/// Notes which session a sign-in made from a token that had ended.
+pub(crate) async fn succeed(
+    connection: &mut SqliteConnection,
+    token: &TokenHash,
+    successor: SessionId,
+    now: Timestamp,
+) -> Result<(), BackendError> {
+    let token = token.as_bytes().as_slice();
+    let noted = query(sql::SUCCEED).bind(token).bind(successor.to_string());
+    if noted.execute(&mut *connection).await.map_err(driver)?.rows_affected() > 0 {
+        return Ok(());
+    }
+    let buried = query(sql::BURY_EVICTED)
+        .bind(token)
+        .bind(successor.to_string())
+        .bind(now.minus(TOMBSTONE_LIFETIME).as_micros())
+        .bind(tombstone_expiry(now, None).as_micros());
+    if buried.execute(&mut *connection).await.map_err(driver)?.rows_affected() > 0 {
+        let moved = query(sql::FORGET_EVICTED).bind(token);
+        moved.execute(connection).await.map_err(driver)?;
+    }
+    Ok(())
 }
 
 /// Writes the tombstone of a token that ends now.
@@ -133,7 +191,10 @@ pub(crate) async fn purge(
         rest => batch(connection, sql::REFILE, now, rest).await?,
     };
     let forgotten = batch(connection, sql::PURGE_TOMBSTONES, now, limit).await?;
-    Ok(Purged { removed, more: renewed + removed == limit || forgotten == limit, expired })
+    let known_since = now.minus(TOMBSTONE_LIFETIME);
+    let evicted = batch(connection, sql::PURGE_EVICTED, known_since, limit).await?;
+    let more = renewed + removed == limit || forgotten == limit || evicted == limit;
+    Ok(Purged { removed, more, expired })
 }
 
 async fn named_batch(

@@ -1,6 +1,7 @@
 //! Between the rows of `web_sessions` and [`SessionData`].
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use session_core::{
     BackendError, Data, Fingerprint, Lifetime, SessionData, SessionId, Timestamp, TokenHash, UserId,
@@ -13,81 +14,130 @@ use crate::error::{corrupt, driver};
 
 pub(crate) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
-/// Reads the columns of `sql::record!`, which begin the row.
+/// Reads `sql::record!`, the first column of the row.
 pub(crate) fn session(row: &SqliteRow) -> Result<SessionData, BackendError> {
     found(row).map(|(session, _)| session)
 }
 
+/// How many columns that takes.
+pub(crate) const WIDTH: usize = 1;
+
 /// The same, with whether the session's current token was seen.
 pub(crate) fn found(row: &SqliteRow) -> Result<(SessionData, bool), BackendError> {
-    let id = id(row, 0)?;
-    let wrong = |column| corrupt(Some(id), column);
-    let address = |index, column| -> Result<Option<IpAddr>, BackendError> {
-        match get::<Option<&str>>(row, index)? {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| wrong(column)),
-        }
+    let mut rest = Packed(get(row, 0)?);
+    let id = rest.field().and_then(parsed).ok_or_else(|| corrupt(None, "id"))?;
+    record(id, rest).map_err(|column| corrupt(Some(id), column))
+}
+
+/// What follows the id. The error is the column that makes no sense.
+fn record(id: SessionId, mut rest: Packed<'_>) -> Result<(SessionData, bool), &'static str> {
+    let token_seen = rest.number("token_seen")? == 1;
+    let first = rest.field().ok_or("ip_address")?;
+    let ip_address = address(first).ok_or("ip_address")?;
+    // Usually the same, and an address takes long to read.
+    let last_ip_address = match rest.field().ok_or("last_ip_address")? {
+        last if last == first => ip_address,
+        last => address(last).ok_or("last_ip_address")?,
     };
-    let user_id = match get::<Option<&str>>(row, USER)? {
-        None => None,
-        Some(text) => Some(UserId::new(text).map_err(|_| wrong("user_id"))?),
-    };
-    let fingerprint = match get::<Option<&[u8]>>(row, 7)? {
-        None => None,
-        Some(bytes) => Some(Fingerprint::from_bytes(bytes).ok_or_else(|| wrong("fingerprint"))?),
-    };
-    let rare = match get::<Option<&str>>(row, 14)? {
-        None => Rare::default(),
-        Some(text) => Rare::read(text).ok_or_else(|| wrong("token_seen"))?,
-    };
+    let device_type = rest.field().and_then(parsed).ok_or("device_type")?;
+    let version = rest.number("version")?.cast_unsigned();
+    let idle_ttl_secs = rest.optional("idle_ttl_secs")?.map(i64::cast_unsigned);
+    let cookie_persistent = rest.optional("cookie_persistent")?.map(|persistent| persistent != 0);
+    let created_at = Timestamp::from_micros(rest.number("created_at")?);
+    let authenticated_at = rest.optional("authenticated_at")?.map(Timestamp::from_micros);
+    let last_active_at = Timestamp::from_micros(rest.number("last_active_at")?);
+    let expires_at = Timestamp::from_micros(rest.number("expires_at")?);
+    let absolute_expires_at = rest.optional("absolute_expires_at")?.map(Timestamp::from_micros);
+    let not_after = rest.optional("not_after")?.map(Timestamp::from_micros);
+    let mut length = |column| rest.optional(column);
+    let (user, agent) = (length("user_id")?, length("user_agent")?);
+    let (device, fingerprint) = (length("device_name")?, length("fingerprint")?);
+    let staff = length("impersonator")?;
     let session = SessionData {
         id,
-        user_id,
-        ip_address: address(2, "ip_address")?,
-        last_ip_address: address(3, "last_ip_address")?,
-        user_agent: get(row, 4)?,
-        device_name: get(row, 5)?,
-        device_type: get::<&str>(row, 6)?.parse().map_err(|_| wrong("device_type"))?,
-        fingerprint,
-        data: data(get(row, DATA)?).ok_or_else(|| wrong("data"))?,
-        version: get::<i64>(row, 9)?.cast_unsigned(),
-        idle_ttl_secs: rare.lifetime.idle_ttl_secs,
-        cookie_persistent: rare.lifetime.cookie_persistent,
-        created_at: time(row, 10)?,
-        authenticated_at: optional_time(row, 11)?,
-        last_active_at: time(row, 12)?,
-        expires_at: time(row, 13)?,
-        absolute_expires_at: rare.absolute_expires_at,
-        not_after: rare.lifetime.not_after,
+        user_id: match rest.text(user, "user_id")? {
+            None => None,
+            Some(user) => Some(UserId::new(user).map_err(|_| "user_id")?),
+        },
+        ip_address,
+        last_ip_address,
+        user_agent: rest.text(agent, "user_agent")?.map(str::to_owned),
+        device_name: rest.text(device, "device_name")?.ok_or("device_name")?.to_owned(),
+        device_type,
+        fingerprint: match rest.bytes(fingerprint, "fingerprint")? {
+            None => None,
+            Some(bytes) => Some(Fingerprint::from_bytes(bytes).ok_or("fingerprint")?),
+        },
+        impersonator: match rest.text(staff, "impersonator")? {
+            None => None,
+            Some(text) => Some(Box::new(text.parse().map_err(|_| "impersonator")?)),
+        },
+        data: str::from_utf8(rest.0).ok().and_then(data).ok_or("data")?,
+        version,
+        idle_ttl_secs,
+        cookie_persistent,
+        created_at,
+        authenticated_at,
+        last_active_at,
+        expires_at,
+        absolute_expires_at,
+        not_after,
     };
-    Ok((session, rare.token_seen))
+    Ok((session, token_seen))
 }
 
-/// How many columns [`session`] reads.
-pub(crate) const WIDTH: usize = 15;
+/// What is left of a record.
+struct Packed<'r>(&'r [u8]);
 
-/// What few sessions have.
-struct Rare {
-    token_seen: bool,
-    absolute_expires_at: Option<Timestamp>,
-    lifetime: Lifetime,
-}
+impl<'r> Packed<'r> {
+    /// Up to the next comma.
+    fn field(&mut self) -> Option<&'r [u8]> {
+        let end = self.0.iter().position(|byte| *byte == b',')?;
+        let (field, rest) = (&self.0[..end], &self.0[end + 1..]);
+        self.0 = rest;
+        Some(field)
+    }
 
-impl Default for Rare {
-    fn default() -> Self {
-        Self { token_seen: true, absolute_expires_at: None, lifetime: Lifetime::new() }
+    fn number(&mut self, column: &'static str) -> Result<i64, &'static str> {
+        self.optional(column)?.ok_or(column)
+    }
+
+    fn optional(&mut self, column: &'static str) -> Result<Option<i64>, &'static str> {
+        match self.field().ok_or(column)? {
+            [] => Ok(None),
+            digits => parsed(digits).map(Some).ok_or(column),
+        }
+    }
+
+    /// The next so many bytes.
+    fn bytes(
+        &mut self,
+        length: Option<i64>,
+        column: &'static str,
+    ) -> Result<Option<&'r [u8]>, &'static str> {
+        let Some(length) = length else { return Ok(None) };
+        let length = usize::try_from(length).map_err(|_| column)?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(column)?;
+        self.0 = rest;
+        Ok(Some(bytes))
+    }
+
+    fn text(
+        &mut self,
+        length: Option<i64>,
+        column: &'static str,
+    ) -> Result<Option<&'r str>, &'static str> {
+        let bytes = self.bytes(length, column)?;
+        bytes.map(|bytes| str::from_utf8(bytes).map_err(|_| column)).transpose()
     }
 }
 
-impl Rare {
-    fn read(text: &str) -> Option<Self> {
-        let [seen, absolute, own @ ..] = numbers::<5>(text)?;
-        Some(Self {
-            token_seen: seen == Some(1),
-            absolute_expires_at: absolute.map(Timestamp::from_micros),
-            lifetime: lifetime(own),
-        })
-    }
+fn parsed<T: FromStr>(bytes: &[u8]) -> Option<T> {
+    str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+fn address(field: &[u8]) -> Option<Option<IpAddr>> {
+    if field.is_empty() { Some(None) } else { parsed(field).map(Some) }
 }
 
 /// The numbers and nulls of a JSON array.
@@ -112,10 +162,6 @@ pub(crate) fn lifetime([idle, persistent, not_after]: [Option<i64>; 3]) -> Lifet
         not_after: not_after.map(Timestamp::from_micros),
     }
 }
-
-/// Where some of them are.
-pub(crate) const USER: usize = 1;
-pub(crate) const DATA: usize = 8;
 
 /// Reads stored data. `None` if it is no JSON object.
 pub(crate) fn data(text: &str) -> Option<Data> {
@@ -148,6 +194,11 @@ pub(crate) fn bind<'q>(
         .bind(record.expires_at.as_micros())
         .bind(record.absolute_expires_at.map(Timestamp::as_micros))
         .bind(record.not_after.map(Timestamp::as_micros))
+}
+
+/// The column that follows what is bound after a record.
+pub(crate) fn impersonator(record: &SessionData) -> Option<String> {
+    record.impersonator.as_ref().map(ToString::to_string)
 }
 
 pub(crate) fn get<'r, T>(row: &'r SqliteRow, index: usize) -> Result<T, BackendError>

@@ -34,7 +34,8 @@ pub(crate) async fn at_once(
         .bind(now.as_micros())
         .bind(cap.map_or(i64::MAX, |cap| i64::from(cap.get()) - 1))
         .bind(now.minus(TOMBSTONE_LIFETIME).as_micros())
-        .bind(tombstone_expiry(now, None).as_micros());
+        .bind(tombstone_expiry(now, None).as_micros())
+        .bind(row::impersonator(&session));
     let rows = if writer.can_give_up() {
         writer.fetch_all(statement).await.map_err(driver)?
     } else {
@@ -46,7 +47,7 @@ pub(crate) async fn at_once(
     let text = rows.first().map(|row| row::get::<&str>(row, 0)).transpose()?;
     let mut evicted = ids(text.unwrap_or_default()).ok_or_else(|| corrupt(None, "session_id"))?;
     evicted.sort_unstable();
-    Ok(Created { session, evicted, replaced: false })
+    Ok(Created { session: session.into(), evicted, replaced: false })
 }
 
 /// The ids in a JSON array: they need no escapes.

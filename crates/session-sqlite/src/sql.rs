@@ -1,7 +1,5 @@
 //! Every statement. Texts are constants, so that each is prepared once per connection.
 
-use std::sync::OnceLock;
-
 /// The columns of a record, in the order in which `row` binds them.
 macro_rules! columns {
     () => {
@@ -11,17 +9,18 @@ macro_rules! columns {
     };
 }
 
-/// A record as `row` reads it. What few sessions have is one column, NULL in all others: each column
-/// costs the driver as much as a short query costs SQLite, whatever is in it.
+/// A record as `row` reads it: one column, because each costs the driver as much as a short query costs SQLite,
+/// whatever is in it. First what has no comma in it; then how long the texts are, with nothing for NULL; then
+/// the texts and the data.
 macro_rules! record {
     () => {
-        "s.id, s.user_id, s.ip_address, s.last_ip_address, s.user_agent, s.device_name, \
-         s.device_type, s.fingerprint, s.data, s.version, s.created_at, s.authenticated_at, \
-         s.last_active_at, s.expires_at, \
-         CASE WHEN s.token_seen AND coalesce(s.absolute_expires_at, s.idle_ttl_secs, \
-         s.cookie_persistent, s.not_after) IS NULL THEN NULL \
-         ELSE json_array(s.token_seen, s.absolute_expires_at, s.idle_ttl_secs, \
-         s.cookie_persistent, s.not_after) END"
+        "concat(s.id, ',', s.token_seen, ',', s.ip_address, ',', s.last_ip_address, ',', s.device_type, ',', \
+         s.version, ',', s.idle_ttl_secs, ',', s.cookie_persistent, ',', s.created_at, ',', \
+         s.authenticated_at, ',', s.last_active_at, ',', s.expires_at, ',', s.absolute_expires_at, ',', \
+         s.not_after, ',', octet_length(s.user_id), ',', octet_length(s.user_agent), ',', \
+         octet_length(s.device_name), ',', octet_length(s.fingerprint), ',', \
+         octet_length(s.impersonator), ',', \
+         s.user_id, s.user_agent, s.device_name, s.fingerprint, s.impersonator, s.data)"
     };
 }
 
@@ -56,6 +55,10 @@ macro_rules! state {
     };
 }
 
+// After the macros that it needs.
+mod update;
+pub(crate) use update::{Document, ROOMS, update};
+
 /// ?1 token, ?2 now.
 pub(crate) const FIND: &str = concat!(
     "SELECT ",
@@ -63,15 +66,18 @@ pub(crate) const FIND: &str = concat!(
     " FROM web_sessions AS s WHERE s.token_hash = ?1 AND s.expires_at > ?2"
 );
 
-/// ?1 token, ?2 now. Asked where [`FIND`] found nothing: a token that ends becomes a tombstone, and a
-/// tombstone never a token again, so nothing slips through between the two.
+/// ?1 token, ?2 now, ?3 the moment since which evicted sessions are known. Asked where [`FIND`] found nothing:
+/// a token that ends becomes a tombstone, and a tombstone never a token again, so nothing slips through between
+/// the two.
 pub(crate) const FIND_ENDED: &str = concat!(
-    "SELECT ",
+    "SELECT iif(s.id IS NULL, NULL, ",
     record!(),
-    ", t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
+    "), t.session_id, t.how, t.at, t.grace_until, t.successor_seen \
      FROM web_session_tombstones AS t LEFT JOIN web_sessions AS s \
      ON s.id = t.session_id AND t.grace_until > ?2 AND s.expires_at > ?2 \
-     WHERE t.token_hash = ?1 AND t.expires_at > ?2"
+     WHERE t.token_hash = ?1 AND t.expires_at > ?2 \
+     UNION ALL SELECT NULL, id, 'evicted', evicted_at, NULL, FALSE FROM web_sessions \
+     WHERE token_hash = ?1 AND evicted_at > ?3"
 );
 
 /// ?1 user, ?2 now.
@@ -105,26 +111,26 @@ pub(crate) const LAST_OF_BATCH: &str =
 pub(crate) const END_BATCH: &str = "DELETE FROM web_sessions \
      WHERE id > ?1 AND id <= ifnull(?3, 'a') AND expires_at > ?2 RETURNING id, token_hash, TRUE";
 
-/// The record, then ?19 token, ?20 now. Inserts nothing where the token is one that ended lately.
+/// The record, then ?19 token, ?20 now, ?21 who acts in the user's place. Inserts nothing where the token is one that ended lately.
 pub(crate) const INSERT: &str = concat!(
     "INSERT INTO web_sessions (",
     columns!(),
-    ", token_hash, token_seen, purge_after) \
+    ", token_hash, token_seen, purge_after, impersonator) \
      SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     FALSE, ?16 WHERE NOT EXISTS (SELECT 1 FROM web_session_tombstones \
+     FALSE, ?16, ?21 WHERE NOT EXISTS (SELECT 1 FROM web_session_tombstones \
      WHERE token_hash = ?19 AND expires_at > ?20)"
 );
 
 /// The record, then ?19 token, ?20 now, ?21 how many others may stay, ?22 when what expired is taken away, ?23
-/// when tombstones may go. Returns the ids of those that had to go, as a JSON array; a token that ended
+/// when tombstones may go, ?24 who acts in the user's place. Returns the ids of those that had to go, as a JSON array; a token that ended
 /// lately is an error.
 pub(crate) const SIGN_IN: &str = concat!(
     "INSERT INTO web_session_sign_ins (",
     columns!(),
-    ", token_hash, now, others, long_ago, forget_at) \
+    ", token_hash, now, others, long_ago, forget_at, impersonator) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?23) RETURNING (SELECT json_group_array(session_id) \
-     FROM web_session_tombstones WHERE expires_at = ?23 AND evicted_for = ?1)"
+     ?20, ?21, ?22, ?23, ?24) RETURNING (SELECT json_group_array(id) \
+     FROM web_sessions WHERE evicted_at = ?20 AND evicted_for = ?1)"
 );
 
 /// ?1 id, ?2 now, ?3 token or NULL.
@@ -132,6 +138,12 @@ pub(crate) const LOAD: &str = concat!(
     "SELECT ",
     record!(),
     ", s.token_hash FROM web_sessions AS s WHERE id = ?1 AND expires_at > ?2 AND ",
+    is_good!("?3")
+);
+
+/// ?1 id, ?2 now, ?3 token or NULL: what a sign-in carries over.
+pub(crate) const LOAD_DATA: &str = concat!(
+    "SELECT data, user_id FROM web_sessions WHERE id = ?1 AND expires_at > ?2 AND ",
     is_good!("?3")
 );
 
@@ -149,7 +161,7 @@ pub(crate) const REPLACED: &str = "SELECT old.data, old.at FROM web_session_tomb
 
 /// ?1 id, ?2 now.
 pub(crate) const HAS_EXPIRED: &str =
-    "SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at <= ?2";
+    "SELECT 1 FROM web_sessions WHERE id = ?1 AND expires_at <= ?2 AND evicted_at IS NULL";
 
 /// Everything of a record that may change; bound like `INSERT`, then ?19 whether the token was seen.
 /// The numbers left out are bound too, and mean nothing.
@@ -189,6 +201,17 @@ pub(crate) const END_EARLIER: &str = "UPDATE web_session_tombstones \
      expires_at = max(expires_at, ?6), successor_id = ifnull(?7, successor_id) \
      WHERE session_id = ?1 AND expires_at > ?2";
 
+/// ?1 token, ?2 the session that a sign-in made from it, ?3 the moment since which evicted sessions are known,
+/// ?4 expiry: the tombstone of a session that was evicted becomes one of its own, which can say that.
+pub(crate) const BURY_EVICTED: &str = "INSERT INTO web_session_tombstones \
+     (token_hash, session_id, how, at, expires_at, successor_id) \
+     SELECT token_hash, id, 'evicted', evicted_at, ?4, ?2 FROM web_sessions \
+     WHERE token_hash = ?1 AND evicted_at > ?3";
+
+/// ?1 token: the session that [`BURY_EVICTED`] made a tombstone of.
+pub(crate) const FORGET_EVICTED: &str =
+    "DELETE FROM web_sessions WHERE token_hash = ?1 AND evicted_at IS NOT NULL";
+
 /// ?1 token, ?2 the session that a sign-in made from it.
 pub(crate) const SUCCEED: &str =
     "UPDATE web_session_tombstones SET successor_id = ?2 WHERE token_hash = ?1";
@@ -211,130 +234,38 @@ pub(crate) const REMOVE_USER: &str = "DELETE FROM web_sessions WHERE user_id = ?
 pub(crate) const REMOVE_EXPIRED: &str =
     "DELETE FROM web_sessions WHERE user_id = ?1 AND expires_at <= ?2";
 
-/// ?1 user, ?2 now, ?3 the newcomer, ?4 how many others may stay.
-pub(crate) const EVICT: &str = "DELETE FROM web_sessions WHERE rowid IN \
+/// ?1 user, ?2 now, ?3 the newcomer, ?4 how many others may stay. A session that ends so is its own tombstone.
+pub(crate) const EVICT: &str = "UPDATE web_sessions SET evicted_at = ?2, evicted_for = ?3, expires_at = 0, \
+     user_id = NULL, ip_address = NULL, last_ip_address = NULL, user_agent = NULL, device_name = '', \
+     fingerprint = NULL, data = '{}' WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE user_id = ?1 AND expires_at > ?2 AND id <> ?3 \
-     ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET ?4) RETURNING id, token_hash, TRUE";
+     AND impersonator IS NULL ORDER BY last_active_at DESC, id DESC LIMIT -1 OFFSET ?4) RETURNING id";
 
 /// ?1 now, ?2 limit less what was purged. After `PURGE` the rest of its rows come first: those that
-/// were renewed, which are filed anew.
-pub(crate) const REFILE: &str = "UPDATE web_sessions SET purge_after = expires_at WHERE rowid IN \
+/// were renewed, which are filed anew, and those that were evicted, which `PURGE_EVICTED` finds.
+pub(crate) const REFILE: &str = "UPDATE web_sessions \
+     SET purge_after = iif(evicted_at IS NULL, expires_at, 9223372036854775807) WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
-     AND expires_at > ?1";
+     AND (expires_at > ?1 OR evicted_at IS NOT NULL)";
 
 /// ?1 now, ?2 limit. Of the first due rows, those that have expired.
 pub(crate) const PURGE: &str = "DELETE FROM web_sessions WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
-     AND expires_at <= ?1";
+     AND expires_at <= ?1 AND evicted_at IS NULL";
+
+/// ?1 the moment since which evicted sessions are known, ?2 limit.
+pub(crate) const PURGE_EVICTED: &str = "DELETE FROM web_sessions WHERE rowid IN \
+     (SELECT rowid FROM web_sessions WHERE evicted_at <= ?1 ORDER BY evicted_at LIMIT ?2)";
 
 /// The same, and names them.
 pub(crate) const PURGE_AND_TELL: &str = "DELETE FROM web_sessions WHERE rowid IN \
      (SELECT rowid FROM web_sessions WHERE purge_after <= ?1 ORDER BY purge_after, rowid LIMIT ?2) \
-     AND expires_at <= ?1 RETURNING id, user_id";
+     AND expires_at <= ?1 AND evicted_at IS NULL RETURNING id, user_id";
 
 /// ?1 now, ?2 limit.
 pub(crate) const PURGE_TOMBSTONES: &str = "DELETE FROM web_session_tombstones WHERE rowid IN \
      (SELECT rowid FROM web_session_tombstones WHERE expires_at <= ?1 \
      ORDER BY expires_at LIMIT ?2)";
-
-/// What [`update`] does with the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Document {
-    /// Leaves it.
-    Keep,
-    /// Puts other data in its place.
-    Replace,
-    /// Takes away and sets the keys of one JSON object: `json_patch`.
-    Patch,
-    /// Takes away and sets as many keys as [`ROOMS`] says at these places.
-    Merge { removals: usize, sets: usize },
-}
-
-/// How many keys the merging statements have room for. A patch takes the smallest room that it fits
-/// into and repeats its last change in the rest, so that few different texts serve all patches.
-pub(crate) const ROOMS: [usize; 4] = [0, 1, 4, 16];
-
-const DOCUMENTS: usize = 3 + ROOMS.len() * ROOMS.len();
-
-/// The statement that changes data, touches, or does both at once, as one row or none: `state!`.
-///
-/// Bound in this order: id, now, version or NULL, token or NULL; for a touch: due before, expiry,
-/// address, user agent or NULL, device name, device type, whether a browser sent the token; for data:
-/// how many bytes the stored data may have at most, then the new data, or the object to merge in, or
-/// the paths to remove, then paths and values to set.
-///
-/// A touch that is not due makes it change nothing, and so does a token that is seen for the first
-/// time, or data that may become too large; the caller then finds out why.
-pub(crate) fn update(touch: bool, document: Document) -> &'static str {
-    static TEXTS: [OnceLock<String>; 2 * DOCUMENTS] = [const { OnceLock::new() }; 2 * DOCUMENTS];
-    let place = match document {
-        Document::Keep => 0,
-        Document::Replace => 1,
-        Document::Patch => 2,
-        Document::Merge { removals, sets } => 3 + removals * ROOMS.len() + sets,
-    };
-    TEXTS[usize::from(touch) * DOCUMENTS + place].get_or_init(|| update_text(touch, document))
-}
-
-fn update_text(touch: bool, document: Document) -> String {
-    // The next parameter's number.
-    let mut next = 5;
-    let mut parameter = || {
-        next += 1;
-        format!("?{}", next - 1)
-    };
-    let mut assignments = Vec::new();
-    let mut conditions = vec![
-        "id = ?1 AND expires_at > ?2 AND (?3 IS NULL OR version = ?3)".to_owned(),
-        is_good!("?4").to_owned(),
-    ];
-    if touch {
-        conditions.push(format!("last_active_at <= {}", parameter()));
-        assignments.push("last_active_at = max(last_active_at, ?2)".to_owned());
-        // Forward only, and never beyond the absolute end and the session's own.
-        assignments.push(format!(
-            "expires_at = min(max(expires_at, {}), ifnull(absolute_expires_at, {MAX}), \
-             ifnull(not_after, {MAX}))",
-            parameter(),
-            MAX = i64::MAX
-        ));
-        assignments.push(format!("last_ip_address = {}", parameter()));
-        for column in ["user_agent", "device_name", "device_type"] {
-            assignments.push(format!("{column} = ifnull({}, {column})", parameter()));
-        }
-        // What came before a token that is seen for the first time is marked, by a transaction.
-        conditions.push(format!("(NOT {} OR token_seen OR token_hash IS NOT ?4)", parameter()));
-    }
-    if document != Document::Keep {
-        conditions.push(format!("octet_length(data) <= {}", parameter()));
-        assignments.push("version = version + 1".to_owned());
-    }
-    match document {
-        Document::Keep => {}
-        Document::Replace => assignments.push(format!("data = {}", parameter())),
-        Document::Patch => assignments.push(format!("data = json_patch(data, {})", parameter())),
-        Document::Merge { removals, sets } => {
-            let mut data = "data".to_owned();
-            if removals > 0 {
-                let paths: Vec<_> = (0..ROOMS[removals]).map(|_| parameter()).collect();
-                data = format!("json_remove({data}, {})", paths.join(", "));
-            }
-            if sets > 0 {
-                let pairs: Vec<_> = (0..ROOMS[sets])
-                    .map(|_| format!("{}, json({})", parameter(), parameter()))
-                    .collect();
-                data = format!("json_set({data}, {})", pairs.join(", "));
-            }
-            assignments.push(format!("data = {data}"));
-        }
-    }
-    format!(
-        "UPDATE web_sessions SET {} WHERE {} RETURNING {}",
-        assignments.join(", "),
-        conditions.join(" AND "),
-        state!("?4"),
-    )
-}
 
 #[cfg(test)]
 mod tests {
@@ -359,6 +290,7 @@ mod tests {
             INSERT,
             SIGN_IN,
             LOAD,
+            LOAD_DATA,
             MAY_ACT,
             REPLACED,
             HAS_EXPIRED,
@@ -368,6 +300,8 @@ mod tests {
             LOOK,
             BURY,
             END_EARLIER,
+            BURY_EVICTED,
+            FORGET_EVICTED,
             SUCCEED,
             END_GRACES,
             REMOVE,
@@ -377,6 +311,7 @@ mod tests {
             REFILE,
             PURGE,
             PURGE_AND_TELL,
+            PURGE_EVICTED,
             PURGE_TOMBSTONES,
             GET,
             LIVE,
@@ -410,6 +345,8 @@ mod tests {
             (REPLACED, "web_session_tombstones_session_id"),
             (END_EARLIER, "web_session_tombstones_session_id"),
             (END_GRACES, "web_session_tombstones_session_id"),
+            (SIGN_IN, "web_sessions_evicted_at"),
+            (PURGE_EVICTED, "web_sessions_evicted_at"),
         ] {
             let steps = plan(&pool, statement).await;
             assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}\n{statement}");

@@ -23,7 +23,7 @@ pub async fn create_then_find(fresh: &Fresh) {
         let mut expected = new.record.clone();
         new.patch.apply(&mut expected.data);
         let created = db.create(new, now).await;
-        assert_eq!(created.session, expected, "{name}: what create says it stored");
+        assert_eq!(*created.session, expected, "{name}: what create says it stored");
         assert!(created.evicted.is_empty() && !created.replaced, "{name}: {created:?}");
         for client in [db.client(0), db.client(1)] {
             let found = client.find(&token, now).await.expect("find");
@@ -135,7 +135,7 @@ pub async fn create_never_overwrites(fresh: &Fresh) {
                 db.next().create(new, now).await,
             );
             assert_eq!(kind, BackendErrorKind::Conflict, "the {what} of a session that is {case}");
-            assert_eq!(*db.live(&old_token, NOW).await, before, "the old session was touched");
+            assert_eq!(*db.live(&old_token, NOW).await, *before, "the old session was touched");
             if what == "id" {
                 let found = db.find(&hash(&session), now).await;
                 assert!(found.is_none(), "it left {} behind", describe(found.as_ref()));

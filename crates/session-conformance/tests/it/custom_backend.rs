@@ -354,7 +354,7 @@ impl SessionBackend for FileBackend {
             // ... and store the record under its token's hash.
             let row = Row { token, token_seen: false, session: session.clone() };
             tables.sessions.insert(session.id, row);
-            Ok(Created { session, evicted, replaced })
+            Ok(Created { session: session.into(), evicted, replaced })
         })
         .await
     }

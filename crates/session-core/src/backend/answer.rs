@@ -16,7 +16,7 @@ use crate::record::SessionData;
 #[derive(Debug, Clone)]
 pub struct Created {
     /// The record as it is stored, data included.
-    pub session: SessionData,
+    pub session: Arc<SessionData>,
     /// The sessions that were evicted for it, even if a lowered cap makes them many.
     pub evicted: Vec<SessionId>,
     /// Whether the session to replace was live, and ended in this step.

@@ -1,5 +1,7 @@
 //! Ending tokens: those of a session that ends, and one that rotates away.
 
+use std::collections::hash_map::Entry;
+
 use super::state::State;
 use super::tombstone::{End, Tombstone};
 use crate::backend::{EndedBy, MAX_GRACES, Rotation, tombstone_expiry};
@@ -14,7 +16,7 @@ impl State {
         except: Option<&SessionId>,
         end: End<'_>,
     ) -> Vec<SessionId> {
-        let ids: Vec<_> = self.users.get(user).into_iter().flatten().copied().collect();
+        let ids: Vec<_> = self.users.get(user).into_iter().flatten().map(|seat| seat.id).collect();
         let mut ended = Vec::with_capacity(ids.len());
         for id in ids.into_iter().filter(|id| Some(id) != except) {
             if self.live_by_id(&id, end.at).is_some() {
@@ -27,14 +29,17 @@ impl State {
         ended
     }
 
-    /// Ends a session and all its tokens; returns these.
-    pub(super) fn end(&mut self, id: &SessionId, end: End<'_>) -> Vec<TokenHash> {
-        let Some((token, stored)) = self.delete(id) else { return Vec::new() };
-        let mut tokens = stored.earlier;
+    /// Ends a session and all its tokens: returns the last one, and the earlier ones that are known.
+    pub(super) fn end(
+        &mut self,
+        id: &SessionId,
+        end: End<'_>,
+    ) -> Option<(TokenHash, Vec<TokenHash>)> {
+        let (token, stored) = self.delete(id)?;
+        let mut earlier = stored.linked.map(|linked| linked.earlier).unwrap_or_default();
         // What is forgotten already is not brought back.
-        tokens.retain(|hash| self.tombstones.get(hash).is_some_and(|t| t.expires_at > end.at));
-        tokens.push(token);
-        for hash in &tokens {
+        earlier.retain(|hash| self.tombstones.get(hash).is_some_and(|t| t.expires_at > end.at));
+        for hash in earlier.iter().chain([&token]) {
             // A sign-out is one of the token that asked for it.
             let how = match end.how {
                 EndedBy::SignedOut if end.by != Some(*hash) => EndedBy::Revoked,
@@ -47,10 +52,11 @@ impl State {
                 // whose it was.
                 let owner = stored.session.user_id.as_ref();
                 let heir = user.filter(|user| owner.is_none_or(|owner| owner == *user));
-                tombstone.replaced = heir.map(|user| (user.clone(), stored.session.data.clone()));
+                let left = |user: &UserId| Box::new((user.clone(), stored.session.data.clone()));
+                tombstone.replaced = heir.map(left);
             }
         }
-        tokens
+        Some((token, earlier))
     }
 
     /// The browser has the current token, and so whatever came before it is followed.
@@ -58,15 +64,15 @@ impl State {
         let Some(stored) = self.sessions.get_mut(current) else { return };
         stored.token_seen = true;
         let id = stored.session.id;
-        let predecessors = std::mem::take(&mut stored.predecessors);
-        for hash in &predecessors {
+        let Some(linked) = &mut stored.linked else { return };
+        for hash in &std::mem::take(&mut linked.predecessors) {
             if let Some(tombstone) = self.tombstones.get_mut(hash)
                 && tombstone.successor == Some(id)
             {
                 tombstone.successor_seen = true;
             }
         }
-        for hash in &stored.earlier {
+        for hash in &linked.earlier {
             if let Some(tombstone) = self.tombstones.get_mut(hash) {
                 tombstone.successor_seen = true;
             }
@@ -77,13 +83,14 @@ impl State {
         let Some(mut stored) = self.sessions.remove(&current) else { return };
         let id = stored.session.id;
         stored.token_seen = false;
-        stored.earlier.retain(|token| self.tombstones.contains_key(token));
+        let linked = stored.linked.get_or_insert_default();
+        linked.earlier.retain(|token| self.tombstones.contains_key(token));
         // How many stay in grace beside the one that gets it now.
         let mut graces = match rotation {
             Rotation::Graceful { .. } => MAX_GRACES - 1,
             Rotation::Immediate { .. } => 0,
         };
-        for token in stored.earlier.iter().rev() {
+        for token in linked.earlier.iter().rev() {
             if let Some(tombstone) = self.tombstones.get_mut(token)
                 && tombstone.grace_until.is_some_and(|until| until > now)
             {
@@ -93,7 +100,7 @@ impl State {
                 }
             }
         }
-        stored.earlier.push(current);
+        linked.earlier.push(current);
         self.bury(current, id, EndedBy::Rotated, rotation.grace_until(), now);
         self.tokens.insert(id, *rotation.token());
         self.sessions.insert(*rotation.token(), stored);
@@ -110,16 +117,9 @@ impl State {
     ) -> &mut Tombstone {
         // Two out for one in: so they stay few where nobody purges.
         self.forget_tombstones(now, 2);
-        let mut expires_at = tombstone_expiry(now, grace_until);
-        let (mut successor, mut successor_seen) = (None, false);
-        if let Some(before) = self.tombstones.get(&token) {
-            self.tombstones_due.remove(&(before.expires_at, token));
-            expires_at = expires_at.max(before.expires_at);
-            (successor, successor_seen) = (before.successor, before.successor_seen);
-        }
-        self.tombstones_due.insert((expires_at, token));
-        let replaced = None;
-        let tombstone = Tombstone {
+        let expires_at = tombstone_expiry(now, grace_until);
+        let (successor, successor_seen, replaced) = (None, false, None);
+        let mut tombstone = Tombstone {
             id,
             how,
             at: now,
@@ -129,7 +129,16 @@ impl State {
             successor_seen,
             replaced,
         };
-        self.tombstones.entry(token).insert_entry(tombstone).into_mut()
+        let place = self.tombstones.entry(token);
+        if let Entry::Occupied(before) = &place {
+            let before = before.get();
+            self.tombstones_due.remove(&(before.expires_at, token));
+            tombstone.expires_at = expires_at.max(before.expires_at);
+            (tombstone.successor, tombstone.successor_seen) =
+                (before.successor, before.successor_seen);
+        }
+        self.tombstones_due.insert((tombstone.expires_at, token));
+        place.insert_entry(tombstone).into_mut()
     }
 
     pub(super) fn forget_tombstones(&mut self, now: Timestamp, limit: usize) -> usize {

@@ -24,7 +24,8 @@ impl State {
         if let Some(tombstone) = tombstone.filter(|tombstone| tombstone.id == target.id)
             && tombstone.how == EndedBy::Replaced
         {
-            let carried = tombstone.replaced.as_ref().filter(|(of, _)| Some(of) == user);
+            let replaced = tombstone.replaced.as_deref();
+            let carried = replaced.filter(|(of, _)| Some(of) == user);
             let in_time = tombstone.at.plus(CARRY_LIFETIME) > now;
             return Ok(match carried {
                 Some((_, data)) if in_time => Old::Buried(data.clone()),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::hashing::{OfIds, OfTokens};
-use super::stored::{Stored, live};
+use super::stored::{Linked, Seat, Stored, live};
 use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
     Applied, Created, EndedBy, Found, NewSession, PurgeReport, Purged, Rotation, SessionChange,
@@ -23,6 +24,9 @@ use crate::token::TokenHash;
 /// `create` may cost.
 const SWEEP: u32 = 64;
 
+/// An id as it sorts: by itself it is a number of 16 bytes, which a pair of it and a moment pads to 32.
+type IdBytes = [u8; 16];
+
 #[derive(Default)]
 pub(super) struct State {
     pub(super) capacity: usize,
@@ -31,10 +35,10 @@ pub(super) struct State {
     pub(super) sessions: HashMap<TokenHash, Stored, OfTokens>,
     pub(super) tokens: HashMap<SessionId, TokenHash, OfIds>,
     /// Each in the order of ids: a user has few sessions, and a new one is usually the last.
-    pub(super) users: HashMap<UserId, Vec<SessionId>>,
+    pub(super) users: HashMap<UserId, Vec<Seat>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
     /// purge, so that a touch moves nothing here.
-    pub(super) due: BTreeSet<(Timestamp, SessionId)>,
+    pub(super) due: BTreeSet<(Timestamp, IdBytes)>,
     pub(super) tombstones: HashMap<TokenHash, Tombstone, OfTokens>,
     pub(super) tombstones_due: BTreeSet<(Timestamp, TokenHash)>,
 }
@@ -66,6 +70,7 @@ impl State {
             _ => Data::new(),
         };
         patch.apply(&mut record.data);
+        record.data.pack();
         check_size(&record.data, max_bytes)?;
         if !replaced {
             self.make_room(&record, now)?;
@@ -76,28 +81,47 @@ impl State {
         if let Some(replace) = replaces.filter(|_| replaced) {
             let successor = Some((record.id, record.user_id.as_ref()));
             let end = End { how: EndedBy::Replaced, by: replace.session.token, successor, at: now };
-            predecessors = self.end(&replace.session.id, end);
+            if let Some((last, earlier)) = self.end(&replace.session.id, end) {
+                predecessors = earlier;
+                predecessors.push(last);
+            }
         }
         for hash in presented {
             if let Some(tombstone) = self.tombstones.get_mut(&hash) {
                 tombstone.successor = Some(record.id);
-                predecessors.push(hash);
+                if !predecessors.contains(&hash) {
+                    predecessors.push(hash);
+                }
             }
         }
         let evicted = match (&record.user_id, cap) {
-            (Some(user), Some(cap)) => {
-                // Whoever acts in the user's place takes no place.
-                let others = self.live_of(user, now).filter(|other| other.impersonator.is_none());
-                let others = others.map(|other| (other.last_active_at, other.id)).collect();
-                sessions_to_evict(others, cap)
-            }
+            (Some(user), Some(cap)) => self.above_cap(user, cap, now),
             _ => Vec::new(),
         };
         for id in &evicted {
             self.end(id, End { how: EndedBy::Evicted, by: None, successor: None, at: now });
         }
-        self.insert(token, record.clone(), predecessors);
-        Ok(Created { session: record, evicted, replaced })
+        // A user's sessions share the id.
+        let known = record.user_id.as_ref().and_then(|user| self.users.get_key_value(user));
+        if let Some((user, _)) = known {
+            record.user_id = Some(user.clone());
+        }
+        let session = Arc::new(record);
+        self.insert(token, session.clone(), predecessors);
+        Ok(Created { session, evicted, replaced })
+    }
+
+    /// Which of a user's sessions go for a new one.
+    fn above_cap(&self, user: &UserId, cap: NonZeroU32, now: Timestamp) -> Vec<SessionId> {
+        let room = usize::try_from(cap.get() - 1).unwrap_or(usize::MAX);
+        match self.users.get(user) {
+            Some(seats) if seats.len() > room => {
+                let live =
+                    seats.iter().filter(|seat| seat.takes_a_place && seat.expires_at > now);
+                sessions_to_evict(live.map(|seat| (seat.last_active_at, seat.id)).collect(), cap)
+            }
+            _ => Vec::new(),
+        }
     }
 
     pub(super) fn find(&self, token: &TokenHash, now: Timestamp) -> Option<Found> {
@@ -164,6 +188,7 @@ impl State {
         if changes {
             let record = Arc::make_mut(&mut record);
             touched = change.apply(record, is_first_seen, now);
+            record.data.pack();
             if !change.patch.is_empty() {
                 check_size(&record.data, change.max_bytes)?;
             }
@@ -176,7 +201,8 @@ impl State {
             self.mark_seen(&current);
         }
         if changes && let Some(stored) = self.sessions.get_mut(&current) {
-            stored.session = record.clone();
+            let before = std::mem::replace(&mut stored.session, record.clone());
+            self.seat_anew(&before, &record);
         }
         if let Some(rotation) = &change.rotation {
             self.rotate(current, rotation, now);
@@ -272,16 +298,17 @@ impl State {
         report: PurgeReport,
     ) -> Purged {
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
-        let looked_at = |due: &BTreeSet<(Timestamp, SessionId)>| {
+        let looked_at = |due: &BTreeSet<(Timestamp, IdBytes)>| {
             due.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect::<Vec<_>>()
         };
         let batch = looked_at(&self.due);
         let (mut removed, mut expired) = (0, Vec::new());
-        for (at, id) in &batch {
+        for (at, bytes) in &batch {
+            let id = &SessionId::from_bytes(*bytes);
             match self.live_by_id(id, now).map(|stored| stored.session.expires_at) {
                 Some(renewed) => {
-                    self.due.remove(&(*at, *id));
-                    self.due.insert((renewed, *id));
+                    self.due.remove(&(*at, *bytes));
+                    self.due.insert((renewed, *bytes));
                     if let Some(stored) =
                         self.tokens.get(id).and_then(|token| self.sessions.get_mut(token))
                     {
@@ -310,7 +337,7 @@ impl State {
         }
         for (token, tombstone) in &self.tombstones {
             let _ = write!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
-            let replaced = tombstone.replaced.as_ref();
+            let replaced = tombstone.replaced.as_deref();
             let _ = writeln!(text, "{:?}", replaced.map(|(user, data)| (user, data.to_json())));
         }
         text
@@ -322,8 +349,8 @@ impl State {
     }
 
     fn live_of(&self, user: &UserId, now: Timestamp) -> impl Iterator<Item = &SessionData> {
-        let ids = self.users.get(user).into_iter().flatten();
-        ids.filter_map(move |id| Some(&*self.live_by_id(id, now)?.session))
+        let seats = self.users.get(user).into_iter().flatten();
+        seats.filter_map(move |seat| Some(&*self.live_by_id(&seat.id, now)?.session))
     }
 
     fn in_use(&self, token: &TokenHash) -> bool {
@@ -346,41 +373,63 @@ impl State {
         Ok(())
     }
 
-    fn insert(&mut self, token: TokenHash, record: SessionData, predecessors: Vec<TokenHash>) {
-        let (id, purge_after) = (record.id, record.expires_at);
-        match &record.user_id {
+    fn insert(
+        &mut self,
+        token: TokenHash,
+        session: Arc<SessionData>,
+        predecessors: Vec<TokenHash>,
+    ) {
+        let (id, purge_after) = (session.id, session.expires_at);
+        match &session.user_id {
             Some(user) => {
-                let ids = self.users.entry(user.clone()).or_default();
-                if let Err(place) = ids.binary_search(&id) {
-                    // Most users have one session, and a vector begins with room for four.
-                    if ids.is_empty() {
-                        ids.reserve_exact(1);
+                let seats = self.users.entry(user.clone()).or_default();
+                if let Err(place) = seats.binary_search_by_key(&id, |seat| seat.id) {
+                    // Most users have few sessions, and a vector doubles its room, from four on.
+                    if seats.len() == seats.capacity() {
+                        seats.reserve_exact(seats.len() / 8 + 1);
                     }
-                    ids.insert(place, id);
+                    seats.insert(place, Seat::of(&session));
                 }
             }
             None => self.anonymous += 1,
         }
-        self.due.insert((purge_after, id));
+        self.due.insert((purge_after, id.to_bytes()));
         self.tokens.insert(id, token);
-        let session = Arc::new(record);
-        let (token_seen, earlier) = (false, Vec::new());
-        let stored = Stored { session, token_seen, purge_after, earlier, predecessors };
-        self.sessions.insert(token, stored);
+        let linked = if predecessors.is_empty() {
+            None
+        } else {
+            Some(Box::new(Linked { earlier: Vec::new(), predecessors }))
+        };
+        self.sessions.insert(token, Stored { session, token_seen: false, purge_after, linked });
+    }
+
+    /// What is known of a session where its user's are, after a change of it.
+    fn seat_anew(&mut self, before: &SessionData, session: &SessionData) {
+        let moment = |session: &SessionData| (session.last_active_at, session.expires_at);
+        if moment(before) == moment(session) {
+            return;
+        }
+        let seats = session.user_id.as_ref().and_then(|user| self.users.get_mut(user));
+        if let Some(seats) = seats
+            && let Ok(place) = seats.binary_search_by_key(&session.id, |seat| seat.id)
+            && let Some(seat) = seats.get_mut(place)
+        {
+            *seat = Seat::of(session);
+        }
     }
 
     /// Takes a session out of every index, live or not; returns it, with the hash of its token.
     pub(super) fn delete(&mut self, id: &SessionId) -> Option<(TokenHash, Stored)> {
         let token = self.tokens.remove(id)?;
         let stored = self.sessions.remove(&token)?;
-        self.due.remove(&(stored.purge_after, *id));
+        self.due.remove(&(stored.purge_after, id.to_bytes()));
         match &stored.session.user_id {
             Some(user) => {
-                if let Some(ids) = self.users.get_mut(user) {
-                    if let Ok(place) = ids.binary_search(id) {
-                        ids.remove(place);
+                if let Some(seats) = self.users.get_mut(user) {
+                    if let Ok(place) = seats.binary_search_by_key(id, |seat| seat.id) {
+                        seats.remove(place);
                     }
-                    if ids.is_empty() {
+                    if seats.is_empty() {
                         self.users.remove(user);
                     }
                 }

@@ -16,7 +16,7 @@ pub(super) struct Tombstone {
     pub(super) successor: Option<SessionId>,
     pub(super) successor_seen: bool,
     /// What the session held when it was replaced, and the user whom it went to.
-    pub(super) replaced: Option<(UserId, Data)>,
+    pub(super) replaced: Option<Box<(UserId, Data)>>,
 }
 
 /// How a session ends.

@@ -164,9 +164,9 @@ impl Session {
         carry: &Carry,
         patch: &Patch,
     ) -> Result<(), Error> {
-        let mut data = before.map(|live| live.session.data.clone()).unwrap_or_default();
+        let mut data = before.map(|live| live.data.clone()).unwrap_or_default();
         carry.apply(&mut data);
-        if patch.is_empty() && before.is_some_and(|live| live.session.data == data) {
+        if patch.is_empty() && before.is_some_and(|live| live.data == data) {
             // Nothing is added to what was stored before.
             return Ok(());
         }

@@ -2,9 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::Live;
 use crate::lifetime::Lifetime;
 use crate::patch::Patch;
-use crate::record::SessionData;
 
 /// Changes to the data, and a lifetime. Cheap to clone: clones share the changes.
 #[derive(Clone, Default)]
@@ -33,12 +33,12 @@ impl Buffer {
     }
 
     /// Takes out what changes nothing in this session; whether there was anything.
-    pub(super) fn leave_out_unchanged(&mut self, session: &SessionData) -> bool {
-        let lives_so_already = self.lifetime() == Some(session.lifetime());
+    pub(super) fn leave_out_unchanged(&mut self, live: &Live) -> bool {
+        let lives_so_already = self.lifetime() == Some(live.session.lifetime());
         if lives_so_already {
             self.lifetime = None;
         }
-        self.patch.leave_out_unchanged(&session.data) || lives_so_already
+        self.patch.leave_out_unchanged(&live.data) || lives_so_already
     }
 
     /// Takes out what was saved; what was written meanwhile stays.

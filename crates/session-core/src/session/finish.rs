@@ -216,7 +216,7 @@ impl Session {
             Loaded::With(live) => {
                 let mut changed = state.buffer.clone();
                 let sends_all = self.inner.store.config().save_unchanged || state.doubts;
-                let leaves_out = !sends_all && changed.leave_out_unchanged(&live.session);
+                let leaves_out = !sends_all && changed.leave_out_unchanged(live);
                 match self.write(live, changed, now) {
                     Some(mut write) => {
                         if leaves_out {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::SessionRef;
+use crate::data::Data;
 use crate::error::Error;
 use crate::patch::Patch;
 use crate::record::SessionData;
@@ -11,8 +12,11 @@ use crate::token::{SessionToken, TokenHash};
 /// A session that is there, as this request knows it.
 #[derive(Clone)]
 pub(super) struct Live {
+    /// As it was read, data and version too.
     pub(super) session: Arc<SessionData>,
-    /// What this request has saved and `session` does not show yet: see [`State::settle`].
+    /// The data, as this request last heard of it.
+    pub(super) data: Data,
+    /// What this request has saved and `data` does not show yet: see [`settle`](Self::settle).
     pub(super) saved: Patch,
     /// The data's version, as this request last heard of it.
     pub(super) version: u64,
@@ -39,7 +43,7 @@ impl Live {
         hash: TokenHash,
         state: FoundAs,
     ) -> Self {
-        let version = session.version;
+        let (data, version) = (session.data.clone(), session.version);
         let (saved, newer_agent, is_exact, as_bearer) = (Patch::new(), false, true, false);
         let (current, seen) = match state {
             FoundAs::Current { seen } => (true, seen),
@@ -47,6 +51,7 @@ impl Live {
         };
         Self {
             session,
+            data,
             saved,
             version,
             token,
@@ -84,6 +89,27 @@ impl Live {
     /// Whether this is the first request that presents its token.
     pub(super) const fn is_first(&self) -> bool {
         !self.seen && self.current && self.is_presented()
+    }
+
+    /// Puts into the data what this request has saved. Late, because most requests save at their end, and
+    /// nobody looks at the data after that: it would be copied for nothing.
+    pub(super) fn settle(&mut self) {
+        if !self.saved.is_empty() {
+            std::mem::take(&mut self.saved).apply(&mut self.data);
+        }
+    }
+
+    /// The record for somebody who may look at all of it: with the data that is held here, and not shared
+    /// with the backend if that keeps its data as text, where what was read of it would stay.
+    pub(super) fn shown(&mut self) -> Arc<SessionData> {
+        self.settle();
+        if self.session.version != self.version || self.session.data.is_packed() {
+            let _ = self.data.as_map();
+            let session = Arc::make_mut(&mut self.session);
+            session.data = self.data.clone();
+            session.version = self.version;
+        }
+        self.session.clone()
     }
 
     pub(super) fn reference(&self) -> SessionRef {

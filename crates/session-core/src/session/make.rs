@@ -105,7 +105,7 @@ impl Session {
                     if let Some(replaces) = replaces.filter(|_| replaced) {
                         store.wake_streams(&replaces.session.id);
                     }
-                    return Ok(Issued { session: Arc::new(session), minted, evicted });
+                    return Ok(Issued { session, minted, evicted });
                 }
                 Err(error) if error.kind() == BackendErrorKind::Conflict && tries < MINTINGS => {
                     tries += 1;

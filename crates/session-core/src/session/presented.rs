@@ -1,7 +1,7 @@
 //! The other sessions whose tokens a request presented, and how they end with it.
 
-use super::Session;
 use super::turn::{Told, Turn};
+use super::{Loaded, Session, Token};
 use crate::backend::{EndedBy, Found, SessionRef};
 use crate::dead_token::{DeadToken, Ended};
 use crate::error::Error;
@@ -21,7 +21,22 @@ impl Session {
     pub(super) fn presented(&self) -> PresentedTokens {
         let Some(request) = self.request() else { return PresentedTokens::default() };
         let presented = request.presented(self.rules());
-        let hash = |token: &&[u8; _]| SessionToken::from_lower_hex(token).hash();
+        let state = self.unsettled();
+        // That of the session that is there was made when it was loaded.
+        let known = match &state.loaded {
+            Loaded::With(live) => match &live.token {
+                Token::Presented(token) => Some((token, live.hash)),
+                Token::Issued(_) => None,
+            },
+            Loaded::Without(_) => None,
+        };
+        let hash = |token: &&[u8; _]| {
+            let token = SessionToken::from_lower_hex(token);
+            match known {
+                Some((known, hash)) if *known == token => hash,
+                _ => token.hash(),
+            }
+        };
         PresentedTokens {
             hashes: presented.tokens.iter().map(hash).collect(),
             named: presented.named,

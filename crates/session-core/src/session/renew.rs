@@ -51,7 +51,7 @@ impl Session {
 
     async fn prove_again(&self, end_others: bool) -> Result<Vec<SessionId>, Error> {
         let mut turn = self.turn().await?;
-        let (live, user) = self.signed_in()?;
+        let (mut live, user) = self.signed_in()?;
         self.not_impersonating()?;
         self.not_decided()?;
         let store = &self.inner.store;
@@ -79,7 +79,7 @@ impl Session {
                 return Err(self.ended_meanwhile());
             }
         };
-        let mut session = live.session.clone();
+        let mut session = live.shown();
         change.apply(Arc::make_mut(&mut session), false, now);
         take_in_life(&mut session, store.settings(), &applied, now);
         self.rotated(&live, session, minted);
@@ -110,7 +110,7 @@ impl Session {
     /// has the next turn looks, the response too, and then the cookie carries the new one.
     pub async fn rotate(&self) -> Result<bool, Error> {
         let mut turn = self.turn().await?;
-        let live = match self.live() {
+        let mut live = match self.live() {
             Ok(live) => live,
             Err(error) if error.kind() == ErrorKind::NoSession => {
                 // Boxed: most requests rotate a session that is there.
@@ -139,7 +139,7 @@ impl Session {
             }
             Updated::Missing | Updated::Conflict => return Err(self.ended_meanwhile()),
         };
-        let mut session = live.session.clone();
+        let mut session = live.shown();
         take_in_life(&mut session, store.settings(), &applied, now);
         self.rotated(&live, session, minted);
         turn.tell(EventKind::Rotated, live.session.id, live.session.user_id.as_ref());

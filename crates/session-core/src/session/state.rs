@@ -1,7 +1,5 @@
 //! What a handle knows of its session, and what it makes of each answer.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::buffer::Buffer;
@@ -11,21 +9,16 @@ use crate::data::Data;
 use crate::lifecycle::{Absence, Refusal};
 
 impl State {
-    /// Puts into the session's data what this request has saved. Late, because most requests save at
-    /// their end, and nobody looks at the data after that: it would be copied for nothing.
+    /// Before somebody looks at the data: see [`Live::settle`].
     pub(super) fn settle(&mut self) {
-        if let Loaded::With(live) = &mut self.loaded
-            && (live.session.version != live.version || !live.saved.is_empty())
-        {
-            let session = Arc::make_mut(&mut live.session);
-            std::mem::take(&mut live.saved).apply(&mut session.data);
-            session.version = live.version;
+        if let Loaded::With(live) = &mut self.loaded {
+            live.settle();
         }
     }
 
     pub(super) fn stored(&self) -> Data {
         match &self.loaded {
-            Loaded::With(live) => live.session.data.clone(),
+            Loaded::With(live) => live.data.clone(),
             Loaded::Without(_) => self
                 .visitor
                 .as_ref()
@@ -45,7 +38,7 @@ impl State {
     /// What is stored under a key.
     pub(super) fn stored_value(&self, key: &str) -> Option<&Value> {
         match &self.loaded {
-            Loaded::With(live) => live.session.data.get(key),
+            Loaded::With(live) => live.data.get(key),
             Loaded::Without(_) => self.visitor.as_ref()?.record().data.get(key),
         }
     }

@@ -194,7 +194,7 @@ impl Session {
 
     /// Whether the data may become as large as this patch makes it.
     fn check_size(&self, live: Option<&Live>, patch: &Patch) -> Result<(), Error> {
-        let mut data = live.map(|live| live.session.data.clone()).unwrap_or_default();
+        let mut data = live.map(|live| live.data.clone()).unwrap_or_default();
         let before = data.json_len();
         patch.apply(&mut data);
         let signed_in = live.is_some_and(|live| live.session.is_authenticated());

@@ -45,8 +45,8 @@ impl Session {
     /// not in it: see [`data`](Self::data).
     #[must_use]
     pub fn current(&self) -> Option<Arc<SessionData>> {
-        match &self.state().loaded {
-            Loaded::With(live) => Some(live.session.clone()),
+        match &mut self.state().loaded {
+            Loaded::With(live) => Some(live.shown()),
             Loaded::Without(_) => None,
         }
     }

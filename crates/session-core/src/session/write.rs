@@ -134,9 +134,15 @@ impl State {
         if let Some(size) = self.size {
             return size;
         }
-        let mut data = self.stored();
-        self.buffer.apply(&mut data);
-        let size = Size::of(&data);
+        // By reference if nothing is buffered, so that what is read of the data stays with it.
+        let size = match &self.loaded {
+            Loaded::With(live) if self.buffer.is_empty() => Size::of(&live.data),
+            Loaded::With(_) | Loaded::Without(_) => {
+                let mut data = self.stored();
+                self.buffer.apply(&mut data);
+                Size::of(&data)
+            }
+        };
         self.size = Some(size);
         size
     }

@@ -229,11 +229,32 @@ async fn a_sign_in_carries_replaces_and_evicts() {
         let found = backend.find(&gone.token.unwrap(), NOW).await.unwrap();
         assert!(matches!(found, Some(Found::Ended { how: h, .. }) if h == how), "{found:?}");
     }
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM web_sessions")
-        .fetch_one(&fresh.pool().await)
-        .await
-        .unwrap();
-    assert_eq!(rows, 2, "the expired one is gone as well");
+    let pool = fresh.pool().await;
+    let count = async |rows: &'static str| -> i64 {
+        sqlx::query_scalar(rows).fetch_one(&pool).await.unwrap()
+    };
+    let rows = "SELECT count(*) FROM web_sessions WHERE evicted_at IS NULL";
+    assert_eq!(count(rows).await, 2, "the expired one is gone as well");
+    // What was evicted is its own tombstone, and holds no more than one.
+    let bare = "SELECT count(*) FROM web_sessions WHERE evicted_at IS NOT NULL \
+        AND coalesce(user_id, ip_address, last_ip_address, user_agent, fingerprint) IS NULL \
+        AND device_name = '' AND data = '{}' AND expires_at = 0";
+    assert_eq!(count(bare).await, 2);
+    // A sign-in may be sent the token of one: it then says which session came of it, by a row of its own.
+    let mut again = NewSession::new(record_of("bob"), token());
+    again.presented = vec![phones[0].token.unwrap()];
+    backend.create(again, NOW).await.unwrap();
+    let buried = "SELECT count(*) FROM web_session_tombstones \
+        WHERE how = 'evicted' AND successor_id IS NOT NULL";
+    assert_eq!((count(bare).await, count(buried).await), (1, 1));
+    let found = backend.find(&phones[0].token.unwrap(), NOW).await.unwrap();
+    assert!(matches!(found, Some(Found::Ended { how: EndedBy::Evicted, .. })), "{found:?}");
+    // The purge lets it go when its time is over, and not with the time that it had as a session.
+    let known = NOW.plus(TOMBSTONE_LIFETIME);
+    backend.purge_expired(known.minus(Duration::from_micros(1)), 100).await.unwrap();
+    assert_eq!(count(bare).await, 1);
+    backend.purge_expired(known, 100).await.unwrap();
+    assert_eq!(count(bare).await, 0);
 
     // An id in use, also that of the very session to replace.
     let mut taken = NewSession::new(record_of("alice"), token());

@@ -125,7 +125,7 @@ impl Fault for Upserts {
     ) -> Result<Created, BackendError> {
         let created = db.create(new, now).await?;
         let session = created.session.clone();
-        self.last.lock().unwrap().insert(session.id, session);
+        self.last.lock().unwrap().insert(session.id, (*session).clone());
         Ok(created)
     }
 
