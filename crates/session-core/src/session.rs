@@ -9,6 +9,7 @@
 mod authenticate;
 mod browser;
 mod buffer;
+mod cookie_domain;
 mod end;
 mod finish;
 mod headers;
@@ -110,6 +111,8 @@ struct State {
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
+    /// The cookie's domain, by its place among those that a request may choose.
+    cookie_domain: Option<usize>,
     /// Whether a touch by this request moved the session's end.
     slid: bool,
     /// Whether this request gave the session another lifetime, which its cookie must tell.

@@ -153,6 +153,7 @@ impl Run {
                 json!(ended.map(|ended| json!({ "how": ended.how, "at": ended.at.as_micros() })))
             }
             ["lifetime", how @ ..] => json!(session.set_lifetime(lifetime(how))?),
+            ["domain", domain @ ..] => json!(session.set_cookie_domain(&domain.join("."))?),
             ["logout"] => json!(session.logout().await?),
             ["logout-all"] => json!(session.logout_all().await?),
             ["logout-others"] => json!(session.logout_others().await?),

@@ -255,13 +255,16 @@ impl Session {
         if !state.tells_cookie(failed) {
             return None;
         }
-        let Loaded::With(live) = &state.loaded else { return Some(rules.removal_with(secure())) };
+        let domain = state.cookie_domain;
+        let Loaded::With(live) = &state.loaded else {
+            return Some(rules.removal_with(secure(), domain));
+        };
         let session = &live.session;
         let persistent = session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
         let (Token::Issued(token) | Token::Presented(token)) = &live.token;
         let left = persistent.then(|| expiry::end(settings, session).since(now));
         let value = Zeroizing::new(rules.value(token));
-        let cookie = rules.set_with(&value, left, secure());
+        let cookie = rules.set_with(&value, left, secure(), domain);
         let is_new = state.cookie == Cookie::Issue;
         drop(state);
         if is_new && self.request().is_some_and(Request::drops_secure) {
