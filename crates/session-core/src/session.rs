@@ -11,6 +11,7 @@ mod authenticate;
 mod bearer;
 mod browser;
 mod buffer;
+mod cookie_domain;
 mod end;
 mod finish;
 mod flash;
@@ -126,6 +127,8 @@ struct State {
     cookie: Cookie,
     /// The other slots whose sessions this request ended: a bit for each.
     cleared: u16,
+    /// The cookie's domain, by its place among those that a request may choose.
+    cookie_domain: Option<usize>,
     /// Whether a touch by this request moved the session's end.
     slid: bool,
     /// Whether this request gave the session another lifetime, which its cookie must tell.

@@ -166,6 +166,7 @@ impl Run {
                 json!(accounts.iter().map(shown).collect::<Vec<_>>())
             }
             ["logout-all-slots"] => json!(session.logout_all_slots().await?),
+            ["domain", domain @ ..] => json!(session.set_cookie_domain(&domain.join("."))?),
             ["logout"] => json!(session.logout().await?),
             ["logout-all"] => json!(session.logout_all().await?),
             ["logout-others"] => json!(session.logout_others().await?),

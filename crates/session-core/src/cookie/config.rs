@@ -13,6 +13,9 @@ pub struct CookieConfig {
     /// `Domain`: shares the cookie with all subdomains of a host, and so trusts each of them.
     /// Default none: only the host that set it. A leading dot is dropped (RFC 6265 section 5.2.3).
     pub domain: Option<String>,
+    /// Other domains that a request may choose instead:
+    /// [`Session::set_cookie_domain`](crate::Session::set_cookie_domain). Default none.
+    pub domains: Vec<String>,
     /// `Secure`: only over HTTPS. Default [`SecurePolicy::Always`].
     pub secure: SecurePolicy,
     /// `SameSite`: whether requests from other sites carry the cookie. Default [`SameSite::Lax`].
@@ -32,6 +35,7 @@ impl Default for CookieConfig {
         Self {
             path: "/".to_owned(),
             domain: None,
+            domains: Vec::new(),
             secure: SecurePolicy::default(),
             same_site: SameSite::default(),
             http_only: true,
@@ -97,7 +101,7 @@ impl<'de> Deserialize<'de> for SecurePolicy {
 }
 
 /// Whether requests that other sites start carry the cookie (rfc6265bis, "The SameSite
-/// Attribute"). In configuration: `strict`, `lax` (the default) or `none`.
+/// Attribute"). In configuration: `strict`, `lax` (the default), `none` or `omit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SameSite {
@@ -108,6 +112,10 @@ pub enum SameSite {
     Lax,
     /// Always, embedded pages included. Needs `Secure`.
     None,
+    /// The attribute is left out, and browsers decide: Chromium as for `lax`, but for two minutes it also
+    /// sends a new cookie with another site's POST; Firefox and Safari as for `none`. For identity
+    /// providers that answer by a form, and for clients too old to know the attribute.
+    Omit,
 }
 
 #[cfg(test)]

@@ -29,12 +29,12 @@ impl CookieRules {
     ///   (rfc6265bis, "Cookie Name Prefixes");
     /// - `SameSite=None` and `Partitioned` need `Secure`;
     /// - the path begins with `/`, has at most 1024 bytes, and holds only visible ASCII without `;`;
-    /// - the domain is a host name in ASCII (an international one as punycode).
+    /// - the domain, and each that a request may choose, is a host name in ASCII (an international one as
+    ///   punycode).
     pub fn new(name: &str, config: &CookieConfig) -> Result<Self, InvalidConfig> {
         let mut config = config.clone();
-        if let Some(domain) = &mut config.domain {
-            let host = domain.strip_prefix('.').unwrap_or(domain);
-            *domain = host.to_ascii_lowercase();
+        for domain in config.domain.iter_mut().chain(&mut config.domains) {
+            *domain = without_dot(domain).to_ascii_lowercase();
         }
         for (holds, key, rule) in [
             (is_token(name), "cookie_name", "must be 1 or more letters, digits or !#$%&'*+-.^_`|~"),
@@ -53,6 +53,11 @@ impl CookieRules {
                 config.domain.as_deref().is_none_or(is_host),
                 "cookie.domain",
                 "must be a host name in ascii",
+            ),
+            (
+                config.domains.iter().all(|domain| is_host(domain)),
+                "cookie.domains",
+                "must be host names in ascii",
             ),
         ] {
             if !holds {
@@ -106,6 +111,12 @@ impl CookieRules {
         Self { name, config, signatures: Signatures::default() }
     }
 
+    /// The place of a domain among those that a request may choose.
+    pub(crate) fn allowed_domain(&self, domain: &str) -> Option<usize> {
+        let domain = without_dot(domain);
+        self.config.domains.iter().position(|allowed| allowed.eq_ignore_ascii_case(domain))
+    }
+
     fn check_combinations(&self) -> Result<(), InvalidConfig> {
         let named = |prefix: &str| {
             let start = self.name.as_bytes().get(..prefix.len());
@@ -125,6 +136,11 @@ impl CookieRules {
             (
                 !host || self.config.domain.is_none(),
                 "cookie.domain",
+                "must not be given for a __Host- cookie",
+            ),
+            (
+                !host || self.config.domains.is_empty(),
+                "cookie.domains",
                 "must not be given for a __Host- cookie",
             ),
             (
@@ -149,6 +165,11 @@ impl CookieRules {
         }
         Ok(())
     }
+}
+
+/// RFC 6265 section 5.2.3.
+fn without_dot(domain: &str) -> &str {
+    domain.strip_prefix('.').unwrap_or(domain)
 }
 
 /// A token of RFC 9110 section 5.6.2.
@@ -216,6 +237,10 @@ mod tests {
         check_rules("__Host-s", |c| c.path = "/app".into(), "cookie.path: must be /");
         check_rules("__HOST-s", |c| c.path = "/app".into(), "cookie.path: must be /");
         check_rules("__Host-s", |c| c.domain = Some("example.com".into()), "cookie.domain");
+        check_rules("__Host-s", |c| c.domains = vec!["example.com".into()], "cookie.domains: must not be given");
+        check_rules("__Secure-s", |c| c.domains = vec![".Example.com".into(), "b.example".into()], "");
+        check_rules("s", |c| c.domains = vec!["example.com".into(), "a;b".into()], "cookie.domains: must be");
+        check_rules("s", |c| { c.same_site = SameSite::Omit; c.secure = SecurePolicy::InsecureNever; }, "");
         check_rules("__Secure-s", |c| { c.path = "/app".into(); c.domain = Some("example.com".into()); }, "");
         check_rules("__Secure-s", insecure, "cookie.secure");
         check_rules("__sEcUrE-s", insecure, "cookie.secure");
@@ -233,6 +258,24 @@ mod tests {
         check_rules("s", |c| { c.same_site = SameSite::None; c.secure = SecurePolicy::InsecureNever; }, "cookie.same_site");
         check_rules("s", |c| c.partitioned = true, "");
         check_rules("s", |c| { c.partitioned = true; c.secure = SecurePolicy::InsecureNever; }, "cookie.partitioned");
+    }
+
+    #[test]
+    fn a_request_may_choose_what_is_allowed() {
+        let config = config(|c| c.domains = vec![".A.example".into(), "b.example".into()]);
+        let rules = CookieRules::new("s", &config).unwrap();
+        for (domain, place) in [
+            ("a.example", Some(0)),
+            (".a.EXAMPLE", Some(0)),
+            ("b.example", Some(1)),
+            ("x.a.example", None),
+            ("example", None),
+            ("..a.example", None),
+            ("a.example;", None),
+            ("", None),
+        ] {
+            assert_eq!(rules.allowed_domain(domain), place, "{domain}");
+        }
     }
 
     #[test]

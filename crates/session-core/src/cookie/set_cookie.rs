@@ -44,7 +44,7 @@ impl CookieRules {
     ///   written: the answer is then a [`removal`](Self::removal).
     #[must_use]
     pub fn set(&self, value: &str, max_age: Option<Duration>) -> HeaderValue {
-        self.set_with(value, max_age, self.secure())
+        self.set_with(value, max_age, self.secure(), None)
     }
 
     pub(crate) fn set_with(
@@ -52,12 +52,13 @@ impl CookieRules {
         value: &str,
         max_age: Option<Duration>,
         secure: bool,
+        chosen_domain: Option<usize>,
     ) -> HeaderValue {
         let safe = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
         if value.is_empty() || value.len() > MAX_VALUE_BYTES || !value.bytes().all(safe) {
-            return self.removal_with(secure);
+            return self.removal_with(secure, chosen_domain);
         }
-        self.header(&self.lasting(value, max_age, secure).build())
+        self.header(&self.lasting(value, max_age, secure, chosen_domain).build())
     }
 
     /// The same for what was sealed, which is longer and has other characters.
@@ -66,13 +67,18 @@ impl CookieRules {
         value: &str,
         max_age: Option<Duration>,
         secure: bool,
+        chosen_domain: Option<usize>,
     ) -> HeaderValue {
-        self.header(&self.lasting(value, max_age, secure).build())
+        self.header(&self.lasting(value, max_age, secure, chosen_domain).build())
     }
 
     /// The longest header that sets a cookie, without its value.
     pub(super) fn around_value(&self) -> usize {
-        self.lasting("", Some(Duration::MAX), true).build().to_string().len()
+        let length = |domain| {
+            self.lasting("", Some(Duration::MAX), true, domain).build().to_string().len()
+        };
+        let chosen = (0..self.config.domains.len()).map(|domain| length(Some(domain)));
+        chosen.chain([length(None)]).max().unwrap_or(0)
     }
 
     fn lasting<'c>(
@@ -80,8 +86,9 @@ impl CookieRules {
         value: &'c str,
         max_age: Option<Duration>,
         secure: bool,
+        chosen_domain: Option<usize>,
     ) -> CookieBuilder<'c> {
-        let cookie = self.builder(value, secure);
+        let cookie = self.builder(value, secure, chosen_domain);
         let Some(age) = max_age else { return cookie };
         let age = age.min(MAX_COOKIE_AGE);
         let seconds = (age.as_secs() + u64::from(age.subsec_nanos() > 0)).max(1);
@@ -94,29 +101,40 @@ impl CookieRules {
     /// clients `Expires` in 1970.
     #[must_use]
     pub fn removal(&self) -> HeaderValue {
-        self.removal_with(self.secure())
+        self.removal_with(self.secure(), None)
     }
 
-    pub(crate) fn removal_with(&self, secure: bool) -> HeaderValue {
+    pub(crate) fn removal_with(&self, secure: bool, chosen_domain: Option<usize>) -> HeaderValue {
         let cookie = self
-            .builder("", secure)
+            .builder("", secure, chosen_domain)
             .max_age(::cookie::time::Duration::ZERO)
             .expires(OffsetDateTime::UNIX_EPOCH);
         self.header(&cookie.build())
     }
 
-    fn builder<'c>(&'c self, value: &'c str, secure: bool) -> CookieBuilder<'c> {
+    /// `chosen_domain`: a place among the domains that a request may choose.
+    fn builder<'c>(
+        &'c self,
+        value: &'c str,
+        secure: bool,
+        chosen_domain: Option<usize>,
+    ) -> CookieBuilder<'c> {
         let mut cookie = Cookie::build((self.name.as_str(), value))
             .path(self.config.path.as_str())
             .secure(secure)
             .http_only(self.config.http_only)
-            .partitioned(self.config.partitioned)
-            .same_site(match self.config.same_site {
-                SameSite::Strict => ::cookie::SameSite::Strict,
-                SameSite::Lax => ::cookie::SameSite::Lax,
-                SameSite::None => ::cookie::SameSite::None,
-            });
-        if let Some(domain) = &self.config.domain {
+            .partitioned(self.config.partitioned);
+        let same_site = match self.config.same_site {
+            SameSite::Strict => Some(::cookie::SameSite::Strict),
+            SameSite::Lax => Some(::cookie::SameSite::Lax),
+            SameSite::None => Some(::cookie::SameSite::None),
+            SameSite::Omit => None,
+        };
+        if let Some(same_site) = same_site {
+            cookie = cookie.same_site(same_site);
+        }
+        let chosen = chosen_domain.and_then(|place| self.config.domains.get(place));
+        if let Some(domain) = chosen.or(self.config.domain.as_ref()) {
             cookie = cookie.domain(domain.as_str());
         }
         cookie
@@ -171,6 +189,10 @@ mod tests {
         let all = rules("__Secure-s", |c| { c.path = "/app".into(); c.domain = Some(".Example.com".into()); c.same_site = SameSite::None; c.partitioned = true; c.http_only = false; });
         check_header("everything", &all.set("ab", None), "__Secure-s=ab; SameSite=None; Partitioned; Secure; Path=/app; Domain=example.com");
         check_header("everything removed", &all.removal(), "__Secure-s=; SameSite=None; Partitioned; Secure; Path=/app; Domain=example.com; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
+        let omits = rules("s", |c| { c.same_site = SameSite::Omit; c.domain = Some("own.example".into()); c.domains = vec!["a.example".into()]; });
+        check_header("left out", &omits.set("ab", None), "s=ab; HttpOnly; Secure; Path=/; Domain=own.example");
+        check_header("chosen", &omits.set_with("ab", None, true, Some(0)), "s=ab; HttpOnly; Secure; Path=/; Domain=a.example");
+        check_header("chosen and removed", &omits.removal_with(true, Some(0)), "s=; HttpOnly; Secure; Path=/; Domain=a.example; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT");
         let local = rules("s", |c| { c.secure = SecurePolicy::InsecureNever; c.same_site = SameSite::Strict; });
         check_header("insecure", &local.set("ab", None), "s=ab; HttpOnly; SameSite=Strict; Path=/");
         assert!(plain.secure() && !local.secure());

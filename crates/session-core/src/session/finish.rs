@@ -270,6 +270,7 @@ impl Session {
         if !state.tells_cookie(failed) {
             return None;
         }
+        let domain = state.cookie_domain;
         if let Loaded::Without(_) = &state.loaded
             && let Some(visitor) = &state.visitor
             && let Some(value) = &visitor.unsent
@@ -279,19 +280,19 @@ impl Session {
             let (record, persists) = (visitor.record(), settings.config.cookie.persistent);
             let persistent = record.cookie_persistent.unwrap_or(persists);
             let left = persistent.then(|| expiry::end(settings, record).since(now));
-            return Some(rules.set_sealed(value, left, secure()));
+            return Some(rules.set_sealed(value, left, secure(), domain));
         }
         let Loaded::With(live) = &state.loaded else {
             #[cfg(feature = "metrics")]
             crate::metrics::cookie_set(crate::metrics::SetCookie::Removed);
-            return Some(rules.removal_with(secure()));
+            return Some(rules.removal_with(secure(), domain));
         };
         let session = &live.session;
         let persistent = session.cookie_persistent.unwrap_or(settings.config.cookie.persistent);
         let (Token::Issued(token) | Token::Presented(token)) = &live.token;
         let left = persistent.then(|| expiry::end(settings, session).since(now));
         let value = Zeroizing::new(rules.value(token));
-        let cookie = rules.set_with(&value, left, secure());
+        let cookie = rules.set_with(&value, left, secure(), domain);
         let is_new = state.cookie == Cookie::Issue;
         drop(state);
         #[cfg(feature = "metrics")]

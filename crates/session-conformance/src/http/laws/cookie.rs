@@ -228,6 +228,7 @@ pub async fn removal_matches(lab: &Lab) {
         assert_eq!(browser.token(), None, "{name}: the browser keeps the cookie");
     }
     over_either_scheme(lab).await;
+    with_a_domain_of_its_own(lab).await;
     for (name, change) in refused() {
         let mut config = SessionConfig { cookie_name: name.to_owned(), ..SessionConfig::default() };
         change(&mut config.cookie);
@@ -253,11 +254,40 @@ async fn over_either_scheme(lab: &Lab) {
     }
 }
 
+/// A domain that the request chose is on the cookie and on its removal, and no domain that is not allowed.
+async fn with_a_domain_of_its_own(lab: &Lab) {
+    let site = Site::with(lab, |config| {
+        config.cookie.domain = Some("example.test".to_owned());
+        config.cookie.domains = vec!["app.example.test".to_owned(), "b.test".to_owned()];
+    })
+    .await;
+    let domain = |answer: &crate::http::exchange::Answer| {
+        let cookie = answer.cookie().expect("a cookie");
+        cookie.domain().map(str::to_owned)
+    };
+    let chosen = Some("app.example.test".to_owned());
+    let browser = site.browser();
+    let set = browser.go("/login.ann/domain.APP.example.test").await.ok();
+    assert_eq!(domain(&set), chosen, "a new cookie");
+    browser.come_back().await;
+    site.advance(DAY);
+    let slid = browser.go("/domain.app.example.test/get.a").await.signed_in("ann");
+    assert_eq!(domain(&slid), chosen, "a sliding one");
+    let removal = browser.go("/domain.app.example.test/logout").await.ok().removal();
+    assert_eq!(domain(&removal), chosen, "a removal");
+    assert_eq!(browser.token(), None, "the browser keeps the cookie");
+
+    let refused = site.browser().go("/try.domain.evil.test/login.ann").await.ok();
+    assert_eq!(refused.results()[0], "invalid_data", "a domain that is not allowed");
+    assert_eq!(domain(&refused).as_deref(), Some("example.test"), "as configured");
+}
+
 fn check_attributes(name: &str, config: &CookieConfig, cookie: &Cookie<'_>) {
     let same_site = match config.same_site {
-        SameSite::Strict => cookie::SameSite::Strict,
-        SameSite::Lax => cookie::SameSite::Lax,
-        SameSite::None => cookie::SameSite::None,
+        SameSite::Strict => Some(cookie::SameSite::Strict),
+        SameSite::Lax => Some(cookie::SameSite::Lax),
+        SameSite::None => Some(cookie::SameSite::None),
+        SameSite::Omit => None,
     };
     assert_eq!(cookie.name(), name);
     assert_eq!(cookie.path(), Some(config.path.as_str()), "{name}: Path");
@@ -265,7 +295,7 @@ fn check_attributes(name: &str, config: &CookieConfig, cookie: &Cookie<'_>) {
     let secure = config.secure != SecurePolicy::InsecureNever;
     assert_eq!(cookie.secure().unwrap_or(false), secure, "{name}: Secure");
     assert_eq!(cookie.http_only().unwrap_or(false), config.http_only, "{name}: HttpOnly");
-    assert_eq!(cookie.same_site(), Some(same_site), "{name}: SameSite");
+    assert_eq!(cookie.same_site(), same_site, "{name}: SameSite");
     assert_eq!(cookie.partitioned().unwrap_or(false), config.partitioned, "{name}: Partitioned");
 }
 
@@ -282,6 +312,7 @@ fn configs() -> Vec<(&'static str, CookieConfig)> {
                 ..default()
             },
         ),
+        ("unsaid", CookieConfig { same_site: SameSite::Omit, ..default() }),
         ("embedded", CookieConfig { same_site: SameSite::None, partitioned: true, ..default() }),
         (
             "plain",
@@ -297,8 +328,9 @@ fn configs() -> Vec<(&'static str, CookieConfig)> {
 
 type Change = fn(&mut CookieConfig);
 
-fn refused() -> [(&'static str, Change); 9] {
+fn refused() -> [(&'static str, Change); 10] {
     [
+        ("__Host-session", |cookie| cookie.domains = vec!["example.test".to_owned()]),
         ("__Host-session", |cookie| cookie.secure = SecurePolicy::Auto),
         ("__Secure-session", |cookie| cookie.secure = SecurePolicy::Auto),
         ("_session", |cookie| {
