@@ -10,7 +10,7 @@ use http::{Request, Response};
 use session_core::{Error, ErrorKind, SessionStore, Transport};
 use tower_service::Service;
 
-use crate::answer::{OnError, Shape, answered};
+use crate::answer::{Looks, Shape, answered};
 use crate::extract::{Mounted, attach};
 use crate::future::{SessionFuture, conclude};
 
@@ -30,7 +30,7 @@ pub struct SessionService<S> {
     store: SessionStore,
     transport: Transport,
     eager: bool,
-    on_error: Option<OnError>,
+    looks: Looks,
 }
 
 impl<S> SessionService<S> {
@@ -39,9 +39,9 @@ impl<S> SessionService<S> {
         store: SessionStore,
         transport: Transport,
         eager: bool,
-        on_error: Option<OnError>,
+        looks: Looks,
     ) -> Self {
-        Self { inner, store, transport, eager, on_error }
+        Self { inner, store, transport, eager, looks }
     }
 }
 
@@ -63,7 +63,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let shape = Shape::of(self.on_error.as_ref(), &request);
+        let shape = Shape::of(&self.looks, &request);
         let begun = self.store.begin_by(&self.transport, request.uri(), request.headers());
         let visit = match begun {
             Ok(visit) => visit,

@@ -10,7 +10,7 @@ use session_salvo::user_id_from_depot;
 
 use super::extract::FoundUser;
 use crate::problem::{Code, Problem};
-use crate::{pages, security};
+use crate::security;
 
 /// Logs what was asked and how it was answered.
 #[handler]
@@ -61,19 +61,6 @@ pub(super) async fn panicked(
     if done.is_err() {
         *response = Response::new();
         Problem::from(Code::Internal).render(response);
-        flow.skip_rest();
-    }
-}
-
-/// Refuses forms from other sites.
-#[handler]
-pub(super) async fn own_forms_only(
-    request: &mut Request,
-    response: &mut Response,
-    flow: &mut FlowCtrl,
-) {
-    if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
-        pages::problem(&Code::ForeignForm.into()).render(response);
         flow.skip_rest();
     }
 }
