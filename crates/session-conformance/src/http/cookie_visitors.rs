@@ -30,6 +30,10 @@ pub const COOKIE_VISITORS_EXCEPT: &[(&str, &str)] = &[
     ),
     ("failed_save_is_reported", "The same: a visitor's save does not fail if the backend does."),
     (
+        "lifetime_is_kept",
+        "It counts the read and the write of a visitor's row. The lifetime itself is kept: `a_lifetime_of_its_own_is_kept` in `crates/session-core/tests/it/visitors.rs`.",
+    ),
+    (
         "tossed_cookie_loses",
         "Visitors' cookies are never ambiguous: of several the one that was sealed last counts, and beside a live token none does.",
     ),
