@@ -268,6 +268,17 @@ pub fn laws_markdown() -> String {
          `session_ended`, also for what was buffered |\n",
     );
     page.push_str(
+        "\n## Visitors without rows\n\n\
+         With `anonymous_store: cookie` what a visitor stores is in their cookie, and there is no session \
+         before somebody signs in. The backend laws are not concerned. Every request law is held there too \
+         (`http_laws::<adapter>_over_<backend>_cookie_visitors::<law>`), but for these; a test holds \
+         that each of them is indeed broken there, so none is left out without need.\n\n\
+         | Law | Why it does not apply |\n| --- | --- |\n",
+    );
+    for (law, why) in crate::http::COOKIE_VISITORS_EXCEPT {
+        let _ = writeln!(page, "| `{law}` | {why} |");
+    }
+    page.push_str(
         "\n## Running them\n\n\
          - All of them: `cargo xtask test`, which also says which law held on which backend and adapter.\n\
          - One law on every backend at hand: `cargo nextest run cap_is_exact` (or `cargo test cap_is_exact`).\n\

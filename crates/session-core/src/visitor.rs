@@ -62,6 +62,16 @@ pub(crate) enum Kept {
     TooLarge,
 }
 
+/// By what a visitor's cookie is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Keeping<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) sealing: &'a Sealing,
+    pub(crate) meta: &'a SessionMeta,
+    /// Whether also who stores nothing gets a cookie: `save_unchanged`, unless they signed out.
+    pub(crate) saves_all: bool,
+}
+
 impl Visitor {
     fn new(data: Data, meta: &SessionMeta, settings: &Settings, now: Timestamp) -> Self {
         let idle = settings.idle_ttl(false, None);
@@ -122,11 +132,9 @@ impl Visitor {
         before: Option<&Self>,
         data: Data,
         lifetime: Option<Lifetime>,
-        (settings, sealing): (&Settings, &Sealing),
-        meta: &SessionMeta,
+        Keeping { settings, sealing, meta, saves_all }: Keeping<'_>,
         now: Timestamp,
     ) -> Kept {
-        let saves_all = settings.config.save_unchanged;
         let is_changed = before.map_or(!data.is_empty(), |before| before.record.data != data);
         let lifetime = lifetime
             .filter(|own| before.map_or(is_changed, |before| before.record.lifetime() != *own));

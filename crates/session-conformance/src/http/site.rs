@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::{HeaderMap, Method, Uri, header};
 use session_core::{
-    AnonymousStore, Clock, EventKind, Found, ManualClock, SessionConfig, SessionData, SessionStore,
-    SessionToken, Signing, Timestamp, TokenHash, UserId,
+    AnonymousStore, Clock, EventKind, Found, ManualClock, Peer, SessionConfig, SessionData,
+    SessionId, SessionStore, SessionToken, Signing, Timestamp, TokenHash, UserId,
 };
 
 use super::desk::{Desk, Gate, lock};
 use super::harness::{App, Harness, Mount};
 use super::lab::Lab;
 use super::secrets::Secrets;
-use crate::backends::Watched;
+use crate::backends::{Calls, Watched};
 use crate::db::NOW;
 
 /// Where it is, by https.
@@ -113,6 +114,47 @@ impl Site {
         self.harness.backend()
     }
 
+    /// Whether what visitors store is in their cookie: they have no row.
+    pub(crate) fn has_cookie_visitors(&self) -> bool {
+        self.store.config().anonymous_store == AnonymousStore::Cookie
+    }
+
+    /// What a visitor who stores something costs.
+    pub(crate) fn visitor_made(&self) -> Calls {
+        if self.has_cookie_visitors() { Calls::NONE } else { Calls { create: 1, ..Calls::NONE } }
+    }
+
+    /// Whether a cookie's value is a visitor's data.
+    pub(crate) fn is_sealed(&self, value: &str) -> bool {
+        self.has_cookie_visitors() && value.starts_with("v1.")
+    }
+
+    /// What a visitor's cookie holds, as a session without a name; `None` if it is not theirs.
+    async fn opened(&self, value: &str) -> Option<Arc<SessionData>> {
+        // Nobody is told of this look.
+        let store = self.store.clone().on_event(|_| {});
+        let mut headers = HeaderMap::new();
+        let cookie = format!("{}={value}", store.config().cookie_name);
+        headers.insert(header::COOKIE, cookie.parse().ok()?);
+        let visit = store.begin();
+        visit.attach(&Method::GET, &Uri::default(), &headers, Peer::Unknown, None);
+        let visitor = visit.load().await.ok()?;
+        let (data, own) = (visitor.data(), visitor.lifetime());
+        if data.is_empty() {
+            return None;
+        }
+        let lives = own.idle_ttl_secs.unwrap_or(store.config().anonymous_ttl_secs);
+        let lives = Duration::from_secs(lives);
+        let mut session = SessionData::new(SessionId::from_bytes([0; 16]), self.now(), lives);
+        session.data = data;
+        session.idle_ttl_secs = own.idle_ttl_secs;
+        session.cookie_persistent = own.cookie_persistent;
+        session.not_after = own.not_after;
+        session.expires_at =
+            own.not_after.map_or(session.expires_at, |end| end.min(session.expires_at));
+        Some(Arc::new(session))
+    }
+
     pub(crate) fn gate(&self, name: &str) -> Arc<Gate> {
         self.desk.gate(name)
     }
@@ -147,8 +189,13 @@ impl Site {
         live
     }
 
-    /// What the backend knows of a token, which may be followed by its signature. Not counted.
+    /// What the backend knows of a token, which may be followed by its signature; of a visitor whose data is
+    /// in the cookie, what that says. Not counted.
     pub(crate) async fn found(&self, token: &str) -> Option<Found> {
+        if self.is_sealed(token) {
+            let session = self.opened(token).await?;
+            return Some(Found::Live { session, token_seen: true });
+        }
         let token = token.split('.').next().unwrap_or(token);
         let token = SessionToken::parse(token.as_bytes()).expect("a well-formed token");
         let found = self.probe.unwatched().find(&token.hash(), self.now()).await;

@@ -15,7 +15,7 @@ use crate::event::EventKind;
 use crate::lifecycle::Absence;
 use crate::patch::Patch;
 use crate::settings::Settings;
-use crate::visitor::{Kept, Visitor};
+use crate::visitor::{Keeping, Kept, Visitor};
 
 impl Session {
     /// What the request's cookie holds of a visitor's, if it is whole, ours, has not expired, and comes from
@@ -60,7 +60,10 @@ impl Session {
         changed.apply(&mut data);
         let before = state.visitor.as_deref();
         let lifetime = changed.lifetime();
-        match Visitor::keep(before, data, lifetime, (settings, sealing), self.meta(), now) {
+        let is_visitor = matches!(state.loaded, Loaded::Without(Absence::Visitor));
+        let saves_all = settings.config.save_unchanged && is_visitor;
+        let keeping = Keeping { settings, sealing, meta: self.meta(), saves_all };
+        match Visitor::keep(before, data, lifetime, keeping, now) {
             Kept::AsItIs => {}
             Kept::Told(visitor) => state.visitor = Some(visitor),
             Kept::Removed => {

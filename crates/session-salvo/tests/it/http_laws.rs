@@ -192,6 +192,10 @@ mod salvo_over_memory {
     session_conformance::http_laws!(super::over_memory);
 }
 
+mod salvo_over_memory_cookie_visitors {
+    session_conformance::http_laws_of_cookie_visitors!(super::over_memory);
+}
+
 mod salvo_over_sqlite {
     session_conformance::http_laws!(super::over_sqlite);
 }
