@@ -11,6 +11,7 @@ use crate::cookie::CookieRules;
 use crate::error::Error;
 use crate::expiry;
 use crate::id::UserId;
+use crate::lifecycle::Refusal;
 use crate::token::{SessionToken, TokenHash};
 
 /// Somebody who is signed in in this browser.
@@ -42,9 +43,13 @@ impl Session {
     /// other.
     ///
     /// # Errors
-    /// The backend's.
+    /// The backend's, also if an outage was told to go on as a visitor.
     pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
         let _turn = self.turn().await?;
+        if self.unsettled().refusal() == Some(Refusal::BackendFailed) {
+            // Nobody knows, and that is not "nobody".
+            return Err(Error::not_loaded());
+        }
         let own = self.slot();
         let mut accounts = Vec::new();
         if let Some(user_id) = self.user_id() {
