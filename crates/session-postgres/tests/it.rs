@@ -12,6 +12,8 @@ mod cancel;
 mod circles;
 #[path = "it/deployment.rs"]
 mod deployment;
+#[path = "it/diagnose.rs"]
+mod diagnose;
 #[path = "it/ended_runtime.rs"]
 mod ended_runtime;
 #[path = "it/errors.rs"]

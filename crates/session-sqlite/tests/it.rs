@@ -7,6 +7,8 @@ mod backend_laws;
 mod behaviour;
 #[path = "it/cancel.rs"]
 mod cancel;
+#[path = "it/diagnose.rs"]
+mod diagnose;
 #[path = "it/disk.rs"]
 mod disk;
 #[path = "it/errors.rs"]

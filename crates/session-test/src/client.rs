@@ -1,5 +1,7 @@
 //! [`TestClient`]: one browser at the application.
 
+mod request;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +11,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use session_conformance::jar::CookieJar;
 use session_core::{Peer, Scheme, Session, SessionData, SessionStore, SignIn, Visit};
 
+pub use self::request::TestRequest;
+use self::request::header_of;
 use crate::app::TestApp;
-use crate::request::{TestRequest, header_of};
 use crate::response::TestResponse;
 
 /// What the browser calls itself, unless the test says otherwise.
@@ -215,7 +218,7 @@ impl TestClient {
         self.jar().close();
     }
 
-    pub(crate) async fn send(&self, request: TestRequest<'_>) -> TestResponse {
+    async fn send(&self, request: TestRequest<'_>) -> TestResponse {
         let page = self.page(&request.path);
         let mut headers = self.headers.clone();
         for name in request.headers.keys() {

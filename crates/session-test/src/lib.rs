@@ -81,15 +81,13 @@
 mod app;
 mod client;
 mod fixture;
-mod request;
 mod response;
 
 #[cfg(feature = "axum")]
 pub use app::TowerApp;
 pub use app::{TestApp, async_trait};
-pub use client::TestClient;
+pub use client::{TestClient, TestRequest};
 pub use fixture::Fixture;
-pub use request::TestRequest;
 pub use response::TestResponse;
 /// What a test moves, breaks and looks at, so that it needs no other crate of ours for it.
 pub use session_conformance::backends::{Calls, Fault, Gate, Method, Stop, Watched};

@@ -1,4 +1,5 @@
 //! What applications test themselves with, held against one small application on axum and on salvo.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "it/axum_app.rs"]
 mod axum_app;

@@ -1,4 +1,5 @@
 //! The command line.
+#![allow(clippy::doc_markdown, reason = "these lines are the help page, which is plain text")]
 
 use std::path::PathBuf;
 

@@ -15,9 +15,8 @@ use crate::file;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The backend, whichever it is.
-#[derive(Clone)]
 pub(crate) enum Database {
-    Sqlite(SqliteBackend),
+    Sqlite(Box<SqliteBackend>),
     Postgres(PostgresBackend),
 }
 
@@ -41,7 +40,7 @@ impl Database {
                 return Err(Failure::usage("--schema is for PostgreSQL: SQLite has none"));
             }
             let config = SqliteConfig::new(url).create_if_missing(missing == Missing::IsMade);
-            return Ok(Self::Sqlite(SqliteBackend::connect_with(config).await?));
+            return Ok(Self::Sqlite(Box::new(SqliteBackend::connect_with(config).await?)));
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let mut config = PostgresConfig::new(url).statement_timeout(PATIENCE);
@@ -64,7 +63,7 @@ impl Database {
         };
         config.backend_timeout_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX) + 5000;
         let backend: Arc<dyn SessionBackend> = match self {
-            Self::Sqlite(backend) => Arc::new(backend.clone()),
+            Self::Sqlite(backend) => Arc::new(SqliteBackend::clone(backend)),
             Self::Postgres(backend) => Arc::new(backend.clone()),
         };
         SessionStore::shared(backend, config)

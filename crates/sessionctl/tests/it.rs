@@ -1,4 +1,5 @@
 //! The program itself, on real databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "it/bad_input.rs"]
 mod bad_input;

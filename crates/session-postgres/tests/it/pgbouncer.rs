@@ -13,13 +13,17 @@ use super::backend_laws::Database;
 use super::support::{ACQUIRE, LOCK, Place, STATEMENT, chain, record, stored, until, with_server};
 
 /// A pooler, and a schema and a role behind it that bear one name.
-struct Behind {
+pub(crate) struct Behind {
     place: Place,
     pooler: PgBouncer,
 }
 
 impl Behind {
-    async fn new(program: &std::path::Path, pooling: Pooling, drops_settings: bool) -> Self {
+    pub(crate) async fn new(
+        program: &std::path::Path,
+        pooling: Pooling,
+        drops_settings: bool,
+    ) -> Self {
         Self::of_size(20, program, pooling, drops_settings).await
     }
 
@@ -56,7 +60,7 @@ impl Behind {
         format!("postgres://{}@{}/{database}", self.place.schema, self.pooler.address)
     }
 
-    fn config(&self) -> PostgresConfig {
+    pub(crate) fn config(&self) -> PostgresConfig {
         self.place.config_at(&self.url())
     }
 

@@ -9,7 +9,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use serde::Serialize;
 
-use crate::client::TestClient;
+use super::TestClient;
 use crate::response::TestResponse;
 
 /// A request that is being written. Awaiting it sends it.
@@ -23,16 +23,16 @@ use crate::response::TestResponse;
 #[must_use = "awaiting it sends it"]
 pub struct TestRequest<'a> {
     client: &'a TestClient,
-    pub(crate) method: Method,
-    pub(crate) path: String,
+    pub(super) method: Method,
+    pub(super) path: String,
     /// Beside the client's own; one of the same name takes the place of the client's.
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) with_cookies: bool,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) with_cookies: bool,
 }
 
 impl<'a> TestRequest<'a> {
-    pub(crate) fn new(client: &'a TestClient, method: Method, path: &str) -> Self {
+    pub(super) fn new(client: &'a TestClient, method: Method, path: &str) -> Self {
         let (path, headers, body) = (path.to_owned(), HeaderMap::new(), Bytes::new());
         Self { client, method, path, headers, body, with_cookies: true }
     }
@@ -110,7 +110,7 @@ impl fmt::Debug for TestRequest<'_> {
 }
 
 #[track_caller]
-pub(crate) fn header_of(name: &str, value: &str) -> (HeaderName, HeaderValue) {
+pub(super) fn header_of(name: &str, value: &str) -> (HeaderName, HeaderValue) {
     match (name.parse(), value.parse()) {
         (Ok(name), Ok(value)) => (name, value),
         // Not the value: it may be a token.
