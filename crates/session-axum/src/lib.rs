@@ -94,6 +94,7 @@
 //! [ci]: https://docs.rs/axum/latest/axum/extract/struct.ConnectInfo.html
 
 mod answer;
+mod cross_site;
 mod extract;
 mod future;
 mod layer;
@@ -101,6 +102,7 @@ mod not_loaded;
 mod service;
 
 pub use answer::SessionError;
+pub use cross_site::{CrossSiteFuture, CrossSiteLayer, CrossSiteService, cross_site_guard};
 pub use extract::{RequireUser, Session, user_id_from_extensions};
 pub use future::SessionFuture;
 pub use layer::{SessionLayer, layer};

@@ -3,6 +3,8 @@
 
 #[path = "it/answers.rs"]
 mod answers;
+#[path = "it/cross_site.rs"]
+mod cross_site;
 #[path = "it/forms.rs"]
 mod forms;
 #[path = "it/http_laws.rs"]

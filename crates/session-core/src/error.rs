@@ -119,8 +119,15 @@ pub enum ErrorKind {
     NoSession,
     /// The session ended while the request ran, or its token was refused: nothing was stored. 409.
     SessionEnded,
+    /// Somebody is signed in, but last proved who they are longer ago than the operation allows. 403.
+    StaleAuthentication,
+    /// Somebody is signed in, where a visitor is wanted, as on a sign-in page. 409.
+    AlreadySignedIn,
     /// The request comes from another site and may not make a session: nothing was stored. 409.
     CrossSite,
+    /// The request comes from another origin and may change something:
+    /// [`CrossSiteGuard`](crate::CrossSiteGuard) refused it. 403.
+    CrossOrigin,
     /// The data would be larger than the configuration allows. 413.
     TooLarge,
     /// The key, the value or the user id cannot be stored: U+0000, nested too deeply, or not
@@ -147,7 +154,10 @@ impl ErrorKind {
             Self::Unauthenticated => "nobody is signed in",
             Self::NoSession => "there is no session",
             Self::SessionEnded => "the session has ended",
+            Self::StaleAuthentication => "the last sign-in was too long ago",
+            Self::AlreadySignedIn => "somebody is signed in already",
             Self::CrossSite => "a request from another site makes no session",
+            Self::CrossOrigin => "the request was sent from another site",
             Self::TooLarge => "the session's data would be too large",
             Self::InvalidData => "this cannot be stored in a session",
             Self::WrongType => "the stored value is not of the type asked for",
@@ -165,6 +175,9 @@ impl ErrorKind {
     /// | Code | Status | Says |
     /// | --- | --- | --- |
     /// | `unauthenticated` | 401 | nobody is signed in, or there is no session |
+    /// | `stale_authentication` | 403 | the last sign-in was too long ago: confirm who you are |
+    /// | `cross_origin` | 403 | the request was sent from another site, and was refused |
+    /// | `already_signed_in` | 409 | somebody is signed in, where a visitor is wanted |
     /// | `session_ended` | 409 | the session ended meanwhile, and nothing was stored |
     /// | `cross_site` | 409 | the request comes from another site, and nothing was stored |
     /// | `data_too_large` | 413 | the session's data would be too large |
@@ -178,7 +191,10 @@ impl ErrorKind {
         match self {
             Self::Unauthenticated | Self::NoSession => "unauthenticated",
             Self::SessionEnded => "session_ended",
+            Self::StaleAuthentication => "stale_authentication",
+            Self::AlreadySignedIn => "already_signed_in",
             Self::CrossSite => "cross_site",
+            Self::CrossOrigin => "cross_origin",
             Self::TooLarge => "data_too_large",
             Self::InvalidData => "invalid_data",
             Self::Unavailable | Self::BackendFailed => "unavailable",
@@ -191,7 +207,8 @@ impl ErrorKind {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthenticated | Self::NoSession => StatusCode::UNAUTHORIZED,
-            Self::SessionEnded | Self::CrossSite => StatusCode::CONFLICT,
+            Self::StaleAuthentication | Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::SessionEnded | Self::CrossSite | Self::AlreadySignedIn => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::InvalidData => StatusCode::BAD_REQUEST,
             Self::Unavailable | Self::BackendFailed => StatusCode::SERVICE_UNAVAILABLE,
@@ -319,8 +336,11 @@ mod tests {
             let next = match kinds[kinds.len() - 1] {
                 ErrorKind::Unauthenticated => ErrorKind::NoSession,
                 ErrorKind::NoSession => ErrorKind::SessionEnded,
-                ErrorKind::SessionEnded => ErrorKind::CrossSite,
-                ErrorKind::CrossSite => ErrorKind::TooLarge,
+                ErrorKind::SessionEnded => ErrorKind::StaleAuthentication,
+                ErrorKind::StaleAuthentication => ErrorKind::AlreadySignedIn,
+                ErrorKind::AlreadySignedIn => ErrorKind::CrossSite,
+                ErrorKind::CrossSite => ErrorKind::CrossOrigin,
+                ErrorKind::CrossOrigin => ErrorKind::TooLarge,
                 ErrorKind::TooLarge => ErrorKind::InvalidData,
                 ErrorKind::InvalidData => ErrorKind::WrongType,
                 ErrorKind::WrongType => ErrorKind::LateWrite,

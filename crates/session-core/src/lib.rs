@@ -49,6 +49,7 @@ mod client;
 mod clock;
 mod config;
 mod cookie;
+mod cross_site;
 mod data;
 mod dead_token;
 mod device_view;
@@ -91,6 +92,7 @@ pub use config::{CrossSiteSessions, OnBackendError, SessionConfig};
 pub use cookie::{
     Candidates, CookieConfig, CookieRules, CookieSecret, SameSite, SecurePolicy, Signing,
 };
+pub use cross_site::CrossSiteGuard;
 pub use data::{Data, MAX_DEPTH, parse_json};
 pub use dead_token::Ended;
 pub use device_view::DeviceView;

@@ -85,6 +85,7 @@
 //! [addr]: salvo_core::http::Request::remote_addr
 
 mod answer;
+mod cross_site;
 mod depot;
 mod extract;
 mod handler;
@@ -94,6 +95,7 @@ mod response;
 mod session;
 
 pub use answer::SessionError;
+pub use cross_site::{CrossSiteHoop, cross_site_guard};
 pub use depot::{SessionDepotExt, user_id_from_depot};
 pub use extract::RequireUser;
 pub use handler::SessionHandler;
