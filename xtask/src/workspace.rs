@@ -18,6 +18,8 @@ pub(crate) enum Role {
     Backend,
     /// The core in one web framework.
     Adapter,
+    /// Routes for every framework on top of the adapters, each behind a feature.
+    Routes,
     /// Everything put together; not published.
     Application,
     /// What tests and this crate share; not published.
@@ -27,7 +29,7 @@ pub(crate) enum Role {
 }
 
 /// Every crate that may be in the workspace. A new one is entered here first.
-pub(crate) const ROLES: [(&str, Role); 10] = [
+pub(crate) const ROLES: [(&str, Role); 11] = [
     ("session-core", Role::Core),
     ("session-conformance", Role::Conformance),
     ("session-sqlite", Role::Backend),
@@ -35,6 +37,7 @@ pub(crate) const ROLES: [(&str, Role); 10] = [
     ("session-redis", Role::Backend),
     ("session-axum", Role::Adapter),
     ("session-salvo", Role::Adapter),
+    ("session-devices", Role::Routes),
     ("session-demo", Role::Application),
     ("session-test-servers", Role::Testing),
     ("xtask", Role::Automation),

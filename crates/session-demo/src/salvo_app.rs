@@ -59,6 +59,7 @@ fn app(store: &SessionStore) -> Router {
         .hoop(hoops::Given(store.clone()))
         .push(behind(sessions.clone(), scripts()))
         .push(behind(sessions.clone(), people()))
+        .push(behind(sessions.clone(), devices()))
         .push(looked_at(sessions.eager()))
         .push(without_session().hoop(hoops::panicked))
         .push(everywhere().goal(routes::not_found))
@@ -117,11 +118,15 @@ fn people() -> Router {
         Route::at("/logout").post(people::logout),
         Route::at("/logout-others").post(people::logout_others),
         Route::at("/logout-all").post(people::logout_all),
-        Route::at("/devices").get(people::devices),
-        Route::between("/devices/", "/revoke").post(people::revoke),
         Route::at("/cart").post(people::cart),
         Route::at("/theme").post(people::theme),
     ])
+}
+
+/// The page of devices, whose 405 salvo leaves without a body.
+fn devices() -> Router {
+    let page = pages::devices::page().salvo_router();
+    Router::with_path("devices").hoop(hoops::not_allowed).push(page)
 }
 
 #[handler]

@@ -28,7 +28,8 @@ pub(crate) fn role_known(member: &Crate) -> Vec<String> {
         .collect()
 }
 
-/// Core on nothing; a backend on core and one driver; an adapter on core and one framework; the suite on core.
+/// Core on nothing; a backend on core and one driver; an adapter on core and one framework; the suite on core;
+/// routes on core, and behind features on the adapters and their frameworks.
 pub(crate) fn direction(member: &Crate) -> Vec<String> {
     let Some(role) = member.role() else {
         return Vec::new();
@@ -49,6 +50,10 @@ pub(crate) fn direction(member: &Crate) -> Vec<String> {
             problems.extend(none_of("a driver", &drivers));
             problems.extend(exactly_one("framework", &frameworks));
         }
+        Role::Routes => {
+            problems.extend(none_of("a driver", &drivers));
+            problems.extend(always_a_framework(member));
+        }
         Role::Application | Role::Automation => {}
     }
     let always_tokio = member
@@ -67,6 +72,7 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         Role::Core | Role::Testing => false,
         Role::Automation => other == "session-test-servers",
         Role::Conformance | Role::Backend | Role::Adapter => other == "session-core",
+        Role::Routes => other == "session-core" || Role::of(other) == Some(Role::Adapter),
         Role::Application => true,
     };
     let ours = member
@@ -75,6 +81,19 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         .filter(|dependency| ROLES.iter().any(|(name, _)| *name == dependency.name));
     let foreign = ours.filter(|dependency| !may_know(&dependency.name));
     foreign.map(|dependency| format!("depends on {}", dependency.name)).collect()
+}
+
+/// Who uses one framework shall not compile the others.
+fn always_a_framework(member: &Crate) -> Vec<String> {
+    let is_framework = |name: &str| FRAMEWORKS.iter().any(|(_, crates)| crates.contains(&name));
+    let is_behind_a_feature =
+        |name: &str| is_framework(name) || Role::of(name) == Some(Role::Adapter);
+    let always = member
+        .dependencies
+        .iter()
+        .filter(|dependency| !dependency.optional && is_behind_a_feature(&dependency.name));
+    let problem = |name: &str| format!("depends on {name} always: it belongs behind a feature");
+    always.map(|dependency| problem(&dependency.name)).collect()
 }
 
 fn families(member: &Crate, known: &[(&'static str, &[&str])]) -> Vec<&'static str> {
@@ -112,7 +131,7 @@ mod tests {
 
     #[test]
     fn directions_are_kept() {
-        let cases: [(&str, &[&str], usize); 22] = [
+        let cases: [(&str, &[&str], usize); 26] = [
             ("session-core", &["http", "tokio?"], 0),
             ("session-core", &["tokio"], 1),
             ("session-core", &["axum-core"], 1),
@@ -130,6 +149,10 @@ mod tests {
             ("session-axum", &["session-core", "axum-core", "salvo_core"], 1),
             ("session-axum", &["session-core", "axum-core", "session-sqlite", "sqlx"], 2),
             ("session-salvo", &["session-core", "salvo_core"], 0),
+            ("session-devices", &["session-core", "session-axum?", "axum?", "salvo_core?"], 0),
+            ("session-devices", &["session-core", "session-axum", "axum"], 2),
+            ("session-devices", &["session-core", "session-sqlite?"], 1),
+            ("session-devices", &["session-core", "sqlx?"], 1),
             ("session-demo", &["session-axum", "session-sqlite", "axum", "sqlx"], 0),
             ("session-axum", &["session-core", "axum-core", "session-test-servers"], 1),
             ("session-test-servers", &["session-core", "sqlx"], 2),
