@@ -40,16 +40,16 @@ pub(crate) const PAGE: [Address<ToPage>; 4] = [
 /// Where the page's stylesheet is.
 pub(crate) const STYLESHEET: &str = "/style.css";
 
-/// The JSON's.
+/// The JSON's. What may be anything comes last: salvo takes the first that fits.
 pub(crate) const API: [Address<ToApi>; 4] = [
     Address { path: "/", takes: Takes::Get, action: |_| ApiAction::List },
+    Address { path: "/logout-others", takes: Takes::Post, action: |_| ApiAction::EndOthers },
+    Address { path: "/logout-all", takes: Takes::Post, action: |_| ApiAction::EndAll },
     Address {
         path: "/{id}",
         takes: Takes::Delete,
         action: |path| ApiAction::End(segment(path, 0)),
     },
-    Address { path: "/logout-others", takes: Takes::Post, action: |_| ApiAction::EndOthers },
-    Address { path: "/logout-all", takes: Takes::Post, action: |_| ApiAction::EndAll },
 ];
 
 /// A segment of a path, counted from the last.
