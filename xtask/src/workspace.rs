@@ -22,6 +22,8 @@ pub(crate) enum Role {
     UserTests,
     /// What operators run: every backend, and no framework.
     Operator,
+    /// Routes for every framework on top of the adapters, each behind a feature.
+    Routes,
     /// Everything put together; not published.
     Application,
     /// What tests and this crate share; not published.
@@ -31,7 +33,7 @@ pub(crate) enum Role {
 }
 
 /// Every crate that may be in the workspace. A new one is entered here first.
-pub(crate) const ROLES: [(&str, Role); 12] = [
+pub(crate) const ROLES: [(&str, Role); 14] = [
     ("session-core", Role::Core),
     ("session-conformance", Role::Conformance),
     ("session-sqlite", Role::Backend),
@@ -39,7 +41,9 @@ pub(crate) const ROLES: [(&str, Role); 12] = [
     ("session-redis", Role::Backend),
     ("session-axum", Role::Adapter),
     ("session-salvo", Role::Adapter),
+    ("session-devices", Role::Routes),
     ("session-demo", Role::Application),
+    ("session-recipes", Role::Application),
     ("session-test", Role::UserTests),
     ("sessionctl", Role::Operator),
     ("session-test-servers", Role::Testing),

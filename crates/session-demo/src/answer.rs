@@ -69,3 +69,10 @@ impl Answer {
         Self::new(status, "application/json", body)
     }
 }
+
+impl From<session_devices::Answer> for Answer {
+    fn from(answer: session_devices::Answer) -> Self {
+        let (parts, body) = answer.into_parts();
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+}

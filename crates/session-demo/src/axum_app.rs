@@ -17,12 +17,12 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Uri;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::serve::ListenerExt;
 use session_axum::{Session, SessionLayer, cross_site_guard, layer};
-use session_core::{CrossSiteGuard, SessionStore};
+use session_core::{CrossSiteGuard, RequestHead, SessionStore};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -32,7 +32,7 @@ use crate::answer::Answer;
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::stop::{Stop, stopped};
-use crate::{api, pages, request};
+use crate::{api, pages};
 
 /// Serves until it is told to stop, and then until the requests in flight are answered.
 pub(crate) async fn serve(
@@ -211,26 +211,19 @@ fn people() -> Router<SessionStore> {
             "/logout",
             post(async |session: Session| pages::answer(pages::sign_in::logout(&session).await)),
         )
+        .nest("/devices", pages::devices::page().axum_routes())
         .route(
             "/logout-others",
-            post(async |session: Session| {
-                pages::answer(pages::devices::logout_others(&session).await)
+            post(async |session: Session, method: Method, uri: Uri, headers: HeaderMap| {
+                let head = RequestHead { method: &method, uri: &uri, headers: &headers };
+                pages::devices::logout_others(&session, head).await
             }),
         )
         .route(
             "/logout-all",
-            post(async |session: Session| {
-                pages::answer(pages::devices::logout_all(&session).await)
-            }),
-        )
-        .route(
-            "/devices",
-            get(async |session: Session| pages::answer(pages::devices::show(&session).await)),
-        )
-        .route(
-            "/devices/{id}/revoke",
-            post(async |session: Session, uri: Uri| {
-                pages::answer(pages::devices::revoke(&session, request::revoked(uri.path())).await)
+            post(async |session: Session, method: Method, uri: Uri, headers: HeaderMap| {
+                let head = RequestHead { method: &method, uri: &uri, headers: &headers };
+                pages::devices::logout_all(&session, head).await
             }),
         )
         .route(

@@ -4,7 +4,6 @@
 pub(crate) mod cart;
 pub(crate) mod devices;
 pub(crate) mod home;
-mod moment;
 pub(crate) mod sign_in;
 pub(crate) mod theme;
 
@@ -18,8 +17,8 @@ use crate::problem::{Code, Problem};
 
 /// `GET /style.css`
 pub(crate) fn stylesheet() -> Answer {
-    let text = include_str!("pages/style.css");
-    Answer::new(StatusCode::OK, "text/css; charset=utf-8", text.into())
+    let text = [session_devices::STYLE, include_str!("pages/style.css")].concat();
+    Answer::new(StatusCode::OK, "text/css; charset=utf-8", text.into_bytes())
         .with(CACHE_CONTROL, HeaderValue::from_static("max-age=300"))
 }
 
@@ -55,13 +54,6 @@ fn is_for_scripts(uri: &Uri) -> bool {
 
 /// An error as a page.
 pub(crate) fn problem(problem: &Problem) -> Answer {
-    #[derive(Template)]
-    #[template(path = "problem.html")]
-    struct Page<'a> {
-        theme: &'a str,
-        title: &'a str,
-        message: &'a str,
-    }
     let title = match problem.code() {
         Code::NotFound | Code::NoSuchSession | Code::InvalidId => "Not found",
         Code::MethodNotAllowed => "Not like this",
@@ -72,18 +64,36 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
         code if code.status().is_server_error() => "Something went wrong",
         _ => "That did not work",
     };
-    let page = Page { theme: theme::AUTO, title, message: problem.message() };
-    page_with(problem.status(), &page).about(problem)
+    page_with(problem.status(), &Notice::new(title, problem.message())).about(problem)
+}
+
+/// Something that went wrong, in words.
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Notice<'a> {
+    theme: &'a str,
+    title: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Notice<'a> {
+    const fn new(title: &'a str, message: &'a str) -> Self {
+        Self { theme: theme::AUTO, title, message }
+    }
 }
 
 /// A page. One that shows what is somebody's own is kept by no cache and not shown by the back button
 /// after the sign-out: the sessions' layer says so, wherever one is in use.
 fn page_with(status: StatusCode, template: &impl Template) -> Answer {
-    match template.render() {
-        Ok(html) => Answer::new(status, "text/html; charset=utf-8", html.into_bytes()),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "a page cannot be rendered");
-            Answer::problem(&Code::Internal.into())
-        }
+    match rendered(template) {
+        Some(html) => Answer::new(status, "text/html; charset=utf-8", html.into_bytes()),
+        None => Answer::problem(&Code::Internal.into()),
     }
+}
+
+fn rendered(template: &impl Template) -> Option<String> {
+    let html = template.render().inspect_err(|error| {
+        tracing::error!(error = error as &dyn std::error::Error, "a page cannot be rendered");
+    });
+    html.ok()
 }

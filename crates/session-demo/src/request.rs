@@ -15,12 +15,6 @@ pub(crate) fn last_segment(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
 
-/// The segment of `/devices/{id}/revoke` that names the session, as it was sent.
-pub(crate) fn revoked(path: &str) -> &str {
-    let id = path.strip_prefix("/devices/").and_then(|rest| rest.strip_suffix("/revoke"));
-    id.unwrap_or_default()
-}
-
 /// The key that a segment stands for.
 pub(crate) fn key(segment: &str) -> Result<Cow<'_, str>, Problem> {
     let key = percent_decode_str(segment).decode_utf8().map_err(|_| Code::InvalidKey)?;

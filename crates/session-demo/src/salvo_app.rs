@@ -60,8 +60,9 @@ fn app(store: &SessionStore, metrics: Option<Metrics>) -> Router {
         .hoop(hoops::Given(store.clone()))
         .push(behind(sessions.clone(), scripts()))
         // Forms of other sites are refused. The addresses for scripts have no such guard, so that the
-        // library's own behaviour can be seen.
+        // library's own behaviour can be seen. The page of devices brings its own.
         .push(behind(sessions.clone(), people()).hoop(cross_site_guard(CrossSiteGuard::new())))
+        .push(behind(sessions.clone(), devices()))
         .push(looked_at(sessions.eager()))
         .push(without_session(metrics).hoop(hoops::panicked))
         .push(everywhere().goal(routes::not_found))
@@ -131,11 +132,15 @@ fn people() -> Router {
         Route::at("/logout").post(people::logout),
         Route::at("/logout-others").post(people::logout_others),
         Route::at("/logout-all").post(people::logout_all),
-        Route::at("/devices").get(people::devices),
-        Route::between("/devices/", "/revoke").post(people::revoke),
         Route::at("/cart").post(people::cart),
         Route::at("/theme").post(people::theme),
     ])
+}
+
+/// The page of devices, whose 405 salvo leaves without a body.
+fn devices() -> Router {
+    let page = pages::devices::page().salvo_router();
+    Router::with_path("devices").hoop(hoops::not_allowed).push(page)
 }
 
 #[handler]

@@ -29,7 +29,8 @@ pub(crate) fn role_known(member: &Crate) -> Vec<String> {
 }
 
 /// Core on nothing; a backend on core and one driver; an adapter on core and one framework; the suite on core;
-/// what applications test with on core, the suite and, behind features, frameworks.
+/// what applications test with on core, the suite and, behind features, frameworks; routes on core, and behind
+/// features on the adapters and their frameworks.
 pub(crate) fn direction(member: &Crate) -> Vec<String> {
     let Some(role) = member.role() else {
         return Vec::new();
@@ -53,7 +54,11 @@ pub(crate) fn direction(member: &Crate) -> Vec<String> {
         Role::Operator => problems.extend(none_of("a framework", &frameworks)),
         Role::UserTests => {
             problems.extend(none_of("a driver", &drivers));
-            problems.extend(always(member, FRAMEWORKS));
+            problems.extend(always_a_framework(member));
+        }
+        Role::Routes => {
+            problems.extend(none_of("a driver", &drivers));
+            problems.extend(always_a_framework(member));
         }
         Role::Application | Role::Automation => {}
     }
@@ -75,6 +80,7 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
         Role::Conformance | Role::Backend | Role::Adapter => other == "session-core",
         Role::Operator => other == "session-core" || Role::of(other) == Some(Role::Backend),
         Role::UserTests => ["session-core", "session-conformance"].contains(&other),
+        Role::Routes => other == "session-core" || Role::of(other) == Some(Role::Adapter),
         Role::Application => true,
     };
     let ours = member
@@ -85,6 +91,19 @@ fn foreign_crates(member: &Crate, role: Role) -> Vec<String> {
     foreign.map(|dependency| format!("depends on {}", dependency.name)).collect()
 }
 
+/// Who uses one framework shall not compile the others.
+fn always_a_framework(member: &Crate) -> Vec<String> {
+    let is_framework = |name: &str| FRAMEWORKS.iter().any(|(_, crates)| crates.contains(&name));
+    let is_behind_a_feature =
+        |name: &str| is_framework(name) || Role::of(name) == Some(Role::Adapter);
+    let always = member
+        .dependencies
+        .iter()
+        .filter(|dependency| !dependency.optional && is_behind_a_feature(&dependency.name));
+    let problem = |name: &str| format!("depends on {name} always: it belongs behind a feature");
+    always.map(|dependency| problem(&dependency.name)).collect()
+}
+
 fn families(member: &Crate, known: &[(&'static str, &[&str])]) -> Vec<&'static str> {
     let uses = |crates: &[&str]| {
         member.dependencies.iter().any(|dependency| crates.contains(&dependency.name.as_str()))
@@ -93,15 +112,6 @@ fn families(member: &Crate, known: &[(&'static str, &[&str])]) -> Vec<&'static s
 }
 
 /// The crates of a family that somebody gets who did not ask for them by a feature.
-fn always(member: &Crate, known: &[(&str, &[&str])]) -> Vec<String> {
-    let is_known = |name: &str| known.iter().any(|(_, crates)| crates.contains(&name));
-    let dependencies = member.dependencies.iter();
-    dependencies
-        .filter(|dependency| !dependency.optional && is_known(&dependency.name))
-        .map(|it| format!("depends on {} always: it belongs behind a feature", it.name))
-        .collect()
-}
-
 fn none_of(what: &str, found: &[&str]) -> Option<String> {
     (!found.is_empty()).then(|| format!("depends on {what} ({})", found.join(", ")))
 }
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn directions_are_kept() {
-        let cases: [(&str, &[&str], usize); 29] = [
+        let cases: [(&str, &[&str], usize); 33] = [
             ("session-core", &["http", "tokio?"], 0),
             ("session-core", &["tokio"], 1),
             ("session-core", &["axum-core"], 1),
@@ -148,6 +158,10 @@ mod tests {
             ("session-axum", &["session-core", "axum-core", "salvo_core"], 1),
             ("session-axum", &["session-core", "axum-core", "session-sqlite", "sqlx"], 2),
             ("session-salvo", &["session-core", "salvo_core"], 0),
+            ("session-devices", &["session-core", "session-axum?", "axum?", "salvo_core?"], 0),
+            ("session-devices", &["session-core", "session-axum", "axum"], 2),
+            ("session-devices", &["session-core", "session-sqlite?"], 1),
+            ("session-devices", &["session-core", "sqlx?"], 1),
             ("session-demo", &["session-axum", "session-sqlite", "axum", "sqlx"], 0),
             ("session-axum", &["session-core", "axum-core", "session-test-servers"], 1),
             ("session-test-servers", &["session-core", "sqlx"], 2),

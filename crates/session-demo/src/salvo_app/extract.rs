@@ -15,9 +15,6 @@ use crate::request::{body, last_segment};
 /// The last segment of the path, not decoded yet.
 pub(super) struct Segment(pub(super) String);
 
-/// The whole path, not decoded yet.
-pub(super) struct Path(pub(super) String);
-
 /// The query, empty if there is none.
 pub(super) struct Query(pub(super) String);
 
@@ -57,7 +54,6 @@ macro_rules! extracted {
 
 extracted! {
     Segment, Problem: |request, _depot| Ok(Self(last_segment(request.uri().path()).to_owned()));
-    Path, Problem: |request, _depot| Ok(Self(request.uri().path().to_owned()));
     Query, Problem: |request, _depot| Ok(Self(request.uri().query().unwrap_or_default().to_owned()));
     Store, Problem: |_request, depot| store(depot).map(Self);
     FoundUser, Problem: |_request, depot| {

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Request, Response, Scribe, handler};
 use session_core::SessionStore;
 use session_salvo::user_id_from_depot;
@@ -62,6 +63,20 @@ pub(super) async fn panicked(
         *response = Response::new();
         Problem::from(Code::Internal).render(response);
         flow.skip_rest();
+    }
+}
+
+/// Says in the demo's words that an address takes another method.
+#[handler]
+pub(super) async fn not_allowed(
+    request: &mut Request,
+    depot: &mut Depot,
+    response: &mut Response,
+    flow: &mut FlowCtrl,
+) {
+    flow.call_next(request, depot, response).await;
+    if response.status_code == Some(StatusCode::METHOD_NOT_ALLOWED) && response.body.is_none() {
+        pages::elsewhere(request.headers(), request.uri(), Code::MethodNotAllowed).render(response);
     }
 }
 

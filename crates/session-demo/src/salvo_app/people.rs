@@ -1,11 +1,12 @@
 //! The pages' handlers: each hands over what salvo took out of the request.
 
-use salvo_core::{Writer, handler};
+use salvo_core::{Request, Writer, handler};
+use session_core::RequestHead;
 use session_salvo::Session;
 
-use super::extract::{FormBody, Path};
+use super::extract::FormBody;
 use crate::answer::Answer;
-use crate::{pages, request};
+use crate::pages;
 
 #[handler]
 pub(super) async fn home(session: Session) -> Answer {
@@ -23,23 +24,13 @@ pub(super) async fn logout(session: Session) -> Answer {
 }
 
 #[handler]
-pub(super) async fn logout_others(session: Session) -> Answer {
-    pages::answer(pages::devices::logout_others(&session).await)
+pub(super) async fn logout_others(session: Session, request: &mut Request) -> Answer {
+    pages::devices::logout_others(&session, head(request)).await
 }
 
 #[handler]
-pub(super) async fn logout_all(session: Session) -> Answer {
-    pages::answer(pages::devices::logout_all(&session).await)
-}
-
-#[handler]
-pub(super) async fn devices(session: Session) -> Answer {
-    pages::answer(pages::devices::show(&session).await)
-}
-
-#[handler]
-pub(super) async fn revoke(session: Session, path: Path) -> Answer {
-    pages::answer(pages::devices::revoke(&session, request::revoked(&path.0)).await)
+pub(super) async fn logout_all(session: Session, request: &mut Request) -> Answer {
+    pages::devices::logout_all(&session, head(request)).await
 }
 
 #[handler]
@@ -50,4 +41,8 @@ pub(super) async fn cart(session: Session, body: FormBody) -> Answer {
 #[handler]
 pub(super) async fn theme(session: Session, body: FormBody) -> Answer {
     pages::answer(pages::theme::choose(&session, &body.0))
+}
+
+fn head(request: &Request) -> RequestHead<'_> {
+    RequestHead { method: request.method(), uri: request.uri(), headers: request.headers() }
 }
