@@ -42,7 +42,7 @@ where
     F: Future<Output = H> + 'static,
     H: Harness,
 {
-    if let Err(reason) = attempt(name, law, Lab::new(make)) {
+    if let Err(reason) = attempt(name, law, &Lab::new(make)) {
         panic::resume_unwind(reason);
     }
 }
@@ -59,7 +59,7 @@ where
     H: Harness,
 {
     let broken =
-        LAWS.iter().filter(|(name, law)| attempt(name, *law, Lab::new(make.clone())).is_err());
+        LAWS.iter().filter(|(name, law)| attempt(name, *law, &Lab::new(make.clone())).is_err());
     broken.map(|(name, _)| *name).collect()
 }
 
@@ -75,7 +75,7 @@ where
     H: Harness,
 {
     let lab = || Lab::new(make.clone()).with_cookie_visitors();
-    let broken = LAWS.iter().filter(|(name, law)| attempt(name, *law, lab()).is_err());
+    let broken = LAWS.iter().filter(|(name, law)| attempt(name, *law, &lab()).is_err());
     broken.map(|(name, _)| *name).collect()
 }
 
@@ -94,12 +94,12 @@ where
     let except = super::COOKIE_VISITORS_EXCEPT.iter().find(|(excepted, _)| *excepted == name);
     if let Some((_, reason)) = except {
         eprintln!("DOES NOT APPLY: {name}: {reason}");
-    } else if let Err(reason) = attempt(name, law, Lab::new(make).with_cookie_visitors()) {
+    } else if let Err(reason) = attempt(name, law, &Lab::new(make).with_cookie_visitors()) {
         panic::resume_unwind(reason);
     }
 }
 
-fn attempt(name: &str, law: RequestLawFn, lab: Lab) -> Result<(), Box<dyn Any + Send>> {
+fn attempt(name: &str, law: RequestLawFn, lab: &Lab) -> Result<(), Box<dyn Any + Send>> {
     let secrets = lab.secrets.clone();
     panic::catch_unwind(AssertUnwindSafe(|| {
         let listener = Dispatch::new(Listener(secrets.clone()));
@@ -114,7 +114,7 @@ fn attempt(name: &str, law: RequestLawFn, lab: Lab) -> Result<(), Box<dyn Any + 
             .build()
             .expect("a runtime for the law");
         let done = tracing::dispatcher::with_default(&listener, || {
-            runtime.block_on(async { tokio::time::timeout(LIMIT * rounds(1), law(&lab)).await })
+            runtime.block_on(async { tokio::time::timeout(LIMIT * rounds(1), law(lab)).await })
         });
         runtime.shutdown_background();
         assert!(done.is_ok(), "the law {name} hangs: some request never got its response");
