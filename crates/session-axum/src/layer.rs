@@ -15,12 +15,7 @@ use crate::service::SessionService;
 /// The tower layer: `Router::layer(session_axum::layer(store))`.
 #[must_use]
 pub fn layer(store: SessionStore) -> SessionLayer {
-    SessionLayer {
-        store,
-        transport: Transport::default(),
-        eager: false,
-        looks: Looks::default(),
-    }
+    SessionLayer { store, transport: Transport::default(), eager: false, looks: Looks::default() }
 }
 
 /// Gives every request behind it a session. Made by [`layer`].

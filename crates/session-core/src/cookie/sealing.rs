@@ -211,7 +211,7 @@ mod tests {
             assert!(full.len() <= sealing.longest && full.len() + 4 > sealing.longest);
             assert!(sealing.seal("x".repeat(sealing.room() + 1)).is_none());
             let age = Some(std::time::Duration::MAX);
-            assert!(rules.set_sealed(&full, age, true).len() <= MAX_HEADER_BYTES);
+            assert!(rules.set_sealed(&full, age, true, None).len() <= MAX_HEADER_BYTES);
         }
     }
 

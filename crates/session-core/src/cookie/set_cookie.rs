@@ -74,9 +74,8 @@ impl CookieRules {
 
     /// The longest header that sets a cookie, without its value.
     pub(super) fn around_value(&self) -> usize {
-        let length = |domain| {
-            self.lasting("", Some(Duration::MAX), true, domain).build().to_string().len()
-        };
+        let length =
+            |domain| self.lasting("", Some(Duration::MAX), true, domain).build().to_string().len();
         let chosen = (0..self.config.domains.len()).map(|domain| length(Some(domain)));
         chosen.chain([length(None)]).max().unwrap_or(0)
     }

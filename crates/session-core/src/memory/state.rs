@@ -116,8 +116,7 @@ impl State {
         let room = usize::try_from(cap.get() - 1).unwrap_or(usize::MAX);
         match self.users.get(user) {
             Some(seats) if seats.len() > room => {
-                let live =
-                    seats.iter().filter(|seat| seat.takes_a_place && seat.expires_at > now);
+                let live = seats.iter().filter(|seat| seat.takes_a_place && seat.expires_at > now);
                 sessions_to_evict(live.map(|seat| (seat.last_active_at, seat.id)).collect(), cap)
             }
             _ => Vec::new(),

@@ -236,14 +236,15 @@ impl Session {
 
     fn conclusion(&self, error: Option<Error>) -> Conclusion {
         let (cookie, is_bearer) = (self.cookie(error.is_some()), self.is_bearer());
-        let (audience, hands_out, cleared) = {
+        let (audience, hands_out, (cleared, domain)) = {
             let mut state = self.unsettled();
             let hands_out = state.issues_to_program(is_bearer);
             // A token that goes into a body is told of by whoever takes it.
             state.is_told |= !hands_out;
-            (state.audience(self.inner.store.settings()), hands_out, state.cleared)
+            let cookies = (state.cleared, state.cookie_domain);
+            (state.audience(self.inner.store.settings()), hands_out, cookies)
         };
-        let conclusion = Conclusion { error, cookie, hands_out, cleared, used_by: None };
+        let conclusion = Conclusion { error, cookie, hands_out, cleared, domain, used_by: None };
         self.with_use(conclusion, audience)
     }
 

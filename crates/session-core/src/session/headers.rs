@@ -18,6 +18,8 @@ pub struct Conclusion {
     pub(super) hands_out: bool,
     /// The other slots whose cookies are removed: a bit for each.
     pub(super) cleared: u16,
+    /// The domain that the request chose for its cookies, by its place among those that it may choose.
+    pub(super) domain: Option<usize>,
     /// The session, if it was used, and for whom the answer is then.
     pub(super) used_by: Option<(Session, Audience)>,
 }
@@ -96,7 +98,7 @@ impl Conclusion {
         if let Some(slots) = slots.filter(|_| self.cleared != 0) {
             let secure = session.request().is_none_or(Request::secure);
             for (_, rules) in slots.cookies().filter(|(slot, _)| self.cleared & (1 << slot) != 0) {
-                headers.append(header::SET_COOKIE, rules.removal_with(secure));
+                headers.append(header::SET_COOKIE, rules.removal_with(secure, self.domain));
             }
             forbid_storing(headers);
         }

@@ -144,7 +144,7 @@ impl Request {
         }
     }
 
-    fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+    pub(super) fn cookies(&self) -> impl Iterator<Item = &HeaderValue> {
         self.credential.iter().chain(&self.more_cookies)
     }
 }

@@ -27,7 +27,7 @@ impl Session {
         tell: &mut impl FnMut(Told),
     ) -> Option<Box<Visitor>> {
         let settings = self.inner.store.settings();
-        let sealing = settings.sealing()?;
+        let sealing = self.seals()?;
         let now = self.inner.store.now();
         let texts = sealing.open(&settings.cookie, request.cookies());
         let visitors = texts.iter().filter_map(|text| Visitor::read(text, settings, now));
@@ -38,9 +38,16 @@ impl Session {
     /// How visitors' data is sealed, if a request that has no session for this reason has it in its cookie.
     pub(super) fn sealing(&self, absence: Absence) -> Option<&Sealing> {
         match absence {
-            Absence::Visitor | Absence::SignedOut => self.inner.store.settings().sealing(),
+            Absence::Visitor | Absence::SignedOut => self.seals(),
             Absence::Refused(_) => None,
         }
+    }
+
+    /// How visitors' data is sealed, if this request's may be. A program has no cookie; and what is sealed is
+    /// bound to the first slot's name, so that accounts never mix: in the others a visitor has a row.
+    fn seals(&self) -> Option<&Sealing> {
+        let sealing = self.inner.store.settings().sealing()?;
+        (self.inner.slot == 0 && !self.is_bearer()).then_some(sealing)
     }
 
     /// Takes this into the visitor's data, which the response's cookie tells. `buffered` is what of it came

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::read::read;
-use super::{Session, State};
+use super::{Loaded, Session, State};
 use crate::data::{Size, check_key, check_value, invalid};
 use crate::error::{Error, ErrorKind};
 use crate::key::{KeyFor, KeyName};
@@ -137,7 +137,7 @@ impl State {
         // By reference if nothing is buffered, so that what is read of the data stays with it.
         let size = match &self.loaded {
             Loaded::With(live) if self.buffer.is_empty() => Size::of(&live.data),
-            Loaded::With(_) | Loaded::Without(_) => {
+            _ => {
                 let mut data = self.stored();
                 self.buffer.apply(&mut data);
                 Size::of(&data)

@@ -433,5 +433,5 @@ async fn a_row_from_before_goes_on() {
     assert_eq!(with(&store, &row).await.cart(), Some(json!(2)));
     let now = store.now();
     site.backend.ping().await.unwrap();
-    assert!(site.backend.purge_expired(now, 10).await.is_ok());
+    assert!(site.backend.purge_expired(now, 10, session_core::PurgeReport::Count).await.is_ok());
 }

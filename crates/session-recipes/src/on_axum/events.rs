@@ -27,10 +27,11 @@ async fn events(
             _ = stopping.wait_for(|stop| *stop) => {}
         }
     };
-    let news = stream::unfold(interval(Duration::from_secs(30)), |mut clock: Interval| async move {
-        clock.tick().await;
-        Some((Ok(Event::default().data("still here")), clock))
-    });
+    let news =
+        stream::unfold(interval(Duration::from_secs(30)), |mut clock: Interval| async move {
+            clock.tick().await;
+            Some((Ok(Event::default().data("still here")), clock))
+        });
     Sse::new(news.take_until(Box::pin(over)))
 }
 

@@ -1,9 +1,9 @@
 //! A sign-in page, and the way back to where the visitor was going.
 
+use axum::Router;
 use axum::extract::Form;
 use axum::response::{Html, Redirect};
 use axum::routing::get;
-use axum::Router;
 use serde::Deserialize;
 use session_axum::{Next, RequireAnonymous, RequireUser, SessionError, require_user};
 use session_core::{CrossSiteGuard, Pages, SessionStore};
@@ -16,7 +16,9 @@ struct SignIn {
 
 async fn sign_in_page(_: RequireAnonymous) -> Html<&'static str> {
     // Without an `action` the form goes to this page's own address, `?next=` included.
-    Html("<form method=post><input name=user><input name=password type=password><button>Sign in</button></form>")
+    Html(
+        "<form method=post><input name=user><input name=password type=password><button>Sign in</button></form>",
+    )
 }
 
 async fn sign_in(

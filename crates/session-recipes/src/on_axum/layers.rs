@@ -30,10 +30,7 @@ pub fn app(store: SessionStore, pages: HeaderValue) -> Router {
         .route("/", get(home))
         .route("/fails", post(fails))
         // Behind the session: its cookie goes out whatever these answer.
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            Duration::from_secs(30),
-        ))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30)))
         .layer(CatchPanicLayer::new())
         .layer(session_axum::layer(store))
         // Outside: they see what goes out.

@@ -1,10 +1,10 @@
 //! Sign-in by an identity provider (OAuth 2.0 with PKCE): what the session keeps until the visitor is back.
 
+use axum::Router;
 use axum::extract::{Form, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::Router;
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use serde::{Deserialize, Serialize};
 use session_axum::{Session, SessionError};
@@ -27,7 +27,8 @@ async fn begin(session: Session) -> Result<Redirect, SessionError> {
         state.secret(),
         challenge.as_str(),
     );
-    session.set(PENDING, Pending { state: state.into_secret(), verifier: verifier.into_secret() })?;
+    session
+        .set(PENDING, Pending { state: state.into_secret(), verifier: verifier.into_secret() })?;
     Ok(Redirect::to(&url))
 }
 
@@ -37,7 +38,10 @@ struct Answer {
     state: String,
 }
 
-async fn callback(session: Session, Query(answer): Query<Answer>) -> Result<Response, SessionError> {
+async fn callback(
+    session: Session,
+    Query(answer): Query<Answer>,
+) -> Result<Response, SessionError> {
     // Taken, so that it works once.
     let pending = session.take(PENDING)?.filter(|pending| pending.state == answer.state);
     let Some(pending) = pending else {

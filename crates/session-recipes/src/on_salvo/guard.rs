@@ -17,7 +17,9 @@ struct SignIn {
 #[handler]
 async fn sign_in_page(_visitor: RequireAnonymous) -> Text<&'static str> {
     // Without an `action` the form goes to this page's own address, `?next=` included.
-    Text::Html("<form method=post><input name=user><input name=password type=password><button>Sign in</button></form>")
+    Text::Html(
+        "<form method=post><input name=user><input name=password type=password><button>Sign in</button></form>",
+    )
 }
 
 #[handler]

@@ -24,7 +24,8 @@ async fn begin(session: Session) -> Result<Redirect, SessionError> {
         state.secret(),
         challenge.as_str(),
     );
-    session.set(PENDING, Pending { state: state.into_secret(), verifier: verifier.into_secret() })?;
+    session
+        .set(PENDING, Pending { state: state.into_secret(), verifier: verifier.into_secret() })?;
     Ok(Redirect::other(url))
 }
 

@@ -12,10 +12,9 @@ async fn cart() {
     everywhere(SessionConfig::default(), on_axum::cart::app, salvo, async |client, _| {
         client.post("/cart/tea").await.expect_status(200);
         // Two tabs at once.
-        let (one, two) =
-            tokio::join!(async { client.post("/cart/tea").await }, async {
-                client.post("/cart/milk").await
-            });
+        let (one, two) = tokio::join!(async { client.post("/cart/tea").await }, async {
+            client.post("/cart/milk").await
+        });
         assert_eq!((one.status().as_u16(), two.status().as_u16()), (200, 200));
         assert_eq!(client.get("/cart").await.text(), "1 × milk\n2 × tea\n");
         client.post("/sign-in").await.expect_status(200);

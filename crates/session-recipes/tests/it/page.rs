@@ -31,7 +31,10 @@ fn shows_what_is_tested() {
     if std::env::var("RECIPES").is_ok_and(|mode| mode == "write") {
         fs::write(&page, &written).unwrap();
     } else {
-        assert!(text == written, "docs/recipes.md is not what is tested: see the head of this file");
+        assert!(
+            text == written,
+            "docs/recipes.md is not what is tested: see the head of this file"
+        );
     }
     let mut files: Vec<String> = ["on_axum", "on_salvo"]
         .iter()

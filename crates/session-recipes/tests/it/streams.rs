@@ -61,9 +61,7 @@ async fn on_axum(app: fn(SessionStore, watch::Receiver<bool>) -> axum::Router) -
     Stage { address, cookie, stop, here: stores.0, elsewhere: stores.1 }
 }
 
-async fn on_salvo(
-    app: fn(SessionStore, watch::Receiver<bool>) -> salvo_core::Router,
-) -> Stage {
+async fn on_salvo(app: fn(SessionStore, watch::Receiver<bool>) -> salvo_core::Router) -> Stage {
     let (stop, stopping) = watch::channel(false);
     let stores = stores();
     let router = app(stores.0.clone(), stopping.clone());
