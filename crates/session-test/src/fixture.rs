@@ -14,7 +14,7 @@ use session_core::{
 /// use session_core::SessionConfig;
 /// use session_test::Fixture;
 ///
-/// let Fixture { store, clock, backend } = Fixture::new(SessionConfig::default());
+/// let Fixture { store, clock, backend, .. } = Fixture::new(SessionConfig::default());
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]

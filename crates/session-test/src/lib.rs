@@ -22,7 +22,7 @@
 //! }
 //!
 //! # pub async fn run() {
-//! let Fixture { store, clock, backend } = Fixture::new(SessionConfig::default());
+//! let Fixture { store, clock, backend, .. } = Fixture::new(SessionConfig::default());
 //! let client = TestClient::new(app(store.clone()), store);
 //! assert_eq!(client.get("/me").await.status(), 401);
 //!
