@@ -143,6 +143,7 @@ impl From<&Error> for Problem {
             ErrorKind::Unauthenticated | ErrorKind::NoSession => Code::Unauthenticated.into(),
             ErrorKind::SessionEnded => Code::SessionEnded.into(),
             ErrorKind::CrossSite => Code::CrossSite.into(),
+            ErrorKind::NoSuchSlot => Code::NotFound.into(),
             ErrorKind::TooLarge => Code::DataTooLarge.into(),
             ErrorKind::Unavailable | ErrorKind::BackendFailed => Code::Unavailable.into(),
             ErrorKind::InvalidData => {

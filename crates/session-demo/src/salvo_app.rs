@@ -1,9 +1,11 @@
 //! The demo on salvo: which address belongs to which function, and nothing else.
 //!
 //! Every route is behind one session handler, which tells its own errors in JSON to scripts and as a
-//! page to people. It is one of two kinds, as on axum:
+//! page to people. It is one of four kinds, as on axum:
 //!
 //! - nearly all routes are behind one that loads on first use;
+//! - those of programs behind one that accepts bearers, and those of several accounts behind one that has
+//!   slots for them;
 //! - the route whose user is found out by a hoop behind an eager one.
 //!
 //! Behind each lies a catcher of panics: the session handler sees the 500 that a panic becomes, drops
@@ -18,7 +20,7 @@ mod scripts;
 use anyhow::Context;
 use salvo_core::conn::tcp::TcpAcceptor;
 use salvo_core::{Handler, Response, Router, Scribe, Server, Writer, handler};
-use session_core::SessionStore;
+use session_core::{InvalidConfig, SessionStore};
 use session_salvo::SessionHandler;
 use tokio::net::TcpListener;
 
@@ -36,6 +38,7 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> anyhow::Result<()> {
     let acceptor = TcpAcceptor::try_from(listener).context("cannot listen")?;
+    let app = app(&store)?;
     let server = Server::new(acceptor);
     let handle = server.handle();
     let stopping = async move {
@@ -45,23 +48,26 @@ pub(crate) async fn serve(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = server.try_serve(app(&store)) => Ok(served?),
+        served = server.try_serve(app) => Ok(served?),
         () = stopping => Ok(()),
     }
 }
 
-fn app(store: &SessionStore) -> Router {
+fn app(store: &SessionStore) -> Result<Router, InvalidConfig> {
     let sessions = SessionHandler::new(store.clone()).on_error(pages::session_error);
-    Router::new()
+    let router = Router::new()
         .hoop(hoops::traced)
         .hoop(hoops::protected)
         .hoop(hoops::own_forms_only)
         .hoop(hoops::Given(store.clone()))
         .push(behind(sessions.clone(), scripts()))
         .push(behind(sessions.clone(), people()))
+        .push(behind(sessions.clone().bearer(), programs()))
+        .push(behind(sessions.clone().accounts(pages::accounts::slots())?, accounts()))
         .push(looked_at(sessions.eager()))
         .push(without_session().hoop(hoops::panicked))
-        .push(everywhere().goal(routes::not_found))
+        .push(everywhere().goal(routes::not_found));
+    Ok(router)
 }
 
 /// These routes behind the sessions, and between them what catches panics.
@@ -121,6 +127,26 @@ fn people() -> Router {
         Route::between("/devices/", "/revoke").post(people::revoke),
         Route::at("/cart").post(people::cart),
         Route::at("/theme").post(people::theme),
+    ])
+}
+
+/// What programs ask, with a bearer.
+fn programs() -> Router {
+    all([
+        Route::at("/api/token")
+            .get(scripts::show_token)
+            .post(scripts::issue_token)
+            .delete(scripts::end_token),
+        Route::at("/api/token/rotate").post(scripts::rotate_token),
+    ])
+}
+
+fn accounts() -> Router {
+    all([
+        Route::between("/u/", "/accounts").get(people::accounts),
+        Route::between("/u/", "/login").post(people::account_login),
+        Route::between("/u/", "/logout").post(people::account_logout),
+        Route::between("/u/", "/logout-accounts").post(people::accounts_logout),
     ])
 }
 

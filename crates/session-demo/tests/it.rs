@@ -98,3 +98,5 @@ mod races;
 mod rows;
 #[path = "it/sites.rs"]
 mod sites;
+#[path = "it/transports.rs"]
+mod transports;
