@@ -7,4 +7,5 @@ pub(crate) mod failure;
 pub(crate) mod identity;
 pub(crate) mod service;
 pub(crate) mod sign_in;
+pub(crate) mod token;
 mod view;

@@ -1,9 +1,11 @@
 //! The demo on axum: which address belongs to which function, and nothing else.
 //!
 //! Every route is behind one session layer, which tells its own errors in JSON to scripts and as a
-//! page to people. It is one of two kinds:
+//! page to people. It is one of four kinds:
 //!
 //! - nearly all routes are behind one that loads on first use;
+//! - those of programs behind one that accepts bearers, and those of several accounts behind one that has
+//!   slots for them;
 //! - the route whose user is found out by a tower layer behind an eager one.
 //!
 //! Behind each lies a catcher of panics: the session layer sees the 500 that a panic becomes, drops what
@@ -22,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::serve::ListenerExt;
 use session_axum::{Session, SessionLayer, cross_site_guard, layer};
-use session_core::{CrossSiteGuard, RequestHead, SessionStore};
+use session_core::{CrossSiteGuard, InvalidConfig, RequestHead, SessionStore};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -42,7 +44,7 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> anyhow::Result<()> {
     // The peer's address comes with the connection; the session layer finds it there.
-    let app = app(store, metrics).into_make_service_with_connect_info::<SocketAddr>();
+    let app = app(store, metrics)?.into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small and whole: waiting for more to send only costs time.
         let _ = connection.set_nodelay(true);
@@ -50,10 +52,13 @@ pub(crate) async fn serve(
     Ok(axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await?)
 }
 
-fn app(store: SessionStore, metrics: Option<Metrics>) -> Router {
+fn app(store: SessionStore, metrics: Option<Metrics>) -> Result<Router, InvalidConfig> {
     let sessions = layer(store.clone()).on_error(pages::session_error);
-    Router::new()
+    let slots = pages::accounts::slots();
+    let router = Router::new()
         .merge(behind(sessions.clone(), scripts().merge(own_forms_only(people()))))
+        .merge(behind(sessions.clone().bearer(), programs()))
+        .merge(behind(sessions.clone().accounts(slots)?, own_forms_only(accounts())))
         .merge(behind(sessions.eager(), looked_at()))
         .merge(without_session(metrics))
         .fallback(async |request: Request| elsewhere(&request, Code::NotFound))
@@ -62,7 +67,8 @@ fn app(store: SessionStore, metrics: Option<Metrics>) -> Router {
         })
         .layer(axum::middleware::map_response(layers::protected))
         .layer(TraceLayer::new_for_http())
-        .with_state(store)
+        .with_state(store);
+    Ok(router)
 }
 
 /// These routes behind the sessions, and between them what catches panics.
@@ -236,6 +242,47 @@ fn people() -> Router<SessionStore> {
             "/theme",
             post(async |session: Session, FormBody(body): FormBody| {
                 pages::answer(pages::theme::choose(&session, &body))
+            }),
+        )
+}
+
+/// What programs ask, with a bearer.
+fn programs() -> Router<SessionStore> {
+    Router::new()
+        .route(
+            "/api/token",
+            get(async |session: Session| api::token::show(&session))
+                .post(async |session: Session, JsonBody(body): JsonBody| {
+                    api::token::issue(&session, &body).await
+                })
+                .delete(async |session: Session| api::token::end(&session).await),
+        )
+        .route(
+            "/api/token/rotate",
+            post(async |session: Session| api::token::rotate(&session).await),
+        )
+}
+
+fn accounts() -> Router<SessionStore> {
+    Router::new()
+        .route(
+            "/u/{account}/accounts",
+            get(async |session: Session| pages::answer(pages::accounts::show(&session).await)),
+        )
+        .route(
+            "/u/{account}/login",
+            post(async |session: Session, FormBody(body): FormBody| {
+                pages::answer(pages::accounts::login(&session, &body).await)
+            }),
+        )
+        .route(
+            "/u/{account}/logout",
+            post(async |session: Session| pages::answer(pages::accounts::logout(&session).await)),
+        )
+        .route(
+            "/u/{account}/logout-accounts",
+            post(async |session: Session| {
+                pages::answer(pages::accounts::logout_all(&session).await)
             }),
         )
 }

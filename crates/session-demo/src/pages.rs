@@ -1,6 +1,7 @@
 //! Pages, for people: plain HTML that works without JavaScript, on a phone's width, in light and in
 //! dark, and with a keyboard. Forms are answered with 303, so that reloading sends nothing twice.
 
+pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod devices;
 pub(crate) mod home;

@@ -145,6 +145,7 @@ impl From<&Error> for Problem {
             ErrorKind::CrossSite => Code::CrossSite.into(),
             ErrorKind::CrossOrigin => Code::ForeignForm.into(),
             ErrorKind::StaleAuthentication => Code::StaleAuthentication.into(),
+            ErrorKind::NoSuchSlot => Code::NotFound.into(),
             ErrorKind::TooLarge => Code::DataTooLarge.into(),
             ErrorKind::Unavailable | ErrorKind::BackendFailed => Code::Unavailable.into(),
             ErrorKind::InvalidData => {

@@ -1,9 +1,11 @@
 //! The demo on salvo: which address belongs to which function, and nothing else.
 //!
 //! Every route is behind one session handler, which tells its own errors in JSON to scripts and as a
-//! page to people. It is one of two kinds, as on axum:
+//! page to people. It is one of four kinds, as on axum:
 //!
 //! - nearly all routes are behind one that loads on first use;
+//! - those of programs behind one that accepts bearers, and those of several accounts behind one that has
+//!   slots for them;
 //! - the route whose user is found out by a hoop behind an eager one.
 //!
 //! Behind each lies a catcher of panics: the session handler sees the 500 that a panic becomes, drops
@@ -18,7 +20,7 @@ mod scripts;
 use anyhow::Context;
 use salvo_core::conn::tcp::TcpAcceptor;
 use salvo_core::{Handler, Response, Router, Scribe, Server, Writer, handler};
-use session_core::{CrossSiteGuard, SessionStore};
+use session_core::{CrossSiteGuard, InvalidConfig, SessionStore};
 use session_salvo::{SessionHandler, cross_site_guard};
 use tokio::net::TcpListener;
 
@@ -38,6 +40,7 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> anyhow::Result<()> {
     let acceptor = TcpAcceptor::try_from(listener).context("cannot listen")?;
+    let app = app(&store, metrics)?;
     let server = Server::new(acceptor);
     let handle = server.handle();
     let stopping = async move {
@@ -47,14 +50,14 @@ pub(crate) async fn serve(
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = server.try_serve(app(&store, metrics)) => Ok(served?),
+        served = server.try_serve(app) => Ok(served?),
         () = stopping => Ok(()),
     }
 }
 
-fn app(store: &SessionStore, metrics: Option<Metrics>) -> Router {
+fn app(store: &SessionStore, metrics: Option<Metrics>) -> Result<Router, InvalidConfig> {
     let sessions = SessionHandler::new(store.clone()).on_error(pages::session_error);
-    Router::new()
+    let router = Router::new()
         .hoop(hoops::traced)
         .hoop(hoops::protected)
         .hoop(hoops::Given(store.clone()))
@@ -63,9 +66,15 @@ fn app(store: &SessionStore, metrics: Option<Metrics>) -> Router {
         // library's own behaviour can be seen. The page of devices brings its own.
         .push(behind(sessions.clone(), people()).hoop(cross_site_guard(CrossSiteGuard::new())))
         .push(behind(sessions.clone(), devices()))
+        .push(behind(sessions.clone().bearer(), programs()))
+        .push(
+            behind(sessions.clone().accounts(pages::accounts::slots())?, accounts())
+                .hoop(cross_site_guard(CrossSiteGuard::new())),
+        )
         .push(looked_at(sessions.eager()))
         .push(without_session(metrics).hoop(hoops::panicked))
-        .push(everywhere().goal(routes::not_found))
+        .push(everywhere().goal(routes::not_found));
+    Ok(router)
 }
 
 /// These routes behind the sessions, and between them what catches panics.
@@ -141,6 +150,26 @@ fn people() -> Router {
 fn devices() -> Router {
     let page = pages::devices::page().salvo_router();
     Router::with_path("devices").hoop(hoops::not_allowed).push(page)
+}
+
+/// What programs ask, with a bearer.
+fn programs() -> Router {
+    all([
+        Route::at("/api/token")
+            .get(scripts::show_token)
+            .post(scripts::issue_token)
+            .delete(scripts::end_token),
+        Route::at("/api/token/rotate").post(scripts::rotate_token),
+    ])
+}
+
+fn accounts() -> Router {
+    all([
+        Route::between("/u/", "/accounts").get(people::accounts),
+        Route::between("/u/", "/login").post(people::account_login),
+        Route::between("/u/", "/logout").post(people::account_logout),
+        Route::between("/u/", "/logout-accounts").post(people::accounts_logout),
+    ])
 }
 
 #[handler]

@@ -100,3 +100,5 @@ mod races;
 mod rows;
 #[path = "it/sites.rs"]
 mod sites;
+#[path = "it/transports.rs"]
+mod transports;

@@ -4,6 +4,7 @@
 use super::Session;
 use super::load::Request;
 use super::turn::Turn;
+use crate::accounts::Accounts;
 use crate::backend::{EndedBy, Found};
 use crate::client::fingerprint::MismatchAction;
 use crate::client::verdict::Verdict;
@@ -118,7 +119,7 @@ impl Session {
     fn other_slots(&self) -> impl Iterator<Item = (u8, &CookieRules)> {
         let own = self.slot();
         let slots = self.inner.transport.slots().filter(|_| !self.is_bearer());
-        slots.into_iter().flat_map(|slots| slots.cookies()).filter(move |(slot, _)| *slot != own)
+        slots.into_iter().flat_map(Accounts::cookies).filter(move |(slot, _)| *slot != own)
     }
 
     async fn signed_in_at(&self, rules: &CookieRules) -> Result<Option<UserId>, Error> {

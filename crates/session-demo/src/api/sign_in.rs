@@ -51,12 +51,17 @@ pub(super) fn ended(count: usize) -> Answer {
 }
 
 async fn sign_in(session: &Session, body: &[u8]) -> Result<(), Problem> {
+    Ok(session.authenticate_with(read(body)?).await?)
+}
+
+/// Who signs in, and with what.
+pub(super) fn read(body: &[u8]) -> Result<SignIn, Problem> {
     let (user, data) = credentials(body)?;
     let mut sign_in = SignIn::new(user);
     for (key, value) in data {
         sign_in = sign_in.data(key, value)?;
     }
-    Ok(session.authenticate_with(sign_in).await?)
+    Ok(sign_in)
 }
 
 fn credentials(body: &[u8]) -> Result<(UserId, Map<String, Value>), Problem> {

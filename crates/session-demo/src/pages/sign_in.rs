@@ -8,7 +8,7 @@ use crate::answer::{Answer, Outcome};
 use crate::problem::Problem;
 use crate::request::Form;
 
-const PASSWORD: &str = "demo";
+pub(super) const PASSWORD: &str = "demo";
 
 /// `POST /login`
 pub(crate) async fn login(session: &Session, body: &[u8]) -> Outcome {

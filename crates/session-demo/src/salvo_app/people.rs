@@ -46,3 +46,23 @@ pub(super) async fn theme(session: Session, body: FormBody) -> Answer {
 fn head(request: &Request) -> RequestHead<'_> {
     RequestHead { method: request.method(), uri: request.uri(), headers: request.headers() }
 }
+
+#[handler]
+pub(super) async fn accounts(session: Session) -> Answer {
+    pages::answer(pages::accounts::show(&session).await)
+}
+
+#[handler]
+pub(super) async fn account_login(session: Session, body: FormBody) -> Answer {
+    pages::answer(pages::accounts::login(&session, &body.0).await)
+}
+
+#[handler]
+pub(super) async fn account_logout(session: Session) -> Answer {
+    pages::answer(pages::accounts::logout(&session).await)
+}
+
+#[handler]
+pub(super) async fn accounts_logout(session: Session) -> Answer {
+    pages::answer(pages::accounts::logout_all(&session).await)
+}

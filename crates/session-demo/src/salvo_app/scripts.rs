@@ -137,3 +137,23 @@ pub(super) async fn fresh(session: Session, query: Query) -> Outcome {
 pub(super) async fn purge(store: Store) -> Outcome {
     api::service::purge(&store.0).await
 }
+
+#[handler]
+pub(super) async fn show_token(session: Session) -> Answer {
+    api::token::show(&session)
+}
+
+#[handler]
+pub(super) async fn issue_token(session: Session, body: JsonBody) -> Outcome {
+    api::token::issue(&session, &body.0).await
+}
+
+#[handler]
+pub(super) async fn rotate_token(session: Session) -> Outcome {
+    api::token::rotate(&session).await
+}
+
+#[handler]
+pub(super) async fn end_token(session: Session) -> Outcome {
+    api::token::end(&session).await
+}
