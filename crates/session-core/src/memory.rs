@@ -7,6 +7,7 @@ mod hashing;
 mod replace;
 mod state;
 mod stored;
+mod table;
 mod tombstone;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -24,7 +24,7 @@ impl State {
     }
 
     pub(super) fn count(&self, now: Timestamp) -> SessionCount {
-        let sessions = self.sessions.values().map(|stored| &*stored.session);
+        let sessions = self.sessions.iter().map(|stored| &*stored.session);
         let mut count = SessionCount::default();
         let mut users = HashSet::new();
         for session in sessions.filter(|session| live(session, now)) {
@@ -47,7 +47,8 @@ impl State {
     ) -> EndedBatch {
         let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
         let mut batch = BinaryHeap::new();
-        for id in self.tokens.keys().filter(|id| after.is_none_or(|after| *id > after)) {
+        let ids = self.sessions.iter().map(|stored| &stored.session.id);
+        for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
             if batch.len() < limit {
                 batch.push(*id);
             } else if let Some(mut largest) = batch.peek_mut()

@@ -35,7 +35,8 @@ impl State {
         id: &SessionId,
         end: End<'_>,
     ) -> Option<(TokenHash, Vec<TokenHash>)> {
-        let (token, stored) = self.delete(id)?;
+        let stored = self.delete(id)?;
+        let token = stored.token;
         let mut earlier = stored.linked.map(|linked| linked.earlier).unwrap_or_default();
         // What is forgotten already is not brought back.
         earlier.retain(|hash| self.tombstones.get(hash).is_some_and(|t| t.expires_at > end.at));
@@ -80,7 +81,7 @@ impl State {
     }
 
     pub(super) fn rotate(&mut self, current: TokenHash, rotation: &Rotation, now: Timestamp) {
-        let Some(mut stored) = self.sessions.remove(&current) else { return };
+        let Some(stored) = self.sessions.get_mut(&current) else { return };
         let id = stored.session.id;
         stored.token_seen = false;
         let linked = stored.linked.get_or_insert_default();
@@ -102,8 +103,7 @@ impl State {
         }
         linked.earlier.push(current);
         self.bury(current, id, EndedBy::Rotated, rotation.grace_until(), now);
-        self.tokens.insert(id, *rotation.token());
-        self.sessions.insert(*rotation.token(), stored);
+        self.sessions.rename(&id, *rotation.token());
     }
 
     /// Writes the tombstone of a token, over the one that it may have already.

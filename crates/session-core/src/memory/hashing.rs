@@ -5,9 +5,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 /// For hashes of tokens that this server drew.
 pub(super) type OfTokens = BuildHasherDefault<FirstBytes>;
 
-/// For ids, which this server mints.
-pub(super) type OfIds = BuildHasherDefault<Folded>;
-
 /// A token's hash is one already: eight of its bytes are as good as any. Nobody can choose tokens whose
 /// hashes collide.
 #[derive(Default)]
@@ -75,7 +72,7 @@ mod tests {
 
     /// What a map looks at: which of 4096 places, and the seven bits that it compares first.
     fn check(name: &str, ids: impl Iterator<Item = SessionId>) {
-        let hashes: Vec<_> = ids.map(|id| OfIds::default().hash_one(id)).collect();
+        let hashes: Vec<_> = ids.map(|id| BuildHasherDefault::<Folded>::default().hash_one(id)).collect();
         let places: HashSet<_> = hashes.iter().map(|hash| hash % 4096).collect();
         let tags: HashSet<_> = hashes.iter().map(|hash| hash >> 57).collect();
         // Of 4096 that fall at random 63 in a hundred places are hit.

@@ -32,7 +32,7 @@ impl State {
                 _ => Old::Gone,
             });
         }
-        let stored = self.tokens.get(&target.id).and_then(|token| self.sessions.get(token));
+        let stored = self.sessions.by_id(&target.id);
         let has_expired = stored.is_some_and(|stored| !live(&stored.session, now));
         if target.user.is_some() && target.user.as_ref() == user && !has_expired {
             return Err(BackendError::from_kind(BackendErrorKind::ActingEnded));

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::hashing::{OfIds, OfTokens};
+use super::hashing::OfTokens;
 use super::stored::{Linked, Seat, Stored, live};
+use super::table::{MOST, Sessions};
 use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
     Applied, Created, EndedBy, Found, NewSession, PurgeReport, Purged, Rotation, SessionChange,
@@ -31,9 +32,7 @@ type IdBytes = [u8; 16];
 pub(super) struct State {
     pub(super) capacity: usize,
     pub(super) anonymous: usize,
-    /// By the hash of the current token, so that the request path is one look-up.
-    pub(super) sessions: HashMap<TokenHash, Stored, OfTokens>,
-    pub(super) tokens: HashMap<SessionId, TokenHash, OfIds>,
+    pub(super) sessions: Sessions,
     /// Each in the order of ids: a user has few sessions, and a new one is usually the last.
     pub(super) users: HashMap<UserId, Vec<Seat>>,
     /// When each session is looked at by the purge: its expiry when it was made, moved only by the
@@ -45,7 +44,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, ..Self::default() }
+        Self { capacity: capacity.min(MOST), ..Self::default() }
     }
 
     pub(super) fn create(
@@ -54,7 +53,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Created, BackendError> {
         let NewSession { mut record, token, patch, max_bytes, cap, replaces, presented } = new;
-        if self.tokens.contains_key(&record.id) || self.in_use(&token) {
+        if self.sessions.by_id(&record.id).is_some() || self.in_use(&token) {
             return Err(BackendError::from_kind(BackendErrorKind::Conflict));
         }
         let old = match &replaces {
@@ -149,7 +148,7 @@ impl State {
         change: &SessionChange,
         now: Timestamp,
     ) -> Result<Updated, BackendError> {
-        let Some(&current) = self.tokens.get(&target.id) else {
+        let Some(current) = self.sessions.by_id(&target.id).map(|stored| stored.token) else {
             return Ok(Updated::Missing);
         };
         let is_current = target.token == Some(current);
@@ -277,7 +276,7 @@ impl State {
     pub(super) fn powerful(&self, session: &SessionRef, now: Timestamp) -> Option<&Stored> {
         let token = session.token?;
         let stored = self.live_by_id(&session.id, now)?;
-        let is_good = self.tokens.get(&session.id) == Some(&token)
+        let is_good = stored.token == token
             || self.tombstones.get(&token).is_some_and(|tombstone| {
                 tombstone.id == session.id && tombstone.grace_until.is_some_and(|until| until > now)
             });
@@ -308,9 +307,7 @@ impl State {
                 Some(renewed) => {
                     self.due.remove(&(*at, *bytes));
                     self.due.insert((renewed, *bytes));
-                    if let Some(stored) =
-                        self.tokens.get(id).and_then(|token| self.sessions.get_mut(token))
-                    {
+                    if let Some(stored) = self.sessions.by_id_mut(id) {
                         stored.purge_after = renewed;
                     }
                 }
@@ -318,7 +315,7 @@ impl State {
                     let gone = self.delete(id);
                     removed += 1;
                     if report == PurgeReport::Sessions {
-                        expired.extend(gone.map(|(_, stored)| stored.expired()));
+                        expired.extend(gone.map(|stored| stored.expired()));
                     }
                 }
             }
@@ -329,10 +326,10 @@ impl State {
 
     pub(super) fn dump(&self) -> String {
         let mut text = String::new();
-        for (token, stored) in &self.sessions {
+        for stored in self.sessions.iter() {
             let (session, data) = (&stored.session, stored.session.data.to_json());
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{:?} {session:?} {data}", token.as_bytes());
+            let _ = writeln!(text, "{:?} {session:?} {data}", stored.token.as_bytes());
         }
         for (token, tombstone) in &self.tombstones {
             let _ = write!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
@@ -343,7 +340,7 @@ impl State {
     }
 
     pub(super) fn live_by_id(&self, id: &SessionId, now: Timestamp) -> Option<&Stored> {
-        let stored = self.sessions.get(self.tokens.get(id)?)?;
+        let stored = self.sessions.by_id(id)?;
         live(&stored.session, now).then_some(stored)
     }
 
@@ -353,7 +350,7 @@ impl State {
     }
 
     fn in_use(&self, token: &TokenHash) -> bool {
-        self.sessions.contains_key(token) || self.tombstones.contains_key(token)
+        self.sessions.get(token).is_some() || self.tombstones.contains_key(token)
     }
 
     fn make_room(&mut self, record: &SessionData, now: Timestamp) -> Result<(), BackendError> {
@@ -393,13 +390,12 @@ impl State {
             None => self.anonymous += 1,
         }
         self.due.insert((purge_after, id.to_bytes()));
-        self.tokens.insert(id, token);
         let linked = if predecessors.is_empty() {
             None
         } else {
             Some(Box::new(Linked { earlier: Vec::new(), predecessors }))
         };
-        self.sessions.insert(token, Stored { session, token_seen: false, purge_after, linked });
+        self.sessions.insert(Stored { token, session, token_seen: false, purge_after, linked });
     }
 
     /// What is known of a session where its user's are, after a change of it.
@@ -417,10 +413,9 @@ impl State {
         }
     }
 
-    /// Takes a session out of every index, live or not; returns it, with the hash of its token.
-    pub(super) fn delete(&mut self, id: &SessionId) -> Option<(TokenHash, Stored)> {
-        let token = self.tokens.remove(id)?;
-        let stored = self.sessions.remove(&token)?;
+    /// Takes a session out of every index, live or not; returns it.
+    pub(super) fn delete(&mut self, id: &SessionId) -> Option<Stored> {
+        let stored = self.sessions.remove(id)?;
         self.due.remove(&(stored.purge_after, id.to_bytes()));
         match &stored.session.user_id {
             Some(user) => {
@@ -435,7 +430,7 @@ impl State {
             }
             None => self.anonymous -= 1,
         }
-        Some((token, stored))
+        Some(stored)
     }
 }
 

@@ -8,6 +8,8 @@ use crate::record::SessionData;
 use crate::token::TokenHash;
 
 pub(super) struct Stored {
+    /// The hash of the current token.
+    pub(super) token: TokenHash,
     /// With its data as text.
     pub(super) session: Arc<SessionData>,
     /// Whether the current token was presented.

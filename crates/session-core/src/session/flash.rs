@@ -80,9 +80,15 @@ impl Session {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn flash(&self, level: FlashLevel, text: impl Into<String>) -> Result<(), Error> {
-        // Its time puts messages in order, and its random part tells those of one millisecond apart.
+        // Its time puts messages in order, and its random part keeps those of parallel requests apart.
         let id = SessionId::generate(self.inner.store.now())?;
-        self.set(format!("{PREFIX}{id}"), Flash { level, text: text.into() })
+        let mut key = format!("{PREFIX}{id}");
+        // Behind what is there already, also if a server's clock is late.
+        let last = self.keys().into_iter().rfind(|key| key.starts_with(PREFIX));
+        if let Some(last) = last.filter(|last| *last >= key) {
+            key = format!("{last}.{id}");
+        }
+        self.set(key, Flash { level, text: text.into() })
     }
 
     /// Takes the messages that were left, the oldest first; none is there again after this response.
