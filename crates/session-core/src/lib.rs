@@ -80,8 +80,6 @@ mod record;
 mod session;
 mod settings;
 mod store;
-#[cfg(feature = "tokio")]
-mod streams;
 #[cfg(test)]
 mod testing;
 mod token;
@@ -130,7 +128,7 @@ pub use record::SessionData;
 pub use session::{Account, Conclusion, Flash, FlashLevel, Session, SignIn, Visit};
 pub use store::SessionStore;
 #[cfg(feature = "tokio")]
-pub use streams::UntilEnded;
+pub use store::UntilEnded;
 pub use token::{MalformedToken, SessionToken, TOKEN_TEXT_LEN, TokenHash};
 pub use transport::Transport;
 

@@ -2,9 +2,15 @@
 //! one value that is cheap to clone.
 
 mod admin;
+#[cfg(feature = "tokio")]
+mod streams;
 
 use std::sync::Arc;
 
+#[cfg(feature = "tokio")]
+use self::streams::Streams;
+#[cfg(feature = "tokio")]
+pub use self::streams::UntilEnded;
 use crate::backend::{EndedBy, PurgeReport, SessionBackend, SessionRef};
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::SessionConfig;
@@ -15,8 +21,6 @@ use crate::id::{SessionId, UserId};
 use crate::invalid_config::InvalidConfig;
 use crate::record::SessionData;
 use crate::settings::Settings;
-#[cfg(feature = "tokio")]
-use crate::streams::Streams;
 use crate::watch::Watch;
 
 /// The application-wide handle: for adapters, for background jobs, and for administration.

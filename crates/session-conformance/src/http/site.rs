@@ -105,7 +105,7 @@ impl Site {
             secrets,
             events,
             looked_at: AtomicUsize::default(),
-            harness: harness,
+            harness,
         }))
     }
 

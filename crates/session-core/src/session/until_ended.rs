@@ -1,7 +1,7 @@
 //! For streams: the end of the request's session, awaited.
 
 use super::Session;
-use crate::streams::UntilEnded;
+use crate::store::UntilEnded;
 
 impl Session {
     /// Resolves when the session that the request has now ends: for WebSockets and event streams, which

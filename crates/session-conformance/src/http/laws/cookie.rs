@@ -269,7 +269,6 @@ async fn with_a_domain_of_its_own(lab: &Lab) {
     let browser = site.browser();
     let set = browser.go("/login.ann/domain.APP.example.test").await.ok();
     assert_eq!(domain(&set), chosen, "a new cookie");
-    browser.come_back().await;
     site.advance(DAY);
     let slid = browser.go("/domain.app.example.test/get.a").await.signed_in("ann");
     assert_eq!(domain(&slid), chosen, "a sliding one");

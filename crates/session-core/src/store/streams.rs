@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::SessionStore;
 use crate::backend::MAX_LIVE_IDS;
 use crate::id::SessionId;
-use crate::store::SessionStore;
 
 /// How long the task waits between two looks: five seconds are promised, and a look takes a part of them.
 const INTERVAL: Duration = Duration::from_secs(3);
@@ -70,7 +70,7 @@ impl Waits {
         let mut state = streams.lock();
         let Some(waiter) = state.find(self.id, self.ticket) else { return Poll::Ready(()) };
         let before = waiter.waker.replace(context.waker().clone());
-        let generation = state.to_be_started();
+        let generation = state.claim_start();
         // Spawning, and dropping a waker, run the runtime's code.
         drop(state);
         drop(before);
@@ -84,10 +84,7 @@ impl Waits {
         // Outside of a runtime nobody can look; what this process ends is told all the same.
         let Ok(runtime) = Handle::try_current() else { return };
         let streams = Arc::clone(self.store.streams());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "one look for all streams; the task ends with the last of them"
-        )]
+        // One look for all streams; the task ends with the last of them.
         let task = runtime.spawn(watch(self.store.clone(), streams, generation));
         let handle = task.abort_handle();
         let mut state = self.store.streams().lock();
@@ -198,7 +195,7 @@ impl State {
     }
 
     /// Notes that somebody starts the task, if nobody has: its number.
-    fn to_be_started(&mut self) -> Option<u64> {
+    fn claim_start(&mut self) -> Option<u64> {
         let is_there = self.watcher.as_ref().is_some_and(|watcher| {
             // One whose runtime ended before it ran at all.
             !watcher.handle.as_ref().is_some_and(AbortHandle::is_finished)
