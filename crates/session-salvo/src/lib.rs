@@ -82,6 +82,8 @@
 //!
 //! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
 //!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
+//! - `oapi` (off): [`Session`], the guards and [`Next`] are arguments of salvo-oapi's `#[endpoint]`, and
+//!   [`SessionError`] its error. The OpenAPI document gets the answers that they may be.
 //!
 //! [addr]: salvo_core::http::Request::remote_addr
 
@@ -93,6 +95,8 @@ mod guard;
 mod handler;
 mod next;
 mod not_loaded;
+#[cfg(feature = "oapi")]
+mod oapi;
 mod peer;
 mod response;
 mod session;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use session_core::{
-    BackendError, Created, EndedBatch, EndedBy, Found, NewSession, PurgeReport, Purged,
+    BackendError, Created, EndedBatch, EndedBy, Finding, Found, NewSession, PurgeReport, Purged,
     SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef,
     TOMBSTONE_LIFETIME, Timestamp, TokenHash, Updated, UserId,
 };

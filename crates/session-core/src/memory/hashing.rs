@@ -72,7 +72,8 @@ mod tests {
 
     /// What a map looks at: which of 4096 places, and the seven bits that it compares first.
     fn check(name: &str, ids: impl Iterator<Item = SessionId>) {
-        let hashes: Vec<_> = ids.map(|id| BuildHasherDefault::<Folded>::default().hash_one(id)).collect();
+        let hashes: Vec<_> =
+            ids.map(|id| BuildHasherDefault::<Folded>::default().hash_one(id)).collect();
         let places: HashSet<_> = hashes.iter().map(|hash| hash % 4096).collect();
         let tags: HashSet<_> = hashes.iter().map(|hash| hash >> 57).collect();
         // Of 4096 that fall at random 63 in a hundred places are hit.

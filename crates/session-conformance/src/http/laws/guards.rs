@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use session_core::{BackendErrorKind, SafePath};
+use session_core::SafePath;
 
 use crate::http::browser::Browser;
 use crate::http::exchange::{Answer, Ask};
@@ -14,7 +14,7 @@ const SIGN_IN: &str = "/for-visitors/sign-in";
 
 /// A guard sends a browser's navigation to the page that the application named, with the address that was
 /// wanted, and answers a program with the error. Whatever is written into `next`, or asked for, no redirect
-/// leads to another site. A failing backend is no redirect.
+/// leads to another site.
 pub async fn next_never_leaves(lab: &Lab) {
     let site = Site::open(lab).await;
     let user = site.signed_in("ann").await;
@@ -41,7 +41,6 @@ pub async fn next_never_leaves(lab: &Lab) {
     let long = format!("{SIGN_IN}?next=/{}", "a".repeat(6000));
     assert_eq!(location(&navigates(user.ask(&long)).send().await.is(303)), "/home");
     nested_ones_end(&user).await;
-    an_outage_is_no_redirect(&site, &user).await;
 }
 
 async fn programs_are_told(site: &Site, user: &Browser) {
@@ -105,15 +104,6 @@ async fn nested_ones_end(user: &Browser) {
         }
     }
     panic!("nested: it goes on to {address}");
-}
-
-async fn an_outage_is_no_redirect(site: &Site, user: &Browser) {
-    site.probe.fail(BackendErrorKind::Unavailable);
-    for path in [&format!("{FOR_USERS}/x"), &format!("{FOR_FRESH}/x"), SIGN_IN] {
-        let answer = navigates(user.ask(path)).send().await.refused_as_outage().no_cookie();
-        assert_eq!(answer.header("location"), None, "{path}: an outage is no sign-out");
-    }
-    site.probe.recover();
 }
 
 fn navigates(ask: Ask) -> Ask {
