@@ -67,11 +67,11 @@ impl Person {
         for (change, rule) in [
             ("document.querySelector('h3').outerHTML = '<h5>A device</h5>'", "heading-order"),
             ("document.querySelector('h1').remove()", "page-has-heading-one"),
-            ("document.body.append('outside')", "region"),
+            ("document.body.insertAdjacentHTML('beforeend', '<p>Outside</p>')", "region"),
             ("document.querySelector('main').role = 'none'", "landmark-one-main"),
             ("document.documentElement.lang = ''", "html-has-lang"),
             ("document.querySelector('button').textContent = ''", "button-name"),
-            ("document.querySelector('main').style.color = '#888'", "color-contrast"),
+            ("document.querySelector('h1').style.color = 'var(--line)'", "color-contrast"),
         ] {
             self.open(&path).await;
             self.chromium.script(change).await;
