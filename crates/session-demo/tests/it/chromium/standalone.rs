@@ -63,7 +63,7 @@ async fn it_can_be_read_and_ends_what_is_not_known() {
     for (name, page) in
         [("alone", DevicesPage::new()), ("alone-mirrored", DevicesPage::new().words(mirrored))]
     {
-        let site = Site::start(page).await;
+        let site = Site::start(page.after_sign_out(PAGE)).await;
         let options = Options { agent: Some(CHROME), ..Options::default() };
         let person = Person {
             chromium: Chromium::start(&options).await,
@@ -89,8 +89,8 @@ async fn it_can_be_read_and_ends_what_is_not_known() {
         person.see(".empty").await;
         person.look(&format!("{name}-one-device")).await;
         person.click(".devices.this .device button").await;
-        assert_eq!(person.path().await, "/");
-        person.open(PAGE).await;
+        // There, nobody is signed in.
         person.see(".notice").await;
+        assert!(person.jar().await.is_empty());
     }
 }
