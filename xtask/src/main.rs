@@ -1,5 +1,6 @@
 //! The automation of this workspace: one file per command, run as `cargo xtask <command>`.
 
+mod axe;
 mod bench;
 mod chromium;
 mod ci;

@@ -1,6 +1,6 @@
 //! `cargo xtask services`: the servers that tests need, found or fetched, started and stopped.
 
-mod fetched;
+pub(crate) mod fetched;
 mod pooler;
 
 use std::path::PathBuf;

@@ -4,10 +4,12 @@ mod matrix;
 mod report;
 mod results;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::axe;
 use crate::chromium::{self, Chromium};
 use crate::laws;
 use crate::mutants;
@@ -41,6 +43,8 @@ pub(crate) struct Report {
     has_server: bool,
     /// The browser of the demo's tests, likewise.
     browser: Option<Chromium>,
+    /// The rules that the pages are held to in it, likewise.
+    axe: Option<PathBuf>,
 }
 
 /// Whose tests all run on every generation of the server that is at hand.
@@ -66,7 +70,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 /// Runs everything to its end, whatever fails on the way.
 pub(crate) fn report(arguments: Arguments) -> Result<Report> {
     let mut crates = workspace::crates()?;
-    let mut report = Report { browser: chromium::find(), ..Report::default() };
+    let mut report = Report { browser: chromium::find(), axe: axe::find(), ..Report::default() };
     report.check_features(&crates)?;
     let (servers, problems) = services::servers();
     report.problems.extend(problems);
@@ -113,6 +117,9 @@ impl Report {
         if self.browser.is_none() {
             println!("\n*** NOT RUN: the tests in a browser. {} ***\n", chromium::HELP);
         }
+        if self.axe.is_none() {
+            println!("\n*** NOT RUN: axe-core's rules in the browser. {} ***\n", axe::HELP);
+        }
         self.run_some(&["--workspace", "--exclude", APART], None, arguments, server)?;
         self.run_some(&["--package", APART], None, arguments, server)
     }
@@ -158,6 +165,7 @@ impl Report {
             None => services::give_none_to(&mut command),
         }
         chromium::tell(self.browser.as_ref(), &mut command);
+        axe::tell(self.axe.as_ref(), &mut command);
         let transcript = shell::stream(&mut command)?;
         self.explored += explored(&transcript.lines);
         let mut results = if with_nextest {

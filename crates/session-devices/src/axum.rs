@@ -8,14 +8,14 @@ use axum::extract::{FromRequestParts, OriginalUri, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
-use axum::routing::{MethodFilter, get, on};
+use axum::routing::{MethodFilter, on};
 use session_axum::Session;
 use session_core::{Error, RequestHead};
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::api::DevicesApi;
-use crate::page::{DevicesPage, STYLE};
-use crate::routes::{API, PAGE, STYLESHEET, Takes};
+use crate::page::DevicesPage;
+use crate::routes::{API, PAGE, Takes};
 
 impl DevicesPage {
     /// The page's routes for axum, to be nested at any path behind the sessions' layer.
@@ -33,7 +33,7 @@ impl DevicesPage {
     /// ```
     pub fn axum_routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let page = Arc::new(self);
-        let routes = PAGE.into_iter().fold(Router::new(), |routes, address| {
+        PAGE.into_iter().fold(Router::new(), |routes, address| {
             let page = page.clone();
             let goal = move |request: Request| {
                 let page = page.clone();
@@ -44,8 +44,7 @@ impl DevicesPage {
                 }
             };
             routes.route(address.path, on(filter(address.takes), goal))
-        });
-        routes.route(STYLESHEET, get(async || response(answer::stylesheet(STYLE))))
+        })
     }
 }
 

@@ -29,14 +29,16 @@ mod problem;
 mod routes;
 mod rules;
 mod view;
+mod when;
 mod words;
 
 pub use answer::Answer;
 pub use api::{ApiAction, DevicesApi};
-pub use moment::{Ago, Date, Moment};
+pub use moment::Moment;
 pub use page::{DevicesPage, PageAction, STYLE};
 pub use problem::Problem;
 pub use view::{Device, Devices, Kind, Links, Page, Shows};
+pub use when::{Ago, Date};
 pub use words::{Direction, Sentence, Text, Words};
 
 #[cfg(all(doctest, feature = "axum"))]

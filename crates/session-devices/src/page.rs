@@ -75,6 +75,8 @@ pub enum PageAction<'a> {
     EndOthers,
     /// `POST /logout-all`
     EndAll,
+    /// `GET /style.css`
+    Stylesheet,
 }
 
 impl Default for DevicesPage {
@@ -218,6 +220,9 @@ impl DevicesPage {
         head: RequestHead<'_>,
         session: impl Future<Output = Result<Session, Error>>,
     ) -> Answer {
+        if action == PageAction::Stylesheet {
+            return answer::stylesheet(STYLE);
+        }
         let base = self.base_of(action, head);
         if let Err(problem) = self.rules.comes_from_here(head) {
             return self.problem(problem, head, &base, None);
@@ -273,7 +278,7 @@ impl DevicesPage {
     ) -> Result<Answer, Problem> {
         let fails = |error: Error| rules::problem(&error);
         let is_out = match action {
-            PageAction::Show => false,
+            PageAction::Show | PageAction::Stylesheet => false,
             PageAction::End(segment) => {
                 let id = rules::id(segment)?;
                 session.require_user().map_err(fails)?;
@@ -346,7 +351,7 @@ impl DevicesPage {
         let path = head.uri.path().trim_end_matches('/');
         let parts = match action {
             PageAction::Show => 0,
-            PageAction::EndOthers | PageAction::EndAll => 1,
+            PageAction::EndOthers | PageAction::EndAll | PageAction::Stylesheet => 1,
             PageAction::End(_) => 2,
         };
         let base =

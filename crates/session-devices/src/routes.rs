@@ -26,7 +26,7 @@ pub(crate) type ToPage = fn(&str) -> PageAction<'_>;
 pub(crate) type ToApi = fn(&str) -> ApiAction<'_>;
 
 /// The page's, without the frameworks' own parameters: they are decoded, and an id needs no decoding.
-pub(crate) const PAGE: [Address<ToPage>; 4] = [
+pub(crate) const PAGE: [Address<ToPage>; 5] = [
     Address { path: "/", takes: Takes::Get, action: |_| PageAction::Show },
     Address {
         path: "/{id}/revoke",
@@ -35,10 +35,8 @@ pub(crate) const PAGE: [Address<ToPage>; 4] = [
     },
     Address { path: "/logout-others", takes: Takes::Post, action: |_| PageAction::EndOthers },
     Address { path: "/logout-all", takes: Takes::Post, action: |_| PageAction::EndAll },
+    Address { path: "/style.css", takes: Takes::Get, action: |_| PageAction::Stylesheet },
 ];
-
-/// Where the page's stylesheet is.
-pub(crate) const STYLESHEET: &str = "/style.css";
 
 /// The JSON's. What may be anything comes last: salvo takes the first that fits.
 pub(crate) const API: [Address<ToApi>; 4] = [

@@ -9,10 +9,10 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Router, async_trai
 use session_core::{Error, RequestHead, Session};
 use session_salvo::SessionDepotExt;
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
 use crate::api::DevicesApi;
-use crate::page::{DevicesPage, STYLE};
-use crate::routes::{API, Address, PAGE, STYLESHEET, Takes, ToApi, ToPage};
+use crate::page::DevicesPage;
+use crate::routes::{API, Address, PAGE, Takes, ToApi, ToPage};
 
 impl DevicesPage {
     /// The page's routes for salvo, to be pushed at any path behind the sessions' handler.
@@ -38,8 +38,7 @@ impl DevicesPage {
         let goals = PAGE.map(|Address { path, takes, action }| {
             at(path, takes, PageGoal { page: page.clone(), action })
         });
-        let routes = goals.into_iter().fold(Router::new(), Router::push);
-        routes.push(at(STYLESHEET, Takes::Get, Stylesheet))
+        goals.into_iter().fold(Router::new(), Router::push)
     }
 }
 
@@ -108,21 +107,6 @@ impl Handler for ApiGoal {
     ) {
         let action = (self.action)(request.uri().path());
         write(self.api.answer(action, head(request), load(depot)).await, response);
-    }
-}
-
-struct Stylesheet;
-
-#[async_trait]
-impl Handler for Stylesheet {
-    async fn handle(
-        &self,
-        _: &mut Request,
-        _: &mut Depot,
-        response: &mut Response,
-        _: &mut FlowCtrl,
-    ) {
-        write(answer::stylesheet(STYLE), response);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::fill::filled;
-use crate::moment::{Ago, Date};
 use crate::problem::Problem;
+use crate::when::{Ago, Date};
 
 /// A text of the application's, or one that is compiled in.
 pub type Text = Cow<'static, str>;

@@ -56,6 +56,8 @@ macro_rules! in_chromium_over_databases {
 
 #[path = "chromium/access.rs"]
 mod access;
+#[path = "chromium/axe.rs"]
+mod axe;
 #[path = "chromium/cookies.rs"]
 mod cookies;
 #[path = "chromium/devices.rs"]
@@ -70,3 +72,5 @@ mod other_site;
 mod person;
 #[path = "chromium/sites.rs"]
 mod sites;
+#[path = "chromium/standalone.rs"]
+mod standalone;

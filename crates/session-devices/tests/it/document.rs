@@ -67,7 +67,7 @@ async fn every_string_is_escaped(framework: Framework) {
 }
 
 fn layout(page: &Page<'_>) -> String {
-    let user = page.session.and_then(|session| session.user_id());
+    let user = page.session.and_then(session_core::Session::user_id);
     let user = user.map_or_else(|| "nobody".to_owned(), |user| user.to_string());
     format!(
         "<!doctype html><title>{}</title><nav>{user}</nav><main>{}</main>",

@@ -71,7 +71,7 @@ async fn one_is_ended(place: Place) {
         let page = here.post(&revoke(malformed)).await.page(400);
         assert!(page.contains("<h1>Not found</h1>"), "{page}");
     }
-    assert_eq!(here.ids().await, [own.clone()]);
+    assert_eq!(here.ids().await, std::slice::from_ref(own));
 
     here.post(&revoke(own)).await.leads_to("/bye");
     assert_eq!(here.cookie, None);

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use salvo_core::http::uri::Scheme;
 use salvo_core::{Depot, Service, handler};
 use serde_json::Value;
-use session_core::{Error, MemoryBackend, SessionBackend, SessionConfig, SessionStore};
+use session_core::{MemoryBackend, SessionBackend, SessionConfig, SessionStore};
 use session_devices::{DevicesApi, DevicesPage};
 use session_postgres::{PostgresBackend, PostgresConfig};
 use session_salvo::{SessionDepotExt, SessionHandler};
@@ -160,7 +160,7 @@ async fn salvo_signs_in(
     depot: &mut Depot,
 ) -> Result<&'static str, session_salvo::SessionError> {
     let user: String = request.param("user").unwrap();
-    depot.session().await?.authenticate(user).await.map_err(Error::from)?;
+    depot.session().await?.authenticate(user).await?;
     Ok("")
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use serde_json::{Value, json};
 
+use super::axe;
 use super::driver::Options;
 use super::person::{Person, SIGN_IN};
 use crate::browser::{CHROME, FIREFOX};
@@ -35,12 +36,17 @@ impl Person {
     }
 
     /// Looks at the page that is shown in every way.
-    async fn look(&self, page: &str) {
+    pub(super) async fn look(&self, page: &str) {
+        let rules = axe::script();
         for (screen, width) in SCREENS {
             for scheme in ["light", "dark"] {
                 self.show(width, 800, scheme).await;
                 let faults = self.chromium.script(MEASURE).await;
                 assert_eq!(faults, json!([]), "{page}, {screen}, {scheme}");
+                if let Some(rules) = &rules {
+                    let broken = self.broken_rules(rules).await;
+                    assert_eq!(broken, [] as [String; 0], "{page}, {screen}, {scheme}");
+                }
                 let name = format!("{page}-{screen}-{scheme}.png");
                 if let Some(file) = picture(page).map(|folder| folder.join(name)) {
                     self.keep(&file, width, scheme).await;
