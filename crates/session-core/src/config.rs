@@ -50,7 +50,7 @@ use crate::cookie::{CookieConfig, CookieSecret, Signing, secrets_list};
 /// | [`cookie_name`](Self::cookie_name) | `_session` | the cookie's name |
 /// | [`cookie.path`](CookieConfig::path) | `/` | the part of the site that gets the cookie |
 /// | [`cookie.domain`](CookieConfig::domain) | none: only the host that set it | the domain whose hosts share the cookie |
-/// | [`cookie.domains`](CookieConfig::domains) | none | the domains that a request may choose instead |
+/// | [`cookie.domains`](CookieConfig::domains) | `[]` | the domains that a request may choose instead |
 /// | [`cookie.secure`](CookieConfig::secure) | `always` | whether the cookie travels over HTTPS only |
 /// | [`cookie.same_site`](CookieConfig::same_site) | `lax` | whether other sites' requests carry the cookie |
 /// | [`cookie.http_only`](CookieConfig::http_only) | `true` | whether the cookie is hidden from scripts |
