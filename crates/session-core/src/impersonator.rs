@@ -3,13 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use crate::id::{SessionId, UserId};
 use crate::token::TokenHash;
 
 /// Who acts in a session in its user's place: see [`Session::impersonate`](crate::Session::impersonate).
 ///
-/// [`Display`](fmt::Display) and [`FromStr`] are the form in which a backend stores it, which holds a
-/// hash: it is not for logs. `Debug` leaves it out.
+/// [`Display`](fmt::Display) and [`FromStr`], and with them serde, are the form in which a backend stores
+/// it, which holds a hash: it is not for logs, nor for anybody to be shown. `Debug` leaves it out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Impersonator {
     /// Their own session, into which they come back.
@@ -75,6 +77,20 @@ impl FromStr for Impersonator {
             token: hash(token).ok_or(InvalidImpersonator)?,
             user: UserId::new(user).map_err(|_| InvalidImpersonator)?,
         })
+    }
+}
+
+impl Serialize for Impersonator {
+    /// As its text, for a backend that keeps records as documents.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Impersonator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What `docs/recipes.md` shows, word for word: each recipe is a file, for both frameworks, and the tests
 //! run them all. Not published.
 
+#![allow(missing_docs, reason = "what documents them is the page")]
+
 /// The recipes on axum.
 pub mod on_axum {
     pub mod bearer;
@@ -15,6 +17,7 @@ pub mod on_axum {
     pub mod payment;
     pub mod remember_me;
     pub mod sudo;
+    pub mod tenants;
     pub mod testing;
     pub mod websocket;
 }
@@ -33,6 +36,7 @@ pub mod on_salvo {
     pub mod payment;
     pub mod remember_me;
     pub mod sudo;
+    pub mod tenants;
     pub mod testing;
     pub mod websocket;
 }

@@ -14,9 +14,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use session_core::{
     Applied, BackendError, BackendErrorKind, CARRY_LIFETIME, Created, Data, DeviceType, EndedBatch,
-    EndedBy, ExpiredSession, Fingerprint, Found, MAX_GRACES, NewSession, PurgeReport, Purged,
-    Rotation, SessionBackend, SessionChange, SessionCount, SessionData, SessionId, SessionRef,
-    Timestamp, TokenHash, TokenState, Updated, UserId, sessions_to_evict, tombstone_expiry,
+    EndedBy, ExpiredSession, Fingerprint, Found, Impersonator, MAX_GRACES, NewSession, PurgeReport,
+    Purged, Rotation, SessionBackend, SessionChange, SessionCount, SessionData, SessionId,
+    SessionRef, Timestamp, TokenHash, TokenState, Updated, UserId, sessions_to_evict,
+    tombstone_expiry,
 };
 
 // [quote: tables]
@@ -58,6 +59,7 @@ struct Tombstone {
 struct Columns {
     id: SessionId,
     user_id: Option<UserId>,
+    impersonator: Option<Box<Impersonator>>,
     ip_address: Option<IpAddr>,
     last_ip_address: Option<IpAddr>,
     user_agent: Option<String>,
@@ -344,8 +346,9 @@ impl SessionBackend for FileBackend {
             // ... evict above the cap (the newcomer is not there yet, so it cannot be chosen), ...
             let mut evicted = Vec::new();
             if let (Some(user), Some(cap)) = (&session.user_id, new.cap) {
-                let others =
-                    tables.live_of(user, now).map(|other| (other.last_active_at, other.id));
+                // Whoever acts in the user's place takes none.
+                let others = tables.live_of(user, now).filter(|other| other.impersonator.is_none());
+                let others = others.map(|other| (other.last_active_at, other.id));
                 evicted = sessions_to_evict(others.collect(), cap);
             }
             for id in &evicted {

@@ -28,6 +28,14 @@ impl Route {
         })
     }
 
+    /// An address with one segment between these.
+    pub(super) fn between(prefix: &'static str, suffix: &'static str) -> Self {
+        Self::where_path(move |sent| {
+            let rest = sent.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+            rest.is_some_and(|segment| !segment.contains('/'))
+        })
+    }
+
     fn where_path(matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         Self { router: filtered(move |request| matches(request.uri().path())), allowed: Vec::new() }
     }

@@ -24,7 +24,7 @@ async fn events(
     let over = async move {
         tokio::select! {
             () = ended => {}
-            _ = stopping.wait_for(|stop| *stop) => {}
+            () = async { drop(stopping.wait_for(|stop| *stop).await) } => {}
         }
     };
     let news =

@@ -26,12 +26,16 @@ async fn connect(
     Ok(upgrade.on_upgrade(move |socket| talk(socket, who.session, stopping)))
 }
 
+async fn stops(stopping: &mut Stopping) {
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
 async fn talk(mut socket: WebSocket, session: Session, mut stopping: Stopping) {
     let mut ended = session.until_ended();
     loop {
         tokio::select! {
             () = &mut ended => break,
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = stops(&mut stopping) => break,
             message = socket.recv() => match message {
                 Some(Ok(Message::Text(text))) => {
                     if socket.send(Message::Text(text)).await.is_err() {

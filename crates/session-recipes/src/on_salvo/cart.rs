@@ -32,8 +32,8 @@ async fn show(session: Session) -> Result<String, SessionError> {
 #[handler]
 async fn sign_in(session: Session) -> Result<(), SessionError> {
     // What a visitor's session holds may have been planted: only the cart comes over.
-    let sign_in = SignIn::new("alice").carry(Carry::keys(&[&CART]));
-    Ok(session.authenticate_with(sign_in).await?)
+    let options = SignIn::new("alice").carry(Carry::keys(&[&CART]));
+    Ok(session.authenticate_with(options).await?)
 }
 
 pub fn app(store: SessionStore) -> Router {

@@ -26,7 +26,7 @@ impl Events {
         let over = async move {
             tokio::select! {
                 () = ended => {}
-                _ = stopping.wait_for(|stop| *stop) => {}
+                () = async { drop(stopping.wait_for(|stop| *stop).await) } => {}
             }
         };
         let news =

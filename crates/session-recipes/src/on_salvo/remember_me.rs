@@ -9,13 +9,13 @@ use session_salvo::{Session, SessionError, SessionHandler};
 #[handler]
 async fn sign_in(session: Session, request: &mut Request) -> Result<(), SessionError> {
     let user = request.form::<String>("user").await.unwrap_or_default();
-    let sign_in = SignIn::new(user); // once you have checked the password
-    let sign_in = if request.form::<String>("remember").await.is_some() {
-        sign_in.lifetime(Duration::from_secs(90 * 24 * 3600)).persistent(true)
+    let options = SignIn::new(user); // once you have checked the password
+    let options = if request.form::<String>("remember").await.is_some() {
+        options.lifetime(Duration::from_secs(90 * 24 * 3600)).persistent(true)
     } else {
-        sign_in.lifetime(Duration::from_secs(12 * 3600)).persistent(false)
+        options.lifetime(Duration::from_secs(12 * 3600)).persistent(false)
     };
-    Ok(session.authenticate_with(sign_in).await?)
+    Ok(session.authenticate_with(options).await?)
 }
 
 pub fn app(store: SessionStore) -> Router {

@@ -35,12 +35,16 @@ impl Socket {
     }
 }
 
+async fn stops(stopping: &mut Stopping) {
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
 async fn talk(mut socket: WebSocket, session: Session, mut stopping: Stopping) {
     let mut ended = session.until_ended();
     loop {
         tokio::select! {
             () = &mut ended => break,
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = stops(&mut stopping) => break,
             message = socket.recv() => match message {
                 Some(Ok(message)) if message.is_text() => {
                     if socket.send(message).await.is_err() {

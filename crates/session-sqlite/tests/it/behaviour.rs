@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use session_core::{
-    BackendErrorKind, Carry, EndedBy, Found, NewSession, Reauthentication, Replace, Rotation,
-    SessionBackend, SessionChange, SessionRef, TOMBSTONE_LIFETIME, Timestamp, TokenState, Updated,
-    UserId,
+    BackendErrorKind, Carry, EndedBy, Found, NewSession, PurgeReport, Reauthentication, Replace,
+    Rotation, SessionBackend, SessionChange, SessionRef, TOMBSTONE_LIFETIME, Timestamp, TokenState,
+    Updated, UserId,
 };
 use session_sqlite::SqliteBackend;
 
@@ -251,9 +251,12 @@ async fn a_sign_in_carries_replaces_and_evicts() {
     assert!(matches!(found, Some(Found::Ended { how: EndedBy::Evicted, .. })), "{found:?}");
     // The purge lets it go when its time is over, and not with the time that it had as a session.
     let known = NOW.plus(TOMBSTONE_LIFETIME);
-    backend.purge_expired(known.minus(Duration::from_micros(1)), 100).await.unwrap();
+    backend
+        .purge_expired(known.minus(Duration::from_micros(1)), 100, PurgeReport::Count)
+        .await
+        .unwrap();
     assert_eq!(count(bare).await, 1);
-    backend.purge_expired(known, 100).await.unwrap();
+    backend.purge_expired(known, 100, PurgeReport::Count).await.unwrap();
     assert_eq!(count(bare).await, 0);
 
     // An id in use, also that of the very session to replace.
