@@ -9,7 +9,9 @@ use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Method, Request, Uri};
-use session_core::{BackendError, Error, ErrorKind, InvalidId, InvalidUserId, RequestHead, answer};
+use session_core::{
+    Asked, BackendError, Error, ErrorKind, InvalidId, InvalidUserId, Pages, RequestHead, answer,
+};
 
 use crate::not_loaded::NotLoaded;
 
@@ -162,34 +164,52 @@ pub(crate) type OnError = Arc<dyn Fn(&Error, RequestHead<'_>) -> Response + Send
 pub(crate) struct Shape(Box<Shaping>);
 
 struct Shaping {
-    on_error: OnError,
+    looks: Looks,
+    asked: Asked,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 }
 
+/// What the application says of answers of ours.
+#[derive(Clone, Default)]
+pub(crate) struct Looks {
+    pub(crate) pages: Option<Arc<Pages>>,
+    pub(crate) on_error: Option<OnError>,
+}
+
 impl Shape {
-    /// Clones the request's head, but only for who wants to see it.
-    pub(crate) fn of<B>(on_error: Option<&OnError>, request: &Request<B>) -> Option<Self> {
-        let on_error = on_error?.clone();
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let headers = request.headers().clone();
-        Some(Self(Box::new(Shaping { on_error, method, uri, headers })))
+    /// Keeps what the application's answers ask of the request: its headers only for who wants to see
+    /// them, and nothing if it says nothing of them.
+    pub(crate) fn of<B>(looks: &Looks, request: &Request<B>) -> Option<Self> {
+        if looks.pages.is_none() && looks.on_error.is_none() {
+            return None;
+        }
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let asked = Asked::of(RequestHead { method, uri, headers });
+        let headers = if looks.on_error.is_some() { headers.clone() } else { HeaderMap::new() };
+        let (method, uri) = (method.clone(), uri.clone());
+        Some(Self(Box::new(Shaping { looks: looks.clone(), asked, method, uri, headers })))
     }
 
-    fn shape(&self, error: &Error) -> Response {
-        let Shaping { on_error, method, uri, headers } = &*self.0;
-        on_error(error, RequestHead { method, uri, headers })
+    /// A redirect to one of the application's pages, or what it makes of the error; `None` for the plain
+    /// answer.
+    fn shape(&self, error: &Error) -> Option<Response> {
+        let Shaping { looks: Looks { pages, on_error }, asked, method, uri, headers } = &*self.0;
+        if let Some(redirect) = pages.as_ref().and_then(|pages| pages.redirect(error, asked)) {
+            return Some(redirect.map(Body::from));
+        }
+        let on_error = on_error.as_ref()?;
+        Some(on_error(error, RequestHead { method, uri, headers }))
     }
 }
 
 /// The answer to an error that the layer itself met, if there is no other.
 pub(crate) fn answered(error: &Error, shape: Option<&Shape>) -> Response {
     answer::log(error);
-    match shape {
+    match shape.and_then(|shape| shape.shape(error)) {
         None => error.to_response().map(Body::from),
-        Some(shape) => {
-            let mut response = shape.shape(error);
+        Some(mut response) => {
             answer::complete(response.status(), response.headers_mut());
             response
         }
@@ -224,10 +244,12 @@ where
         let is_compressed = response.headers().contains_key(CONTENT_ENCODING);
         let is_known = is_head || size.is_some() || is_compressed;
         let size = size.filter(|_| !is_head);
-        if is_known && answer::is_still_plain(&error, response.status(), response.headers(), size) {
+        if is_known
+            && answer::is_still_plain(&error, response.status(), response.headers(), size)
+            && let Some(mut ours) = shape.shape(&error)
+        {
             let (mut parts, _) = response.into_parts();
             answer::take_off_plain(&error, &mut parts.headers);
-            let mut ours = shape.shape(&error);
             parts.extensions.extend(std::mem::take(ours.extensions_mut()));
             *ours.extensions_mut() = parts.extensions;
             let mut ours = over(parts.headers, ours);

@@ -63,7 +63,10 @@ impl<S: Sync> FromRequestParts<S> for Session {
 }
 
 /// The user who is signed in, and their session. Rejects with 401 if nobody is, and as [`Session`]
-/// does; with 503 also if an outage was told to go on as a visitor.
+/// does; with 503 also if an outage was told to go on as a visitor. It dereferences to the user's id.
+///
+/// With [`pages`](crate::SessionLayer::pages) a browser's navigation goes to the sign-in page and not to
+/// the 401. [`require_user`](crate::require_user) guards a group of routes.
 ///
 /// ```
 /// use session_axum::{RequireUser, SessionError};

@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum_core::response::IntoResponse;
-use session_core::{Error, RequestHead, SessionStore};
+use session_core::{Error, Pages, RequestHead, SessionStore};
 use tower_layer::Layer;
 
-use crate::answer::OnError;
+use crate::answer::Looks;
 use crate::service::SessionService;
 
 /// The tower layer: `Router::layer(session_axum::layer(store))`.
 #[must_use]
 pub fn layer(store: SessionStore) -> SessionLayer {
-    SessionLayer { store, eager: false, on_error: None }
+    SessionLayer { store, eager: false, looks: Looks::default() }
 }
 
 /// Gives every request behind it a session. Made by [`layer`].
@@ -28,7 +28,7 @@ pub fn layer(store: SessionStore) -> SessionLayer {
 pub struct SessionLayer {
     store: SessionStore,
     eager: bool,
-    on_error: Option<OnError>,
+    looks: Looks,
 }
 
 impl SessionLayer {
@@ -57,19 +57,18 @@ impl SessionLayer {
     ///   [`retain_beside_error`](session_core::answer::retain_beside_error) says what. Cookies of the
     ///   handler's go too. What must arrive in any case is put on by a layer outside.
     ///
-    /// A person is sent to the sign-in page, and comes back to where they were going; a program is
-    /// told in JSON:
+    /// A person gets a page, and a program JSON ([`pages`](Self::pages) sends a person to sign in
+    /// before that):
     ///
     /// ```
-    /// use axum::http::StatusCode;
     /// use axum::http::header::CONTENT_TYPE;
-    /// use axum::response::{IntoResponse, Redirect, Response};
+    /// use axum::response::{Html, IntoResponse, Response};
     /// use session_core::{Error, RequestHead};
     ///
     /// fn shape(error: &Error, request: RequestHead<'_>) -> Response {
-    ///     if error.status() == StatusCode::UNAUTHORIZED && request.is_navigation() {
-    ///         let next = request.path_for_query();
-    ///         return Redirect::to(&format!("/sign-in?next={next}")).into_response();
+    ///     if request.wants_page() {
+    ///         let page = format!("<h1>Sorry</h1><p>{}", error.public_message());
+    ///         return (error.status(), Html(page)).into_response();
     ///     }
     ///     let json = format!("{{\"error\":\"{}\"}}", error.code());
     ///     (error.status(), [(CONTENT_TYPE, "application/json")], json).into_response()
@@ -80,16 +79,48 @@ impl SessionLayer {
     /// let layer = session_axum::layer(store).on_error(shape);
     /// ```
     ///
-    /// The sign-in page goes to `next` only if [`local_path`](session_core::local_path) says that it is
-    /// of this site. What a page says to people is [`Error::public_message`]. The head is the one that this layer
-    /// saw: inside of `Router::nest` axum has taken the prefix off the URI. It is cloned for each
+    /// What a page says to people is [`Error::public_message`]. The head is the one that this layer saw: inside of `Router::nest` axum has taken the prefix off the URI. It is cloned for each
     /// request, and not at all without `on_error`.
     #[must_use]
     pub fn on_error<R: IntoResponse>(
         mut self,
         shape: impl Fn(&Error, RequestHead<'_>) -> R + Send + Sync + 'static,
     ) -> Self {
-        self.on_error = Some(Arc::new(move |error, request| shape(error, request).into_response()));
+        let on_error =
+            move |error: &Error, request: RequestHead<'_>| shape(error, request).into_response();
+        self.looks.on_error = Some(Arc::new(on_error));
+        self
+    }
+}
+
+impl SessionLayer {
+    /// Names the pages to sign in and to confirm on: a browser's navigation that a guard refuses is
+    /// redirected there with the address that it wanted, and does not get the error. [`Pages`] has the
+    /// rules.
+    ///
+    /// The errors are those of [`RequireUser`](crate::RequireUser), [`RequireFresh`](crate::RequireFresh)
+    /// and [`RequireAnonymous`](crate::RequireAnonymous), and the same ones wherever they come from, such
+    /// as from `session.require_user()?` in a handler. As with [`on_error`](Self::on_error), what a layer
+    /// inside has made something else of goes out as that.
+    ///
+    /// The address is the one that this layer saw, so mount it around what is nested: inside of
+    /// `Router::nest` axum has taken the prefix off.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use session_axum::{RequireUser, layer};
+    /// use session_core::{MemoryBackend, Pages, SessionConfig, SessionStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+    /// let app: Router = Router::new()
+    ///     .route("/orders", get(|who: RequireUser| async move { format!("orders of {}", who.user) }))
+    ///     .layer(layer(store).pages(Pages::new().sign_in("/sign-in")?.confirm("/confirm")?));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.looks.pages = Some(Arc::new(pages));
         self
     }
 }
@@ -100,7 +131,7 @@ impl<S> Layer<S> for SessionLayer {
     fn layer(&self, inner: S) -> Self::Service {
         // A store that saves unchanged sessions does so for requests that never ask for theirs.
         let eager = self.eager || self.store.config().save_unchanged;
-        SessionService::new(inner, self.store.clone(), eager, self.on_error.clone())
+        SessionService::new(inner, self.store.clone(), eager, self.looks.clone())
     }
 }
 

@@ -29,6 +29,7 @@
 //! 2. The extractor [`Session`] loads it: one read. It always extracts, signed in, anonymous or
 //!    empty; only a failing backend rejects, with 503. There is no `Option<Session>`, because an
 //!    outage must not look like a visitor. [`RequireUser`] answers 401 if nobody is signed in.
+//!    [`require_user`] is the same over a group of routes; [`SessionLayer::pages`] sends a person to sign in.
 //! 3. Layers that only look use [`user_id_from_extensions`].
 //! 4. When the handler has answered, the layer saves what was written, in one statement, and sets the
 //!    cookie. If that fails, the answer becomes an error: 409 or 503.
@@ -97,7 +98,9 @@ mod answer;
 mod cross_site;
 mod extract;
 mod future;
+mod guard;
 mod layer;
+mod next;
 mod not_loaded;
 mod service;
 
@@ -105,7 +108,12 @@ pub use answer::SessionError;
 pub use cross_site::{CrossSiteFuture, CrossSiteLayer, CrossSiteService, cross_site_guard};
 pub use extract::{RequireUser, Session, user_id_from_extensions};
 pub use future::SessionFuture;
+pub use guard::{
+    GuardLayer, GuardService, RequireAnonymous, RequireFresh, require_anonymous, require_fresh,
+    require_user,
+};
 pub use layer::{SessionLayer, layer};
+pub use next::Next;
 pub use not_loaded::NotLoaded;
 pub use service::SessionService;
 pub use session_core::{Peer, RequestHead, Scheme};

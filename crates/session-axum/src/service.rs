@@ -10,7 +10,7 @@ use http::{Request, Response};
 use session_core::{Error, ErrorKind, SessionStore};
 use tower_service::Service;
 
-use crate::answer::{OnError, Shape, answered};
+use crate::answer::{Looks, Shape, answered};
 use crate::extract::{Mounted, attach};
 use crate::future::{SessionFuture, conclude};
 
@@ -29,17 +29,12 @@ pub struct SessionService<S> {
     inner: S,
     store: SessionStore,
     eager: bool,
-    on_error: Option<OnError>,
+    looks: Looks,
 }
 
 impl<S> SessionService<S> {
-    pub(crate) const fn new(
-        inner: S,
-        store: SessionStore,
-        eager: bool,
-        on_error: Option<OnError>,
-    ) -> Self {
-        Self { inner, store, eager, on_error }
+    pub(crate) const fn new(inner: S, store: SessionStore, eager: bool, looks: Looks) -> Self {
+        Self { inner, store, eager, looks }
     }
 }
 
@@ -61,7 +56,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let shape = Shape::of(self.on_error.as_ref(), &request);
+        let shape = Shape::of(&self.looks, &request);
         let visit = self.store.begin();
         if request.extensions_mut().insert(Mounted(visit.clone())).is_some() {
             let error = Error::from_kind(ErrorKind::Misconfigured)

@@ -10,6 +10,8 @@
 //!   without loading the session;
 //! - paths that begin with [`CONTAINED`] are like any other, with [`contain`] between the session's layer
 //!   and the handler, as a layer that catches panics or limits time;
+//! - paths that begin with [`FOR_USERS`], [`FOR_FRESH`] and [`FOR_VISITORS`] go to [`untouched`], behind the
+//!   adapter's own guards, and the adapter's layer is told of [`pages`];
 //! - every other path asks for the session twice, as two extractors of one handler would, and goes to
 //!   [`handle`], whose error is answered as the adapter answers a handler's error.
 //!
@@ -47,7 +49,8 @@ mod site;
 
 pub use application::{contain, handle, untouched};
 pub use harness::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, jar_cookie,
+    App, CONTAINED, FOR_FRESH, FOR_USERS, FOR_VISITORS, FRESH_SECS, Harness, JAR, LOOKS, Mount,
+    Panicked, UNTOUCHED, catch_panic, jar_cookie, pages,
 };
 pub use lab::Lab;
 #[doc(hidden)]

@@ -127,6 +127,8 @@ macro_rules! __each_request_law {
             "`logout` ends every live session whose token the request presented (of up to 16 values looked up; ambiguous ones, ones in grace and ones refused by their fingerprint too; also the session that replaced the presented token by its own re-authentication or rotation less than 10 s ago), says how many, and sends the removal cookie whenever a cookie of the name came, dead, unknown or malformed: who signs out explicitly must not stay signed in. A cookie of another Path or Domain cannot be removed, and is dead. If the backend fails it is an error and never `Ok`."
             cross_site_makes_no_session
             "A request from another site that loaded no live session, whatever came under the name, may have had its cookie held back by SameSite: `Sec-Fetch-Site: cross-site` and no top-level navigation by GET; if that header is missing, an unsafe method whose `Origin` is `null` or names neither the Host nor the host that a trusted proxy forwards. It makes no session by itself: its cookie would replace the one held back, and sign its user out. What it wants to store is 409 `cross_site`, said by the setter; an explicit sign-in and `start_over()` work (and belong behind a cross-site check), storing after `logout` only if that ended a session. Off with `same_site: none` and with `cross_site_sessions: allow`."
+            next_never_leaves
+            "A guard refuses a program with 401, 403 `stale_authentication` or 409 `already_signed_in`, and sends a browser's navigation with 303, `no-store` and no Set-Cookie to the page that the application named, with the address that was wanted as `next` (of GET and HEAD). A sign-in page that is for visitors sends who is signed in on to `next`. Whatever is written into `next`, or asked for, no redirect of ours leads to another site: not with `//`, `\\`, tabs and control characters, credentials, a scheme, dots, encoded slashes, at any length, or nested. No page leads to itself."
             ended_session_has_no_power
             "What acts on the user's sessions (`list`, `revoke`, `logout_others`, `logout_all`) is `SessionEnded` if the acting session is no longer live or the handle's token is neither its current one nor in grace, decided in the same step. Data writes through a token that ended without grace are 409 too, and a request whose session was ended meanwhile does not renew itself by signing in with its own user: a thief's slow request or open WebSocket can neither write nor sign the owner out. Only `logout` may still end its own session."
             handle_operations_serialise
@@ -138,7 +140,7 @@ macro_rules! __each_request_law {
             sign_out_wins
             "After sign-out returns, no request that was in flight can bring the session back; its buffered data is refused with 409 `session_ended` and no Set-Cookie, and a cookie still on its way is dead."
             outage_clears_nothing
-            "When the backend fails, the answer is 503 with Retry-After (or anonymous, if so configured), and no Set-Cookie except for a token change that this request had already committed. An outage never reads as \"not signed in\"."
+            "When the backend fails, the answer is 503 with Retry-After (or anonymous, if so configured), and no Set-Cookie except for a token change that this request had already committed. An outage never reads as \"not signed in\", and a guard redirects nobody in one."
             failed_save_is_reported
             "A response whose buffered data could not be saved is replaced (503, or 409 for a session that ended meanwhile) and never a success. A touch that fails is an event, not an error."
             server_error_discards_data
@@ -265,10 +267,10 @@ mod tests {
 
     #[test]
     fn every_law_has_a_name_and_a_promise_of_its_own() {
-        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (23, 31));
+        assert_eq!((BACKEND_LAWS.len(), REQUEST_LAWS.len()), (23, 32));
         let laws = || BACKEND_LAWS.iter().chain(REQUEST_LAWS);
-        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 54);
-        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 54);
+        assert_eq!(laws().map(|law| law.name).collect::<HashSet<_>>().len(), 55);
+        assert_eq!(laws().map(|law| law.promise).collect::<HashSet<_>>().len(), 55);
         for law in laws() {
             let sentence = law.promise.ends_with('.') && !law.promise.contains('\n');
             assert!(sentence, "{}: a promise is a paragraph of sentences", law.name);

@@ -5,6 +5,8 @@ use std::fmt;
 use http::header::{ACCEPT, HeaderMap, HeaderName};
 use http::{Method, Uri};
 
+use crate::next::{encoded, stays_here};
+
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// The head of a request: what `on_error` of an adapter gets beside the error.
@@ -49,20 +51,7 @@ impl RequestHead<'_> {
     /// [`local_path`] says so.
     #[must_use]
     pub fn path_for_query(&self) -> String {
-        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut encoded = String::with_capacity(path.len() + 16);
-        for byte in path.bytes() {
-            // Unreserved characters (RFC 3986, section 2.3).
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                encoded.push(byte.into());
-            } else {
-                encoded.push('%');
-                for digit in [byte >> 4, byte & 15] {
-                    encoded.push(b"0123456789ABCDEF"[usize::from(digit)].into());
-                }
-            }
-        }
-        encoded
+        encoded(self.uri.path_and_query().map_or("/", |path| path.as_str()))
     }
 }
 
@@ -70,8 +59,7 @@ impl RequestHead<'_> {
 /// anybody may have written into a link. `None` for everything that a browser may take to another
 /// site.
 ///
-/// It begins with one `/` that neither `/` nor `\` follows, and has only printable ASCII in it:
-/// browsers drop tabs and line breaks, so that `/<tab>/evil.example` is `//evil.example` to them.
+/// [`SafePath`](crate::SafePath) has the rules, and is the same as a type.
 ///
 /// ```
 /// use session_core::local_path;
@@ -83,9 +71,7 @@ impl RequestHead<'_> {
 /// ```
 #[must_use]
 pub fn local_path(next: &str) -> Option<&str> {
-    let rest = next.strip_prefix('/')?;
-    let is_local = !rest.starts_with(['/', '\\']) && next.bytes().all(|b| b.is_ascii_graphic());
-    is_local.then_some(next)
+    stays_here(next).then_some(next)
 }
 
 impl fmt::Debug for RequestHead<'_> {

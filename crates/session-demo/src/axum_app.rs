@@ -21,8 +21,8 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::serve::ListenerExt;
-use session_axum::{Session, SessionLayer, layer};
-use session_core::{RequestHead, SessionStore};
+use session_axum::{Session, SessionLayer, cross_site_guard, layer};
+use session_core::{CrossSiteGuard, RequestHead, SessionStore};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -51,14 +51,13 @@ pub(crate) async fn serve(
 fn app(store: SessionStore) -> Router {
     let sessions = layer(store.clone()).on_error(pages::session_error);
     Router::new()
-        .merge(behind(sessions.clone(), scripts().merge(people())))
+        .merge(behind(sessions.clone(), scripts().merge(own_forms_only(people()))))
         .merge(behind(sessions.eager(), looked_at()))
         .merge(without_session())
         .fallback(async |request: Request| elsewhere(&request, Code::NotFound))
         .method_not_allowed_fallback(async |request: Request| {
             elsewhere(&request, Code::MethodNotAllowed)
         })
-        .layer(axum::middleware::from_fn(layers::own_forms_only))
         .layer(axum::middleware::map_response(layers::protected))
         .layer(TraceLayer::new_for_http())
         .with_state(store)
@@ -67,6 +66,12 @@ fn app(store: SessionStore) -> Router {
 /// These routes behind the sessions, and between them what catches panics.
 pub(crate) fn behind(sessions: SessionLayer, routes: Router<SessionStore>) -> Router<SessionStore> {
     routes.layer(CatchPanicLayer::custom(layers::panicked)).layer(sessions)
+}
+
+/// Forms of other sites are refused. The addresses for scripts have no such guard, so that the library's own
+/// behaviour can be seen.
+fn own_forms_only(pages: Router<SessionStore>) -> Router<SessionStore> {
+    pages.route_layer(cross_site_guard(CrossSiteGuard::new()))
 }
 
 fn without_session() -> Router<SessionStore> {

@@ -143,6 +143,8 @@ impl From<&Error> for Problem {
             ErrorKind::Unauthenticated | ErrorKind::NoSession => Code::Unauthenticated.into(),
             ErrorKind::SessionEnded => Code::SessionEnded.into(),
             ErrorKind::CrossSite => Code::CrossSite.into(),
+            ErrorKind::CrossOrigin => Code::ForeignForm.into(),
+            ErrorKind::StaleAuthentication => Code::StaleAuthentication.into(),
             ErrorKind::TooLarge => Code::DataTooLarge.into(),
             ErrorKind::Unavailable | ErrorKind::BackendFailed => Code::Unavailable.into(),
             ErrorKind::InvalidData => {

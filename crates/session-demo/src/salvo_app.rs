@@ -18,8 +18,8 @@ mod scripts;
 use anyhow::Context;
 use salvo_core::conn::tcp::TcpAcceptor;
 use salvo_core::{Handler, Response, Router, Scribe, Server, Writer, handler};
-use session_core::SessionStore;
-use session_salvo::SessionHandler;
+use session_core::{CrossSiteGuard, SessionStore};
+use session_salvo::{SessionHandler, cross_site_guard};
 use tokio::net::TcpListener;
 
 use self::extract::Store;
@@ -55,10 +55,11 @@ fn app(store: &SessionStore) -> Router {
     Router::new()
         .hoop(hoops::traced)
         .hoop(hoops::protected)
-        .hoop(hoops::own_forms_only)
         .hoop(hoops::Given(store.clone()))
         .push(behind(sessions.clone(), scripts()))
-        .push(behind(sessions.clone(), people()))
+        // Forms of other sites are refused. The addresses for scripts have no such guard, so that the
+        // library's own behaviour can be seen; the page of devices has its own.
+        .push(behind(sessions.clone(), people()).hoop(cross_site_guard(CrossSiteGuard::new())))
         .push(behind(sessions.clone(), devices()))
         .push(looked_at(sessions.eager()))
         .push(without_session().hoop(hoops::panicked))

@@ -8,7 +8,9 @@ use http::Method;
 use http::header::CONTENT_TYPE;
 use salvo_core::http::{ResBody, StatusError};
 use salvo_core::{Depot, Request, Response, Scribe};
-use session_core::{BackendError, Error, ErrorKind, InvalidId, InvalidUserId, answer};
+use session_core::{
+    Asked, BackendError, Error, ErrorKind, InvalidId, InvalidUserId, Pages, RequestHead, answer,
+};
 
 use crate::not_loaded::NotLoaded;
 use crate::response::Before;
@@ -207,6 +209,20 @@ pub(crate) type OnError = Arc<
         + Sync,
 >;
 
+/// What the application says of answers of ours.
+#[derive(Clone, Default)]
+pub(crate) struct Looks {
+    pub(crate) pages: Option<Arc<Pages>>,
+    pub(crate) on_error: Option<OnError>,
+}
+
+impl Looks {
+    /// Whether it says anything.
+    pub(crate) const fn say_something(&self) -> bool {
+        self.pages.is_some() || self.on_error.is_some()
+    }
+}
+
 /// Makes an answer of ours of an error of salvo's that holds one of ours: a handler returned it. Whoever
 /// gave it a status or words of their own meant that.
 pub(crate) fn recognise(response: &mut Response) {
@@ -250,7 +266,7 @@ pub(crate) fn unshaped(request: &Request, response: &mut Response) -> Option<Err
 /// The answer to an error that the session handler itself met.
 pub(crate) async fn answered(
     error: &Error,
-    shape: Option<&OnError>,
+    looks: &Looks,
     before: Before,
     request: &mut Request,
     depot: &mut Depot,
@@ -258,13 +274,13 @@ pub(crate) async fn answered(
 ) {
     answer::log(error);
     before.restore(response);
-    written(error, shape, request, depot, response).await;
+    written(error, looks, request, depot, response).await;
 }
 
 /// An answer of ours that a handler gave takes the application's shape.
 pub(crate) async fn reshaped(
     error: &Error,
-    shape: Option<&OnError>,
+    looks: &Looks,
     request: &mut Request,
     depot: &mut Depot,
     response: &mut Response,
@@ -272,18 +288,27 @@ pub(crate) async fn reshaped(
     answer::take_off_plain(error, &mut response.headers);
     response.status_code = None;
     response.body = ResBody::None;
-    written(error, shape, request, depot, response).await;
+    written(error, looks, request, depot, response).await;
 }
 
 /// Writes an answer onto a response that has none.
 async fn written(
     error: &Error,
-    shape: Option<&OnError>,
+    looks: &Looks,
     request: &mut Request,
     depot: &mut Depot,
     response: &mut Response,
 ) {
-    if let Some(shape) = shape {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let redirect = looks
+        .pages
+        .as_ref()
+        .and_then(|pages| pages.redirect(error, &Asked::of(RequestHead { method, uri, headers })));
+    if let Some(redirect) = redirect {
+        let (redirect, text) = redirect.into_parts();
+        answer::put_on(&mut response.headers, redirect.headers);
+        response.status_code(redirect.status).body(text);
+    } else if let Some(shape) = &looks.on_error {
         shape(error, request, depot, response).await;
     }
     let status = *response.status_code.get_or_insert(error.status());

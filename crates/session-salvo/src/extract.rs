@@ -23,7 +23,11 @@ impl<'ex> Extractible<'ex> for Session {
 }
 
 /// The user who is signed in, and their session. Answered with 401 if nobody is, and fails as
-/// [`Session`] does; with 503 also if an outage was told to go on as a visitor.
+/// [`Session`] does; with 503 also if an outage was told to go on as a visitor. It dereferences to the
+/// user's id.
+///
+/// With [`pages`](crate::SessionHandler::pages) a browser's navigation goes to the sign-in page and not to
+/// the 401. [`require_user`](crate::require_user) guards a group of routes.
 ///
 /// `#[handler]` takes names as arguments and no patterns (`RequireUser { user, .. }: RequireUser` does
 /// not compile there), so it is taken apart inside:
@@ -43,10 +47,6 @@ impl<'ex> Extractible<'ex> for Session {
 /// async fn me(caller: RequireUser) -> String {
 ///     format!("signed in as {}", caller.user)
 /// }
-///
-/// // As a hoop it keeps visitors out of everything behind it.
-/// #[handler]
-/// async fn users_only(_caller: RequireUser) {}
 /// ```
 #[derive(Clone, Debug)]
 pub struct RequireUser {

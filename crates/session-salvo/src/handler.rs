@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, Writer, async_trait};
-use session_core::{Error, ErrorKind, RequestHead, Scheme, SecurePolicy, SessionStore, Visit};
+use session_core::{
+    Error, ErrorKind, Pages, RequestHead, Scheme, SecurePolicy, SessionStore, Visit,
+};
 
-use crate::answer::{OnError, answered, recognise, reshaped, unshaped};
+use crate::answer::{Looks, answered, recognise, reshaped, unshaped};
 use crate::depot::{Mounted, mounted};
 use crate::peer::peer;
 use crate::response::{Before, drop_from_jar};
@@ -42,7 +44,7 @@ use crate::response::{Before, drop_from_jar};
 pub struct SessionHandler {
     store: SessionStore,
     eager: bool,
-    on_error: Option<OnError>,
+    looks: Looks,
 }
 
 impl SessionHandler {
@@ -51,7 +53,7 @@ impl SessionHandler {
     pub fn new(store: SessionStore) -> Self {
         // A store that saves unchanged sessions does so for requests that never ask for theirs.
         let eager = store.config().save_unchanged;
-        Self { store, eager, on_error: None }
+        Self { store, eager, looks: Looks::default() }
     }
 
     /// Loads the session of every request before its handlers run, so that they can look at it: one
@@ -80,34 +82,19 @@ impl SessionHandler {
     ///   [`retain_beside_error`](session_core::answer::retain_beside_error) says what. Cookies of the
     ///   handlers behind go too. What must arrive in any case is put on by a handler outside.
     ///
-    /// A person is sent to the sign-in page, and comes back to where they were going; a program is
-    /// told in JSON:
+    /// A person gets a page, and a program JSON ([`pages`](Self::pages) sends a person to sign in
+    /// before that):
     ///
     /// ```
     /// use salvo_core::prelude::*;
     /// use salvo_core::writing::Text;
     /// use session_core::{Error, RequestHead};
     ///
-    /// enum Shape {
-    ///     SignIn(Redirect),
-    ///     Json(Text<String>),
-    /// }
-    ///
-    /// impl Scribe for Shape {
-    ///     fn render(self, response: &mut Response) {
-    ///         match self {
-    ///             Self::SignIn(redirect) => redirect.render(response),
-    ///             Self::Json(json) => json.render(response),
-    ///         }
+    /// fn shape(error: &Error, request: RequestHead<'_>) -> Text<String> {
+    ///     if request.wants_page() {
+    ///         return Text::Html(format!("<h1>Sorry</h1><p>{}", error.public_message()));
     ///     }
-    /// }
-    ///
-    /// fn shape(error: &Error, request: RequestHead<'_>) -> Shape {
-    ///     if error.status() == StatusCode::UNAUTHORIZED && request.is_navigation() {
-    ///         let next = request.path_for_query();
-    ///         return Shape::SignIn(Redirect::other(format!("/sign-in?next={next}")));
-    ///     }
-    ///     Shape::Json(Text::Json(format!("{{\"error\":\"{}\"}}", error.code())))
+    ///     Text::Json(format!("{{\"error\":\"{}\"}}", error.code()))
     /// }
     ///
     /// # use session_core::{MemoryBackend, SessionConfig, SessionStore};
@@ -116,14 +103,13 @@ impl SessionHandler {
     /// let sessions = SessionHandler::new(store).on_error(shape);
     /// ```
     ///
-    /// The sign-in page goes to `next` only if [`local_path`](session_core::local_path) says that it is
-    /// of this site. What a page says to people is [`Error::public_message`].
+    /// What a page says to people is [`Error::public_message`].
     #[must_use]
     pub fn on_error<W: Writer + Send + 'static>(
         mut self,
         shape: impl Fn(&Error, RequestHead<'_>) -> W + Send + Sync + 'static,
     ) -> Self {
-        self.on_error = Some(Arc::new(move |error, request, depot, response| {
+        self.looks.on_error = Some(Arc::new(move |error, request, depot, response| {
             let head = RequestHead {
                 method: request.method(),
                 uri: request.uri(),
@@ -131,6 +117,37 @@ impl SessionHandler {
             };
             shape(error, head).write(request, depot, response)
         }));
+        self
+    }
+
+    /// Names the pages to sign in and to confirm on: a browser's navigation that a guard refuses is
+    /// redirected there with the address that it wanted, and does not get the error. [`Pages`] has the
+    /// rules.
+    ///
+    /// The errors are those of [`RequireUser`](crate::RequireUser), [`RequireFresh`](crate::RequireFresh)
+    /// and [`RequireAnonymous`](crate::RequireAnonymous), and the same ones wherever they come from, such
+    /// as from `session.require_user()?` in a handler. As with [`on_error`](Self::on_error), what a hoop
+    /// inside has made something else of goes out as that.
+    ///
+    /// ```
+    /// use salvo_core::prelude::*;
+    /// use session_core::{MemoryBackend, Pages, SessionConfig, SessionStore};
+    /// use session_salvo::{RequireUser, SessionHandler};
+    ///
+    /// #[handler]
+    /// async fn orders(who: RequireUser) -> String {
+    ///     format!("orders of {}", who.user)
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = SessionStore::new(MemoryBackend::new(), SessionConfig::default())?;
+    /// let pages = Pages::new().sign_in("/sign-in")?.confirm("/confirm")?;
+    /// let router = Router::with_path("orders").hoop(SessionHandler::new(store).pages(pages)).get(orders);
+    /// # let _ = router; Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.looks.pages = Some(Arc::new(pages));
         self
     }
 
@@ -143,7 +160,7 @@ impl SessionHandler {
         depot: &mut Depot,
         response: &mut Response,
     ) {
-        let shape = self.on_error.as_ref();
+        let looks = &self.looks;
         // First, because what a server error has buffered is dropped, and it may be none.
         recognise(response);
         let status = response.status_code.unwrap_or(StatusCode::OK);
@@ -154,11 +171,11 @@ impl SessionHandler {
             None => Box::pin(visit.finish(status)).await,
         };
         if let Some(error) = conclusion.take_error() {
-            Box::pin(answered(&error, shape, before, request, depot, response)).await;
-        } else if shape.is_some()
+            Box::pin(answered(&error, looks, before, request, depot, response)).await;
+        } else if looks.say_something()
             && let Some(error) = unshaped(request, response)
         {
-            Box::pin(reshaped(&error, shape, request, depot, response)).await;
+            Box::pin(reshaped(&error, looks, request, depot, response)).await;
         }
         if visit.is_loaded() {
             drop_from_jar(response, &self.store.config().cookie_name);
@@ -181,8 +198,8 @@ impl Handler for SessionHandler {
             let error = Error::from_kind(ErrorKind::Misconfigured)
                 .with_context("two session handlers are mounted around one route");
             flow.skip_rest();
-            let shape = self.on_error.as_ref();
-            return Box::pin(answered(&error, shape, before, request, depot, response)).await;
+            let looks = &self.looks;
+            return Box::pin(answered(&error, looks, before, request, depot, response)).await;
         }
         let visit = self.store.begin();
         let asks_scheme = self.store.config().cookie.secure != SecurePolicy::InsecureNever;
@@ -198,8 +215,8 @@ impl Handler for SessionHandler {
             flow.skip_rest();
             // Closed, so that nobody outside writes what is never saved.
             let _ = visit.finish_without_io(error.status());
-            let shape = self.on_error.as_ref();
-            return Box::pin(answered(&error, shape, before, request, depot, response)).await;
+            let looks = &self.looks;
+            return Box::pin(answered(&error, looks, before, request, depot, response)).await;
         }
         flow.call_next(request, depot, response).await;
         self.conclude(&visit, before, request, depot, response).await;

@@ -39,7 +39,8 @@
 //! 2. [`Session`] as an argument, or [`depot.session()`](SessionDepotExt::session), loads it: one
 //!    read. There always is one, signed in, anonymous or empty; only a failing backend is an error,
 //!    503. There is no `Option<Session>`, because an outage must not look like a visitor.
-//!    [`RequireUser`] answers 401 if nobody is signed in.
+//!    [`RequireUser`] answers 401 if nobody is signed in; [`require_user`] is the same before a group of
+//!    routes, and [`SessionHandler::pages`] sends a person to sign in.
 //! 3. Handlers that only look use [`user_id_from_depot`].
 //! 4. When the handlers behind it are done, [`SessionHandler`] saves what was written, in one
 //!    statement, and sets the cookie. If that fails, the answer becomes an error: 409 or 503.
@@ -81,6 +82,8 @@
 //!
 //! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
 //!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
+//! - `oapi` (off): [`Session`], the guards and [`Next`] are arguments of salvo-oapi's `#[endpoint]`, and
+//!   [`SessionError`] its error. The document gets the answers that they may be.
 //!
 //! [addr]: salvo_core::http::Request::remote_addr
 
@@ -88,8 +91,12 @@ mod answer;
 mod cross_site;
 mod depot;
 mod extract;
+mod guard;
 mod handler;
+mod next;
 mod not_loaded;
+#[cfg(feature = "oapi")]
+mod oapi;
 mod peer;
 mod response;
 mod session;
@@ -98,7 +105,11 @@ pub use answer::SessionError;
 pub use cross_site::{CrossSiteHoop, cross_site_guard};
 pub use depot::{SessionDepotExt, user_id_from_depot};
 pub use extract::RequireUser;
+pub use guard::{
+    GuardHoop, RequireAnonymous, RequireFresh, require_anonymous, require_fresh, require_user,
+};
 pub use handler::SessionHandler;
+pub use next::Next;
 pub use not_loaded::NotLoaded;
 pub use session::Session;
 pub use session_core::{Peer, RequestHead};

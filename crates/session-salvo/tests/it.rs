@@ -15,6 +15,9 @@ mod jar;
 mod layers;
 #[path = "it/look.rs"]
 mod look;
+#[cfg(feature = "oapi")]
+#[path = "it/oapi.rs"]
+mod oapi;
 #[path = "it/plain.rs"]
 mod plain;
 #[path = "it/question_mark.rs"]

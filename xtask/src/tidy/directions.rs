@@ -8,7 +8,7 @@ const FRAMEWORKS: &[(&str, &[&str])] = &[
         "axum",
         &["axum", "axum-core", "axum-extra", "tower", "tower-http", "tower-layer", "tower-service"],
     ),
-    ("salvo", &["salvo", "salvo_core", "salvo_extra", "salvo-jwt-auth"]),
+    ("salvo", &["salvo", "salvo-oapi", "salvo_core", "salvo_extra", "salvo-jwt-auth"]),
     ("another framework", &["actix-web", "hyper", "hyper-util", "poem", "rocket", "warp"]),
 ];
 

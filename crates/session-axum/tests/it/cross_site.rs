@@ -33,6 +33,7 @@ async fn add(session: Session) -> Result<&'static str, SessionError> {
 fn routes() -> Router {
     Router::new()
         .route("/cart", post(add).get(|| async { "a cart" }).options(|| async { "asked" }))
+        .route("/orders", post(|| async { "ordered" }))
         .route("/hooks/payment", post(|| async { "paid" }))
 }
 
@@ -55,7 +56,7 @@ async fn what_other_sites_send_is_refused() {
         (
             "a trusted one",
             Method::POST,
-            "/cart",
+            "/orders",
             &[FOREIGN, ("origin", "https://app.example")],
             200,
         ),

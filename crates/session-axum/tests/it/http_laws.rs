@@ -12,10 +12,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use http_body_util::BodyExt;
-use session_axum::{Session, SessionError, layer, user_id_from_extensions};
+use session_axum::{
+    RequireFresh, RequireUser, Session, SessionError, layer, require_anonymous,
+    user_id_from_extensions,
+};
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
-    jar_cookie, untouched,
+    App, CONTAINED, FOR_FRESH, FOR_USERS, FOR_VISITORS, FRESH_SECS, Harness, JAR, LOOKS, Mount,
+    Panicked, UNTOUCHED, catch_panic, contain, handle, jar_cookie, pages, untouched,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
@@ -82,7 +85,22 @@ impl Harness for Axum {
             .route(&format!("{LOOKS}{{*rest}}"), any(looks))
             .route(LOOKS, any(looks))
             .route(&format!("{CONTAINED}{{*rest}}"), any(asks).layer(from_fn(contained)))
+            .route(
+                &format!("{FOR_USERS}{{*rest}}"),
+                any(async |_: RequireUser, request: Request| does_not_ask(request).await),
+            )
+            .route(
+                &format!("{FOR_FRESH}{{*rest}}"),
+                any(async |_: RequireFresh<FRESH_SECS>, request: Request| {
+                    does_not_ask(request).await
+                }),
+            )
+            .route(
+                &format!("{FOR_VISITORS}{{*rest}}"),
+                any(does_not_ask).layer(require_anonymous()),
+            )
             .fallback(asks);
+        let layer = |store| layer(store).pages(pages());
         let app = match mount {
             Mount::Once => app.layer(layer(store)),
             Mount::Eager => app.layer(layer(store).eager()),

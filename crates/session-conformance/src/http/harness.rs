@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use session_core::{Peer, SessionBackend, SessionStore};
+use session_core::{Pages, Peer, SessionBackend, SessionStore};
 
 /// Paths that begin with it belong to a handler that never asks for its session.
 pub const UNTOUCHED: &str = "/untouched";
@@ -25,6 +25,30 @@ pub const LOOKS: &str = "/looks";
 /// Paths that begin with it are like any other, except that [`contain`](super::contain) stands around their
 /// handler, inside of the session's layer. An error of it is answered with its status and nothing else.
 pub const CONTAINED: &str = "/contained";
+
+/// Paths that begin with it belong to a handler for users only, as the adapter's own guard has it, which
+/// answers with [`untouched`](super::untouched).
+pub const FOR_USERS: &str = "/for-users";
+
+/// The same for users who signed in within [`FRESH_SECS`].
+pub const FOR_FRESH: &str = "/for-fresh";
+
+/// The same for visitors only: a sign-in page.
+pub const FOR_VISITORS: &str = "/for-visitors";
+
+/// Within how many seconds a sign-in is fresh under [`FOR_FRESH`].
+pub const FRESH_SECS: u64 = 60;
+
+/// The pages that the adapter is told of.
+///
+/// # Panics
+/// Never: they are pages of this site.
+#[must_use]
+pub fn pages() -> Pages {
+    let pages = Pages::new().sign_in("/for-visitors/sign-in");
+    let pages = pages.and_then(|pages| pages.confirm("/confirm")?.home("/home"));
+    pages.expect("pages of this site")
+}
 
 /// One adapter over one fresh, empty database. Every law makes harnesses of its own.
 #[async_trait]

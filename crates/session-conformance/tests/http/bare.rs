@@ -3,15 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use session_conformance::async_trait;
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain, handle,
-    jar_cookie, untouched,
+    App, CONTAINED, FOR_FRESH, FOR_USERS, FOR_VISITORS, FRESH_SECS, Harness, JAR, LOOKS, Mount,
+    Panicked, UNTOUCHED, catch_panic, contain, handle, jar_cookie, pages, untouched,
 };
 use session_core::{
-    Error, ErrorKind, MemoryBackend, Peer, Session, SessionBackend, SessionStore, TokenHash, Visit,
+    Asked, Error, ErrorKind, Guard, MemoryBackend, Peer, RequestHead, Session, SessionBackend,
+    SessionStore, TokenHash, Visit,
 };
 
 use crate::faulty::Fault;
@@ -121,6 +123,28 @@ impl BareApp {
         response
     }
 
+    /// Behind a guard.
+    async fn guarded(
+        &self,
+        guard: Guard,
+        visit: &Visit,
+        request: Request<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let asked = Asked::of(RequestHead { method, uri, headers });
+        let checked = visit.load().await.and_then(|session| guard.check(&session));
+        let Err(error) = checked else { return untouched(request).await };
+        match pages().redirect(&error, &asked) {
+            Some(mut redirect) => {
+                if self.fault == Some(Fault::BelievesNext) {
+                    believe_next(request.uri(), &mut redirect);
+                }
+                redirect.map(String::into_bytes)
+            }
+            None => error_answer(&error),
+        }
+    }
+
     /// For the fault that gives every extractor a session of its own, if two are used at once.
     async fn handle_of_its_own(&self, request: &Request<Vec<u8>>) -> Option<Session> {
         let brings_token = request.headers().contains_key(header::COOKIE);
@@ -144,6 +168,15 @@ impl BareApp {
             let _who = visit.loaded().map(Session::user_id);
             return untouched(request).await;
         }
+        for (prefix, guard) in [
+            (FOR_USERS, Guard::User),
+            (FOR_FRESH, Guard::Fresh(Duration::from_secs(FRESH_SECS))),
+            (FOR_VISITORS, Guard::Anonymous),
+        ] {
+            if path.starts_with(prefix) {
+                return self.guarded(guard, visit, request).await;
+            }
+        }
         if self.is_misplaced() {
             let error = Error::from_kind(ErrorKind::Misconfigured);
             return error_answer(&error.with_context("the session layer is not mounted once"));
@@ -162,6 +195,15 @@ impl BareApp {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         response
+    }
+}
+
+/// For the fault that goes where `next` says.
+fn believe_next(uri: &http::Uri, redirect: &mut Response<String>) {
+    let said = uri.query().and_then(|query| query.strip_prefix("next="));
+    let decoded = said.map(|said| said.replace("%2F", "/").replace("%3A", ":"));
+    if let Some(next) = decoded.and_then(|next| HeaderValue::try_from(next).ok()) {
+        redirect.headers_mut().insert(header::LOCATION, next);
     }
 }
 

@@ -34,6 +34,7 @@ fn each_breaks_its_own_law_only() {
         (Fault::ActsForTheEnded, "ended_session_has_no_power"),
         (Fault::SavesTheUnchanged, "unchanged_writes_nothing"),
         (Fault::TakesTimeOutsForAnswers, "server_error_discards_data"),
+        (Fault::BelievesNext, "next_never_leaves"),
     ] {
         let broken = broken_request_laws(move || async move { Bare::with(fault) });
         if broken != [law] {
@@ -85,6 +86,8 @@ pub(crate) enum Fault {
     SavesTheUnchanged,
     /// A handler that was cut off has answered, and not with a server error.
     TakesTimeOutsForAnswers,
+    /// Who is signed in goes where the link says.
+    BelievesNext,
 }
 
 /// A request, as the faults see it.

@@ -10,7 +10,6 @@ use session_axum::user_id_from_extensions;
 use session_core::UserId;
 
 use crate::answer::Answer;
-use crate::pages;
 use crate::problem::{Code, Problem};
 use crate::security;
 
@@ -18,14 +17,6 @@ use crate::security;
 pub(super) async fn protected(mut response: Response) -> Response {
     security::protect(response.headers_mut());
     response
-}
-
-/// Refuses forms from other sites.
-pub(super) async fn own_forms_only(request: Request, next: Next) -> Response {
-    if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
-        return pages::problem(&Code::ForeignForm.into()).into_response();
-    }
-    next.run(request).await
 }
 
 /// The answer in the place of the one that a panic took away. The panic itself is on standard error.

@@ -80,19 +80,6 @@ pub(super) async fn not_allowed(
     }
 }
 
-/// Refuses forms from other sites.
-#[handler]
-pub(super) async fn own_forms_only(
-    request: &mut Request,
-    response: &mut Response,
-    flow: &mut FlowCtrl,
-) {
-    if security::is_foreign_form(request.method(), request.headers(), request.uri()) {
-        pages::problem(&Code::ForeignForm.into()).render(response);
-        flow.skip_rest();
-    }
-}
-
 /// Finds out who is signed in, without a database: the eager session handler around this one has
 /// loaded the session already.
 #[handler]

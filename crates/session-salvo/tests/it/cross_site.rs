@@ -24,6 +24,7 @@ async fn look() -> &'static str {
 fn routes() -> Router {
     Router::new()
         .push(Router::with_path("cart").post(add).get(look).head(look).options(look))
+        .push(Router::with_path("orders").post(look))
         .push(Router::with_path("hooks/payment").post(look))
 }
 
@@ -52,7 +53,7 @@ async fn what_other_sites_send_is_refused() {
         (
             "a trusted one",
             Method::POST,
-            "/cart",
+            "/orders",
             &[FOREIGN, ("origin", "https://app.example")],
             200,
         ),

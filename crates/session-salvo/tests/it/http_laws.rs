@@ -9,12 +9,15 @@ use salvo_core::http::cookie::Cookie;
 use salvo_core::http::uri::Scheme;
 use salvo_core::prelude::*;
 use session_conformance::http::{
-    App, CONTAINED, Harness, JAR, LOOKS, Mount, Panicked, UNTOUCHED, catch_panic, contain,
-    jar_cookie,
+    App, CONTAINED, FOR_FRESH, FOR_USERS, FOR_VISITORS, FRESH_SECS, Harness, JAR, LOOKS, Mount,
+    Panicked, UNTOUCHED, catch_panic, contain, jar_cookie, pages,
 };
 use session_core::{MemoryBackend, Peer, SessionBackend, SessionStore};
 use session_postgres::{PostgresBackend, PostgresConfig};
-use session_salvo::{Session, SessionDepotExt, SessionError, SessionHandler, user_id_from_depot};
+use session_salvo::{
+    RequireFresh, RequireUser, Session, SessionDepotExt, SessionError, SessionHandler,
+    require_anonymous, user_id_from_depot,
+};
 use session_sqlite::SqliteBackend;
 use session_test_servers::given;
 
@@ -64,8 +67,11 @@ impl Harness for Salvo {
             .push(path(LOOKS).goal(looks).push(rest().goal(looks)))
             .push(path(CONTAINED).push(rest().hoop(contained).goal(asks)))
             .push(path(JAR).push(rest().hoop(jar).goal(asks)))
+            .push(path(FOR_USERS).push(rest().goal(for_users)))
+            .push(path(FOR_FRESH).push(rest().goal(for_fresh)))
+            .push(path(FOR_VISITORS).push(rest().hoop(require_anonymous()).goal(untouched)))
             .push(rest().goal(asks));
-        let handler = SessionHandler::new(store);
+        let handler = SessionHandler::new(store).pages(pages());
         let app = match mount {
             Mount::Once => app.hoop(handler),
             Mount::Eager => app.hoop(handler.eager()),
@@ -93,6 +99,20 @@ async fn asks(
 
 #[handler]
 async fn untouched(request: &mut Request, response: &mut Response) {
+    write(session_conformance::http::untouched(whole(request).await).await, response);
+}
+
+#[handler]
+async fn for_users(_user: RequireUser, request: &mut Request, response: &mut Response) {
+    write(session_conformance::http::untouched(whole(request).await).await, response);
+}
+
+#[handler]
+async fn for_fresh(
+    _user: RequireFresh<FRESH_SECS>,
+    request: &mut Request,
+    response: &mut Response,
+) {
     write(session_conformance::http::untouched(whole(request).await).await, response);
 }
 

@@ -5,7 +5,7 @@ use session_core::{
 };
 
 use crate::backends::{Fault, Gate, Method};
-use crate::http::harness::Mount;
+use crate::http::harness::{FOR_FRESH, FOR_USERS, FOR_VISITORS, Mount};
 use crate::http::lab::Lab;
 use crate::http::site::Site;
 
@@ -15,7 +15,7 @@ const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
 
 /// When the backend fails, or does not answer in time, the answer is 503 with Retry-After (or
 /// anonymous, if so configured), and no Set-Cookie except for a token change that this request
-/// had already committed. An outage never reads as "not signed in", and when it is over everybody is
+/// had already committed. An outage never reads as "not signed in", a guard redirects nobody, and when it is over everybody is
 /// still there.
 pub async fn outage_clears_nothing(lab: &Lab) {
     for mount in [Mount::Once, Mount::Eager] {
@@ -33,6 +33,12 @@ pub async fn outage_clears_nothing(lab: &Lab) {
             }
             let page = browser.ask("/get.a").header("sec-fetch-mode", "navigate");
             page.send().await.refused_as_outage().no_cookie();
+            for guarded in [FOR_USERS, FOR_FRESH, FOR_VISITORS] {
+                let page =
+                    browser.ask(&format!("{guarded}/x")).header("sec-fetch-mode", "navigate");
+                let answer = page.send().await.refused_as_outage().no_cookie();
+                assert_eq!(answer.header("location"), None, "{guarded}: an outage is no sign-out");
+            }
             let stale = "0123456789abcdef".repeat(4);
             site.ask("/get.a").token(&stale).send().await.refused_as_outage().no_cookie();
             let stranger = browser.ask("/get.a").replace("user-agent", "curl/8.5.0");

@@ -1,0 +1,408 @@
+//! [`SafePath`], an address of this site, and [`Next`], where a sign-in page leads on to.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use http::Uri;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::invalid_config::InvalidConfig;
+
+/// A path, perhaps with a query and a fragment, that leads nowhere but to this site, whoever wrote it.
+///
+/// It begins with one `/` that neither `/` nor `\` follows, encoded or not, nor an encoded `%`; its path has no `\` and no
+/// segment of dots; it has only printable ASCII in it, without `"`, `<` and `>`, which browsers encode in
+/// an address; and it is no longer than [`MAX_LEN`](Self::MAX_LEN). Browsers drop tabs and line breaks,
+/// and read `\` as `/`, so that `/<tab>/evil.example` and `/\evil.example` are `//evil.example` to them,
+/// which is another site.
+///
+/// ```
+/// use session_core::SafePath;
+///
+/// assert!(SafePath::parse("/orders?page=2").is_some());
+/// for elsewhere in ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:x", ""] {
+///     assert!(SafePath::parse(elsewhere).is_none());
+/// }
+/// ```
+///
+/// With serde it is a string, and another string is an error. What comes out of a link or a form is read
+/// as a [`Next`], which is no error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SafePath(Box<str>);
+
+impl SafePath {
+    /// The most bytes: room for the query of a search, and little enough for every server's limit of an
+    /// address, also where each byte takes three in the query of another one.
+    pub const MAX_LEN: usize = 2048;
+
+    /// The path, if it leads nowhere but to this site.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        stays_here(text).then(|| Self(text.into()))
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path alone.
+    pub(crate) fn path(&self) -> &str {
+        self.0.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// A page of the application's own.
+    pub(crate) fn of_page(key: &'static str, text: &str) -> Result<Self, InvalidConfig> {
+        Self::parse(text).filter(|path| !path.0.contains('#')).ok_or_else(|| {
+            let reason = format!("{text:?} is no path of this site, such as /sign-in");
+            InvalidConfig::new(key, reason)
+        })
+    }
+
+    /// This page, with the address that it leads on to as `next` in its query.
+    pub(crate) fn leading_to(&self, next: &Self) -> String {
+        let joint = if self.0.contains('?') { '&' } else { '?' };
+        format!("{}{joint}next={}", self.0, encoded(next.as_str()))
+    }
+}
+
+impl fmt::Display for SafePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for SafePath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SafePath {
+    type Err = Elsewhere;
+
+    fn from_str(text: &str) -> Result<Self, Elsewhere> {
+        Self::parse(text).ok_or(Elsewhere)
+    }
+}
+
+impl Serialize for SafePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SafePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What was read leads to another site, or may: it is no [`SafePath`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere;
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is no path of this site")
+    }
+}
+
+impl std::error::Error for Elsewhere {}
+
+/// Where a sign-in page leads on to: what `next` says in its query, or in the form that it sends, if that
+/// stays on this site ([`SafePath`]). Anybody may have written it into a link, so everything else reads
+/// as nothing, and is no error: whoever followed a bad link still signs in.
+///
+/// The adapters have an extractor for it. With serde it is a field of a form:
+///
+/// ```
+/// use serde::Deserialize;
+/// use session_core::Next;
+///
+/// #[derive(Deserialize)]
+/// struct SignInForm {
+///     user: String,
+///     #[serde(default)]
+///     next: Next,
+/// }
+///
+/// let json = r#"{"user": "alice", "next": "https://evil.example"}"#;
+/// let form: SignInForm = serde_json::from_str(json).unwrap();
+/// assert_eq!(form.next.path_or("/account"), "/account");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Next(Option<SafePath>);
+
+impl Next {
+    /// What the query of this address says. The first `next` counts.
+    #[must_use]
+    pub fn of(uri: &Uri) -> Self {
+        let pairs = uri.query().unwrap_or_default().split('&');
+        let mut named = pairs.filter_map(|pair| pair.strip_prefix("next="));
+        Self(named.next().and_then(decoded).and_then(|text| SafePath::parse(&text)))
+    }
+
+    /// The address, if there is one.
+    #[must_use]
+    pub const fn path(&self) -> Option<&SafePath> {
+        self.0.as_ref()
+    }
+
+    /// The address, or another one if there is none: for `Location`.
+    #[must_use]
+    pub fn path_or<'a>(&'a self, otherwise: &'a str) -> &'a str {
+        self.0.as_ref().map_or(otherwise, SafePath::as_str)
+    }
+}
+
+impl fmt::Display for Next {
+    /// The address, or nothing: for the hidden field of a form. A template escapes it like any other text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path_or(""))
+    }
+}
+
+impl From<SafePath> for Next {
+    fn from(path: SafePath) -> Self {
+        Self(Some(path))
+    }
+}
+
+impl Serialize for Next {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.path_or(""))
+    }
+}
+
+impl<'de> Deserialize<'de> for Next {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(Self(text.and_then(|text| SafePath::parse(&text))))
+    }
+}
+
+/// Percent-encoded as one value of a query: all but unreserved characters (RFC 3986, section 2.3).
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() + 16);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            encoded.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                encoded.push(b"0123456789ABCDEF"[usize::from(digit)].into());
+            }
+        }
+    }
+    encoded
+}
+
+/// One value of a query, once decoded. `None` if it is no text.
+fn decoded(value: &str) -> Option<String> {
+    let mut bytes = value.as_bytes().iter();
+    let mut decoded = Vec::with_capacity(value.len());
+    while let Some(&byte) = bytes.next() {
+        let rest = bytes.as_slice();
+        decoded.push(match (byte, rest) {
+            (b'%', [high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                bytes.nth(1);
+                hex(*high) << 4 | hex(*low)
+            }
+            (b'+', _) => b' ',
+            (byte, _) => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or_default()
+}
+
+pub(crate) fn stays_here(text: &str) -> bool {
+    let printable = |byte: u8| byte.is_ascii_graphic() && !b"\"<>".contains(&byte);
+    let Some(rest) = text.strip_prefix('/') else { return false };
+    if text.len() > SafePath::MAX_LEN || !text.bytes().all(printable) {
+        return false;
+    }
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    // A server that decodes, and redirects for the sake of a slash, would send `//`.
+    // One that decodes twice would do so for an encoded percent sign.
+    let begins = path.get(..3).unwrap_or(path).to_ascii_lowercase();
+    let leaves = path.starts_with('/') || ["%2f", "%5c", "%25"].contains(&begins.as_str());
+    !leaves && !path.contains('\\') && !path.split('/').any(is_dots)
+}
+
+/// Whether a segment is `.` or `..` to a browser, which leaves it out: `/.//x` may become `//x`.
+fn is_dots(segment: &str) -> bool {
+    let plain = segment.replace("%2e", ".").replace("%2E", ".");
+    plain == "." || plain == ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAYS: [&str; 13] = [
+        "/",
+        "/orders",
+        "/orders/",
+        "/orders?page=2&x=a%20b#y",
+        "/a//b",
+        "/a/%2F%2Fb",
+        "/.well-known/change-password",
+        "/...",
+        "/a.b/..c",
+        "/?next=https://evil.example",
+        "/search?q=\\/..//",
+        "/sign-in?next=%2F%2Fevil.example",
+        "/%20",
+    ];
+
+    const LEAVES: [&str; 58] = [
+        "",
+        "orders",
+        "?a",
+        "#a",
+        ".",
+        "./orders",
+        "../orders",
+        "//evil.example",
+        "///evil.example",
+        "////evil.example",
+        "//user:password@evil.example",
+        "//evil.example@shop.example",
+        "//",
+        "/\\evil.example",
+        "/\\/evil.example",
+        "\\/evil.example",
+        "\\\\evil.example",
+        "\\evil.example",
+        "/a\\..\\..\\/evil.example",
+        "/\t/evil.example",
+        "\t//evil.example",
+        "/\n/evil.example",
+        "/\r\n\\evil.example",
+        "/\u{b}/evil.example",
+        "/\0/evil.example",
+        "/\u{7f}/evil.example",
+        "/\u{1b}/evil.example",
+        "/\u{a0}/evil.example",
+        "/\u{2028}/evil.example",
+        "/\u{ff0f}evil.example",
+        "/\u{2215}evil.example",
+        "\u{feff}//evil.example",
+        " //evil.example",
+        "/ /evil.example",
+        "/a\r\nSet-Cookie: x=y",
+        "/.//evil.example",
+        "/..//evil.example",
+        "/a/..//evil.example",
+        "/%2e//evil.example",
+        "/%2E%2e//evil.example",
+        "/.%2e/",
+        "/%2fevil.example",
+        "/%2F%2Fevil.example",
+        "/%5cevil.example",
+        "/%252fevil.example",
+        "/%25255Cevil.example",
+        "%2F%2Fevil.example",
+        "%2Forders",
+        "https://evil.example",
+        "HTTPS:evil.example",
+        "https:/evil.example",
+        "http:\\\\evil.example",
+        "https:///evil.example",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@evil.example",
+        "/\"onmouseover=alert(1)",
+        "/<script>",
+    ];
+
+    #[test]
+    fn only_what_stays_here_is_safe() {
+        for (texts, stays) in [(&STAYS[..], true), (&LEAVES, false)] {
+            for text in texts {
+                assert_eq!(SafePath::parse(text).is_some(), stays, "{text:?}");
+                assert_eq!(text.parse::<SafePath>().is_ok(), stays, "{text:?}");
+                assert_eq!(crate::local_path(text), stays.then_some(*text), "{text:?}");
+                let json = serde_json::to_string(text).unwrap();
+                let read = serde_json::from_str::<SafePath>(&json);
+                assert_eq!(read.is_ok(), stays, "{text:?}: as a value");
+                let read: Next = serde_json::from_str(&json).unwrap();
+                assert_eq!(read.to_string(), if stays { text } else { "" }, "{text:?}: next");
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_not_longer_than_an_address_may_be() {
+        for (length, stays) in [(SafePath::MAX_LEN, true), (SafePath::MAX_LEN + 1, false)] {
+            let text = format!("/{}", "a".repeat(length - 1));
+            assert_eq!(SafePath::parse(&text).is_some(), stays);
+        }
+        assert_eq!(SafePath::parse(&"/".repeat(1_000_000)), None);
+        assert_eq!(SafePath::parse(&format!("/%{}2f", "25".repeat(600))), None);
+    }
+
+    #[test]
+    fn next_out_of_a_query() {
+        for text in STAYS.into_iter().chain(LEAVES) {
+            let uri: Uri = format!("/sign-in?a=b&next={}&c=d", encoded(text)).parse().unwrap();
+            let expected = SafePath::parse(text);
+            assert_eq!(Next::of(&uri).path(), expected.as_ref(), "{text:?}");
+        }
+        for (query, expected) in [
+            ("", ""),
+            ("next", ""),
+            ("next=", ""),
+            ("next=/orders", "/orders"),
+            ("next=/orders&next=//evil.example", "/orders"),
+            ("next=//evil.example&next=/orders", ""),
+            ("Next=/orders", ""),
+            ("xnext=/orders", ""),
+            ("next=%2Forders%3Fpage%3D2", "/orders?page=2"),
+            ("next=/100%", "/100%"),
+            ("next=/%zz", "/%zz"),
+            ("next=/a+b", ""),
+            ("next=/%", "/%"),
+            ("next=/%ff", ""),
+            ("next=/%00", ""),
+            // Encoded twice, and once too often: it is decoded once.
+            ("next=%252F%252Fevil.example", ""),
+            ("next=%2F%252Fevil.example", ""),
+            ("next=%2Fa%252Fb", "/a%2Fb"),
+        ] {
+            let uri: Uri = format!("/sign-in?{query}").parse().unwrap();
+            assert_eq!(Next::of(&uri).path_or(""), expected, "{query}");
+        }
+        assert_eq!(Next::of(&Uri::from_static("/sign-in")).path_or("/home"), "/home");
+    }
+
+    #[test]
+    fn nested_ones_come_out_one_by_one_and_never_leave() {
+        let mut address = "//evil.example".to_owned();
+        for _ in 0..6 {
+            address = format!("/sign-in?next={}", encoded(&address));
+        }
+        let mut uri: Uri = address.parse().unwrap();
+        for _ in 0..5 {
+            let next = Next::of(&uri);
+            uri = next.path_or("").parse().unwrap();
+            assert_eq!(uri.path(), "/sign-in");
+        }
+        assert_eq!(Next::of(&uri).path(), None);
+    }
+
+    #[test]
+    fn no_next_is_nothing() {
+        assert_eq!(serde_json::from_str::<Next>("null").unwrap(), Next::default());
+        let next = Next::from(SafePath::parse("/orders").unwrap());
+        assert_eq!(serde_json::to_string(&next).unwrap(), r#""/orders""#);
+    }
+}
