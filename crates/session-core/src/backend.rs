@@ -96,7 +96,9 @@ pub trait SessionBackend: Send + Sync + 'static {
     ///   tombstone, names the new session as its successor.
     /// - With a cap, as many of the user's live sessions as are above it are ended as
     ///   [`EndedBy::Evicted`]: the least recently active, ties the smallest id, never the new one
-    ///   (laws `cap_is_exact`, `evicts_least_recently_active`). Expired ones do not count and may be
+    ///   (laws `cap_is_exact`, `evicts_least_recently_active`). One with an
+    ///   [`impersonator`](crate::SessionData::impersonator) does not count, and is no victim (law
+    ///   `impersonation_takes_no_place`). Expired ones do not count and may be
     ///   deleted. Creates for one user are in a line; creates for several are not.
     ///
     /// # Errors

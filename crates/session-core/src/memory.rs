@@ -4,6 +4,7 @@
 mod admin;
 mod ends;
 mod hashing;
+mod purge;
 mod replace;
 mod state;
 mod stored;

@@ -20,6 +20,7 @@ mod impersonate;
 mod lifetime;
 mod live;
 mod load;
+mod looked_up;
 mod make;
 mod presented;
 mod read;
@@ -37,6 +38,8 @@ mod update;
 mod view;
 mod visit;
 mod visitor;
+#[cfg(feature = "metrics")]
+mod why_none;
 mod write;
 
 use std::fmt;

@@ -26,11 +26,10 @@ pub(crate) fn page(status: StatusCode, html: String, policy: &HeaderValue) -> An
     answer
 }
 
-/// 303: it is done, look there. `None` if `path` is nothing that a header can say.
+/// 303: it is done, look there. Whether it may be kept, the sessions' layer says. `None` if `path` is nothing that a header can say.
 pub(crate) fn see_other(path: &str) -> Option<Answer> {
     let mut answer = empty(StatusCode::SEE_OTHER);
     answer.headers_mut().insert(LOCATION, HeaderValue::from_str(path).ok()?);
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(answer)
 }
 

@@ -1,7 +1,13 @@
 //! What `docs/recipes.md` shows, word for word: each recipe is a file, for both frameworks, and the tests
 //! run them all. Not published.
 
-#![allow(missing_docs, reason = "what documents them is the page")]
+#![allow(
+    missing_docs,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    reason = "what documents them is the page"
+)]
 
 /// The recipes on axum.
 pub mod on_axum {
@@ -42,3 +48,7 @@ pub mod on_salvo {
 }
 
 pub mod proxy;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -83,7 +83,7 @@
 //! - `anyhow` (off): a handler that returns an `anyhow::Error` with one of ours in it answers with its
 //!   status, such as 401, 409 or 503, and not with 500. Enables salvo's feature of that name.
 //! - `oapi` (off): [`Session`], the guards and [`Next`] are arguments of salvo-oapi's `#[endpoint]`, and
-//!   [`SessionError`] its error. The OpenAPI document gets the answers that they may be.
+//!   [`SessionError`] its error. The document gets the answers that they may be.
 //!
 //! [addr]: salvo_core::http::Request::remote_addr
 

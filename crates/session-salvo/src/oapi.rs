@@ -1,4 +1,4 @@
-//! What salvo's OpenAPI documents are told of sessions: feature `oapi`.
+//! What the documents that salvo-oapi writes are told of sessions: feature `oapi`.
 //!
 //! An argument adds the answers that it may be refused with, and an error type those that it may be. Only
 //! their statuses: what is in them is the application's, by `on_error`. What an endpoint says itself of a

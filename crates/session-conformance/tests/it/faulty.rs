@@ -6,6 +6,7 @@
 mod admin;
 mod carrying;
 mod changing;
+mod db;
 mod ending;
 mod knowing;
 mod making;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use self::db::Db;
 use session_conformance::{Cut, Failure, TestBackend, async_trait, broken_backend_laws};
 use session_core::{
     BackendError, BackendErrorKind, Created, EndedBatch, EndedBy, Found, MemoryBackend, NewSession,
@@ -233,157 +235,6 @@ impl Fault for Sound {}
 async fn round_trip() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
-    }
-}
-
-/// The sound backend: sessions in memory, that can be made to fail.
-struct Db {
-    memory: MemoryBackend,
-    failing: Mutex<Option<Failure>>,
-    /// The current token of each session, so that a fault can look at one by its id.
-    tokens: Mutex<HashMap<SessionId, TokenHash>>,
-}
-
-impl Db {
-    fn check(&self) -> Result<(), BackendError> {
-        match *self.failing.lock().unwrap() {
-            None => Ok(()),
-            Some(Failure::Unreachable | Failure::Slow) => {
-                Err(BackendError::from_kind(BackendErrorKind::Unavailable))
-            }
-            Some(Failure::Broken) => Err(BackendError::from_kind(BackendErrorKind::Corrupt)),
-        }
-    }
-
-    /// The live session of this id.
-    async fn peek(&self, id: &SessionId, now: Timestamp) -> Option<Arc<SessionData>> {
-        let token = self.token(id)?;
-        match self.memory.find(&token, now).await {
-            Ok(Some(Found::Live { session, .. })) => Some(session),
-            _ => None,
-        }
-    }
-
-    /// Whether the session's token is its current one or in grace.
-    async fn is_good(&self, session: &SessionRef, now: Timestamp) -> bool {
-        let Some(token) = &session.token else { return false };
-        match self.memory.find(token, now).await {
-            Ok(Some(Found::Live { session: found, .. } | Found::Grace { session: found, .. })) => {
-                found.id == session.id
-            }
-            _ => false,
-        }
-    }
-
-    /// The same session, as whoever has its current token names it.
-    async fn by_name(&self, session: &SessionRef, now: Timestamp) -> SessionRef {
-        let is_live = self.peek(&session.id, now).await.is_some();
-        let current = self.token(&session.id).filter(|_| is_live);
-        SessionRef { token: current.or(session.token), ..session.clone() }
-    }
-
-    fn token(&self, id: &SessionId) -> Option<TokenHash> {
-        self.tokens.lock().unwrap().get(id).copied()
-    }
-
-    async fn create(&self, new: NewSession, now: Timestamp) -> Result<Created, BackendError> {
-        self.check()?;
-        let (id, token) = (new.record.id, new.token);
-        let created = self.memory.create(new, now).await?;
-        self.tokens.lock().unwrap().insert(id, token);
-        Ok(created)
-    }
-
-    async fn find(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Found>, BackendError> {
-        self.check()?;
-        self.memory.find(token, now).await
-    }
-
-    async fn update(
-        &self,
-        session: &SessionRef,
-        change: &SessionChange,
-        now: Timestamp,
-    ) -> Result<Updated, BackendError> {
-        self.check()?;
-        let updated = self.memory.update(session, change, now).await?;
-        if let (Updated::Applied(_), Some(rotation)) = (&updated, &change.rotation) {
-            self.tokens.lock().unwrap().insert(session.id, *rotation.token());
-        }
-        Ok(updated)
-    }
-
-    async fn remove(
-        &self,
-        session: &SessionRef,
-        owner: Option<&UserId>,
-        acting: Option<&SessionRef>,
-        how: EndedBy,
-        now: Timestamp,
-    ) -> Result<bool, BackendError> {
-        self.check()?;
-        self.memory.remove(session, owner, acting, how, now).await
-    }
-
-    async fn remove_user(
-        &self,
-        user: &UserId,
-        acting: Option<&SessionRef>,
-        except: Option<&SessionId>,
-        how: EndedBy,
-        now: Timestamp,
-    ) -> Result<Vec<SessionId>, BackendError> {
-        self.check()?;
-        self.memory.remove_user(user, acting, except, how, now).await
-    }
-
-    async fn list(&self, user: &UserId, now: Timestamp) -> Result<Vec<SessionData>, BackendError> {
-        self.check()?;
-        self.memory.list(user, now).await
-    }
-
-    async fn get(
-        &self,
-        id: &SessionId,
-        now: Timestamp,
-    ) -> Result<Option<SessionData>, BackendError> {
-        self.check()?;
-        self.memory.get(id, now).await
-    }
-
-    async fn live(
-        &self,
-        ids: &[SessionId],
-        now: Timestamp,
-    ) -> Result<Vec<SessionId>, BackendError> {
-        self.check()?;
-        self.memory.live(ids, now).await
-    }
-
-    async fn count(&self, now: Timestamp) -> Result<SessionCount, BackendError> {
-        self.check()?;
-        self.memory.count(now).await
-    }
-
-    async fn end_all(
-        &self,
-        how: EndedBy,
-        after: Option<&SessionId>,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<EndedBatch, BackendError> {
-        self.check()?;
-        self.memory.end_all(how, after, now, limit).await
-    }
-
-    async fn purge_expired(
-        &self,
-        now: Timestamp,
-        limit: u32,
-        report: PurgeReport,
-    ) -> Result<Purged, BackendError> {
-        self.check()?;
-        self.memory.purge_expired(now, limit, report).await
     }
 }
 

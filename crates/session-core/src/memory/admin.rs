@@ -1,6 +1,7 @@
 //! What administrators and jobs ask of the memory backend, and streams.
 
 use std::collections::{BinaryHeap, HashSet};
+use std::fmt::Write as _;
 
 use super::state::State;
 use super::stored::{Stored, live};
@@ -64,6 +65,21 @@ impl State {
             self.end(id, End { how, by: None, successor: None, at: now });
         }
         EndedBatch { ended, next }
+    }
+
+    pub(super) fn dump(&self) -> String {
+        let mut text = String::new();
+        for stored in self.sessions.iter() {
+            let (session, data) = (&stored.session, stored.session.data.to_json());
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{:?} {session:?} {data}", stored.token.as_bytes());
+        }
+        for (token, tombstone) in &self.tombstones {
+            let _ = write!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
+            let replaced = tombstone.replaced.as_deref();
+            let _ = writeln!(text, "{:?}", replaced.map(|(user, data)| (user, data.to_json())));
+        }
+        text
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the memory backend holds, and every operation on it as a plain function under its lock.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -10,8 +9,8 @@ use super::stored::{Linked, Seat, Stored, live};
 use super::table::{MOST, Sessions};
 use super::tombstone::{End, Old, Tombstone};
 use crate::backend::{
-    Applied, Created, EndedBy, Found, NewSession, PurgeReport, Purged, Rotation, SessionChange,
-    SessionRef, TokenState, Updated,
+    Applied, Created, EndedBy, Found, NewSession, PurgeReport, Rotation, SessionChange, SessionRef,
+    TokenState, Updated,
 };
 use crate::clock::Timestamp;
 use crate::data::Data;
@@ -26,7 +25,7 @@ use crate::token::TokenHash;
 const SWEEP: u32 = 64;
 
 /// An id as it sorts: by itself it is a number of 16 bytes, which a pair of it and a moment pads to 32.
-type IdBytes = [u8; 16];
+pub(super) type IdBytes = [u8; 16];
 
 #[derive(Default)]
 pub(super) struct State {
@@ -287,56 +286,6 @@ impl State {
         let mut sessions: Vec<_> = self.live_of(user, now).cloned().collect();
         sessions.sort_unstable_by_key(|s| std::cmp::Reverse((s.last_active_at, s.id)));
         sessions
-    }
-
-    pub(super) fn purge_expired(
-        &mut self,
-        now: Timestamp,
-        limit: u32,
-        report: PurgeReport,
-    ) -> Purged {
-        let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
-        let looked_at = |due: &BTreeSet<(Timestamp, IdBytes)>| {
-            due.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect::<Vec<_>>()
-        };
-        let batch = looked_at(&self.due);
-        let (mut removed, mut expired) = (0, Vec::new());
-        for (at, bytes) in &batch {
-            let id = &SessionId::from_bytes(*bytes);
-            match self.live_by_id(id, now).map(|stored| stored.session.expires_at) {
-                Some(renewed) => {
-                    self.due.remove(&(*at, *bytes));
-                    self.due.insert((renewed, *bytes));
-                    if let Some(stored) = self.sessions.by_id_mut(id) {
-                        stored.purge_after = renewed;
-                    }
-                }
-                None => {
-                    let gone = self.delete(id);
-                    removed += 1;
-                    if report == PurgeReport::Sessions {
-                        expired.extend(gone.map(|stored| stored.expired()));
-                    }
-                }
-            }
-        }
-        let forgotten = self.forget_tombstones(now, limit);
-        Purged { removed, more: batch.len() == limit || forgotten == limit, expired }
-    }
-
-    pub(super) fn dump(&self) -> String {
-        let mut text = String::new();
-        for stored in self.sessions.iter() {
-            let (session, data) = (&stored.session, stored.session.data.to_json());
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{:?} {session:?} {data}", stored.token.as_bytes());
-        }
-        for (token, tombstone) in &self.tombstones {
-            let _ = write!(text, "{:?} {} {}", token.as_bytes(), tombstone.id, tombstone.how);
-            let replaced = tombstone.replaced.as_deref();
-            let _ = writeln!(text, "{:?}", replaced.map(|(user, data)| (user, data.to_json())));
-        }
-        text
     }
 
     pub(super) fn live_by_id(&self, id: &SessionId, now: Timestamp) -> Option<&Stored> {

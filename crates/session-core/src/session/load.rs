@@ -1,12 +1,13 @@
 //! Loading: from the cookie to a session, or to the reason why there is none.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::looked_up::{Dead, LookedUp};
 use super::turn::Told;
-use super::{FoundAs, Live, Loaded, Past, Session, State, Token, Visit};
-use crate::backend::{EndedBy, Found, SessionRef};
+use super::{FoundAs, Live, Loaded, Session, Token, Visit};
+use crate::backend::{EndedBy, Found};
 use crate::bearer::{self, Brought};
 use crate::client::meta::SessionMeta;
 use crate::client::plain;
@@ -19,11 +20,10 @@ use crate::dead_token::{DeadToken, Ended};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
 use crate::expiry;
-use crate::id::SessionId;
 use crate::lifecycle::{Absence, Refusal};
+use crate::record::SessionData;
 use crate::settings::Settings;
-use crate::token::{SessionToken, TokenHash};
-use crate::visitor::Visitor;
+use crate::token::SessionToken;
 use crate::watch::Watch;
 
 /// What is kept of a request: no more than is needed after its headers are gone. Nothing is decoded
@@ -250,80 +250,6 @@ impl Visit {
     }
 }
 
-/// What was found of a request's tokens.
-pub(super) struct LookedUp {
-    loaded: Loaded,
-    past: Option<Box<Past>>,
-    visitor: Option<Box<Visitor>>,
-}
-
-impl LookedUp {
-    pub(super) const fn without(absence: Absence) -> Self {
-        Self { loaded: Loaded::Without(absence), past: None, visitor: None }
-    }
-}
-
-impl From<Loaded> for LookedUp {
-    fn from(loaded: Loaded) -> Self {
-        Self { loaded, past: None, visitor: None }
-    }
-}
-
-impl State {
-    pub(super) fn found(&mut self, found: LookedUp) {
-        (self.loaded, self.past) = (found.loaded, found.past);
-        self.visitor = found.visitor;
-        self.size = None;
-    }
-}
-
-/// The dead tokens of a request.
-#[derive(Default)]
-struct Dead {
-    past: Option<Box<Past>>,
-    is_followed: bool,
-}
-
-impl Dead {
-    fn add(&mut self, id: SessionId, hash: TokenHash, token: DeadToken, arrived: Timestamp) {
-        // Of several one followed is enough.
-        self.is_followed |= token.is_followed(arrived);
-        let past = self.past.get_or_insert_default();
-        if past.ended.is_none_or(|ended| ended.at < token.ended.at) {
-            past.ended = Some(token.ended);
-        }
-        if token.ended.how == EndedBy::Replaced {
-            past.session = Some(SessionRef { id, token: Some(hash), user: None });
-        }
-    }
-}
-
-#[cfg(feature = "metrics")]
-impl Session {
-    /// Why a request that sent a cookie has no session; `None` if it has one, or sent none.
-    fn why_none(&self, request: &Request, found: &LookedUp) -> Option<crate::metrics::NoSession> {
-        use crate::metrics::NoSession;
-
-        match found.loaded {
-            Loaded::With(_) => None,
-            Loaded::Without(_) if found.visitor.is_some() => None,
-            Loaded::Without(Absence::Refused(refusal)) => Some(NoSession::Refused(refusal)),
-            Loaded::Without(_) if found.past.is_some() => Some(NoSession::Ended),
-            Loaded::Without(_) => {
-                let rules = &self.inner.store.settings().cookie;
-                let candidates = request.candidates(rules);
-                if !candidates.is_empty() {
-                    Some(NoSession::Unknown)
-                } else if candidates.is_named() {
-                    Some(NoSession::Malformed)
-                } else {
-                    None
-                }
-            }
-        }
-    }
-}
-
 impl Session {
     /// Looks once more for a session that an outage kept from being loaded.
     pub(super) async fn look_up_again(&self, told: &mut Vec<Told>) -> Result<(), Error> {
@@ -373,7 +299,7 @@ impl Session {
                 Some(other) => match which_counts(other, this) {
                     Ok(counts) => Some(counts),
                     Err(other) => {
-                        tell(Told::of(EventKind::AmbiguousToken, &other.session));
+                        tell(Told::of(EventKind::AmbiguousToken, &other));
                         return Ok(LookedUp::without(Absence::Refused(Refusal::Ambiguous)));
                     }
                 },
@@ -417,14 +343,14 @@ impl Session {
     }
 }
 
-/// Of two live sessions of one request the one that counts; else the second.
-fn which_counts(one: Live, other: Live) -> Result<Live, Live> {
+/// Of two live sessions of one request the one that counts; else the second one's record.
+fn which_counts(one: Live, other: Live) -> Result<Live, Arc<SessionData>> {
     if one.session.id == other.session.id {
         // Two tokens of one session: the current one.
         return Ok(if one.current || !other.current { one } else { other });
     }
     if one.session.user_id.is_none() || one.session.user_id != other.session.user_id {
-        return Err(other);
+        return Err(other.session);
     }
     // Two of one user: the one that was authenticated last.
     let last = |live: &Live| (live.session.authenticated_at, live.session.id);

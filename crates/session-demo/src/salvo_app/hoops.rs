@@ -12,7 +12,7 @@ use session_salvo::user_id_from_depot;
 use super::extract::FoundUser;
 use crate::pages;
 use crate::problem::{Code, Problem};
-use crate::security;
+use crate::{pages, security};
 
 /// Logs what was asked and how it was answered.
 #[handler]

@@ -1,4 +1,4 @@
-//! Endpoints that are in an OpenAPI document, and take sessions.
+//! Endpoints that are in a document of salvo-oapi, and take sessions.
 
 use salvo_core::http::Method;
 use salvo_core::prelude::*;
