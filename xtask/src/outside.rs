@@ -5,6 +5,7 @@
 //! on, dependencies that nobody declared. A newcomer has only the documentation.
 
 mod shared;
+mod tutorial;
 mod visitor;
 
 use std::fs;
@@ -34,6 +35,7 @@ pub(crate) fn run() -> Result<Option<&'static str>> {
     let mut check = shell::cargo(["check"]);
     check.current_dir(&folder).env("CARGO_TARGET_DIR", shell::root().join("target"));
     shell::succeed(&mut check)?;
+    tutorial::run()?;
     shared::run()
 }
 

@@ -31,8 +31,8 @@ use crate::token::TokenHash;
 /// - **Bounded**: holds at most [`capacity`](Self::with_capacity) sessions, expired but unpurged
 ///   ones counted, and 100,000 where nothing is said. When it is full it drops what has expired;
 ///   where nothing has, making a session is an error `Unavailable`. Anonymous sessions may take
-///   nine tenths, so that a flood of visitors does not keep users from signing in. One takes about a
-///   kilobyte, with 200 bytes of data as without; more data comes on top as compact JSON.
+///   nine tenths, so that a flood of visitors does not keep users from signing in. One takes about
+///   700 bytes, and its data on top as compact JSON.
 /// - **Atomic**: every call holds one lock for its whole work and awaits nothing under it.
 /// - **As fast with many**: no call looks at more sessions if there are more. One that is asked for
 ///   again and again is found at a million as fast as at ten thousand. One that was not asked for of
