@@ -55,7 +55,7 @@ async fn ends_at_once(lab: &Lab) {
     browser.go("/logout").await.ok();
     ended("a sign-out", &mut open, &mut stays);
 
-    let mut open = [stream(&site, &browser, "/set.cart.1/save").await];
+    let mut open = [stream(&site, &browser, "/login.ann").await];
     browser.go("/login.ann").await.ok();
     ended("replaced by a sign-in", &mut open, &mut stays);
     let mut open = [stream(&site, &browser, "").await];
@@ -64,6 +64,8 @@ async fn ends_at_once(lab: &Lab) {
 
     let (first, second) = browsers();
     let mut open = [stream(&site, &first, "/login.cid").await];
+    // The first one is then the least recently active.
+    site.advance(1);
     second.go("/login.cid").await.ok();
     assert!(is_open(&mut open[0]), "he has two devices");
     site.browser().go("/login.cid").await.ok();
