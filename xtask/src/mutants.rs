@@ -68,8 +68,8 @@ const MUTANTS: &[Mutant] = &[
         caught_by: "from_a_signed_in_session",
         edits: &[(
             "renew.rs",
-            "        let mut turn = self.turn().await?;\n        let (live, user) = self.signed_in()?;\n",
-            "        let (live, user) = self.signed_in()?;\n        let mut turn = self.turn().await?;\n",
+            "        let mut turn = self.turn().await?;\n        let (mut live, user) = self.signed_in()?;\n",
+            "        let (mut live, user) = self.signed_in()?;\n        let mut turn = self.turn().await?;\n",
         )],
     },
     Mutant {
@@ -77,8 +77,8 @@ const MUTANTS: &[Mutant] = &[
         caught_by: "from_a_signed_in_session",
         edits: &[(
             "renew.rs",
-            "        let mut turn = self.turn().await?;\n        let live = match self.live() {\n",
-            "        let live = self.live();\n        let mut turn = self.turn().await?;\n        let live = match live {\n",
+            "        let mut turn = self.turn().await?;\n        let mut live = match self.live() {\n",
+            "        let live = self.live();\n        let mut turn = self.turn().await?;\n        let mut live = match live {\n",
         )],
     },
     Mutant {
@@ -98,8 +98,8 @@ const MUTANTS: &[Mutant] = &[
             ),
             (
                 "authenticate.rs",
-                "        let record = self.new_record(Some(user",
-                "        let mut turn = self.turn().await?;\n        let record = self.new_record(Some(user",
+                "        let (record, mut minted) = self.new_record(Some(user",
+                "        let mut turn = self.turn().await?;\n        let (record, mut minted) = self.new_record(Some(user",
             ),
         ],
     },

@@ -224,7 +224,7 @@ CREATE FUNCTION web_session_create_v1(
     p_carried text[],           -- NULL: all keys of the session that is replaced
     p_carry_after timestamptz,  -- one that was replaced later than this is carried still
     p_presented bytea[],        -- the tokens that get the new session as their successor
-    p_impersonator text,        -- who acts in the user's place
+    p_impersonator text DEFAULT NULL,  -- who acts in the user's place
     OUT outcome text, OUT stored jsonb, OUT evicted text[], OUT replaced boolean
 ) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE

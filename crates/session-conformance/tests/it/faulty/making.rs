@@ -169,8 +169,9 @@ impl Fault for EvictsTheOldest {
     ) -> Result<Created, BackendError> {
         let mut victims = Vec::new();
         if let (Some(user), Some(cap), None) = (&new.record.user_id, new.cap, &new.replaces) {
-            let mut ids: Vec<_> =
-                db.list(user, now).await?.iter().map(|session| session.id).collect();
+            let listed = db.list(user, now).await?;
+            let places = listed.iter().filter(|session| session.impersonator.is_none());
+            let mut ids: Vec<_> = places.map(|session| session.id).collect();
             ids.sort_unstable();
             let surplus = (ids.len() + 1).saturating_sub(cap.get() as usize);
             for id in ids.into_iter().take(surplus) {
