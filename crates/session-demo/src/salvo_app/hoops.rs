@@ -10,7 +10,6 @@ use session_core::SessionStore;
 use session_salvo::user_id_from_depot;
 
 use super::extract::FoundUser;
-use crate::pages;
 use crate::problem::{Code, Problem};
 use crate::{pages, security};
 
