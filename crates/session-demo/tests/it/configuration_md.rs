@@ -95,7 +95,7 @@ fn configuration_md_lists_words_that_are_accepted() {
         }
         listed += 1;
     }
-    assert_eq!(listed, 8, "keys with a list of words");
+    assert_eq!(listed, 9, "keys with a list of words");
 }
 
 #[test]
