@@ -38,7 +38,7 @@
 //!   minutes. Enables `tokio`.
 //! - `tokio` (default, through `cleanup-job`): a timeout around each call to the backend,
 //!   [`SessionConfig::backend_timeout_ms`]. Needs a tokio runtime with its timer enabled.
-//! - `metrics` (not by default): counts and times for an exporter of metrics, see [`metrics`](crate::metrics).
+//! - `metrics` (not by default): counts and times for an exporter of metrics, see [`metrics`].
 //! - `uuid` (not by default): a `uuid::Uuid` is a [`UserId`], and so what
 //!   [`Session::authenticate`] takes. Reading one back with [`UserId::parse`] needs no feature.
 

@@ -238,6 +238,7 @@ impl Fault {
                 Some(Found::Live { .. }),
             ) if status == StatusCode::CONFLICT
                 && current.is_none()
+                && !request.headers().contains_key(header::AUTHORIZATION)
                 && presented(app, &request).len() == 1 =>
             {
                 request.headers_mut().remove(header::COOKIE);
