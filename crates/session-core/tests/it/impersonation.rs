@@ -129,32 +129,32 @@ async fn what_it_may_not_do() {
 /// What ends the staff's own session.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    ByAnAdministrator,
-    BySignOut,
-    BySignIn,
-    ByTheUser,
+    Administrator,
+    SignOut,
+    SignIn,
+    User,
 }
 
 #[tokio::test]
 async fn ends_with_the_session_of_whoever_acts() {
-    for end_by in [End::ByAnAdministrator, End::BySignOut, End::BySignIn, End::ByTheUser] {
+    for end_by in [End::Administrator, End::SignOut, End::SignIn, End::User] {
         let (store, _) = store();
         let staff = signed_in(&store, "eve").await;
         let acting = impersonating(&store, &staff, "ann").await;
         let eve = "eve".parse().unwrap();
         match end_by {
-            End::ByAnAdministrator => drop(store.revoke_all(&eve).await.unwrap()),
-            End::BySignOut => {
+            End::Administrator => drop(store.revoke_all(&eve).await.unwrap()),
+            End::SignOut => {
                 let request = Request::with_cookie(&store, &acting).await;
                 assert_eq!(request.logout().await.unwrap(), 2, "both sessions");
                 end(&request).await;
             }
-            End::BySignIn => {
+            End::SignIn => {
                 let request = Request::with_cookie(&store, &acting).await;
                 request.authenticate("bob").await.unwrap();
                 end(&request).await;
             }
-            End::ByTheUser => {
+            End::User => {
                 let request = Request::with_cookie(&store, &acting).await;
                 assert_eq!(request.logout_all().await.unwrap().len(), 1, "of the user's");
                 end(&request).await;
