@@ -171,3 +171,11 @@ mod axum_over_sqlite {
 mod axum_over_postgres {
     session_conformance::http_laws!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
 }
+
+mod axum_over_sqlite_cookie_visitors {
+    session_conformance::http_laws_of_cookie_visitors!(super::over_sqlite);
+}
+
+mod axum_over_postgres_cookie_visitors {
+    session_conformance::http_laws_of_cookie_visitors!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
+}

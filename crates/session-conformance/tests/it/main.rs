@@ -15,6 +15,7 @@ mod docs;
 mod edges;
 mod faulty;
 mod handle;
+mod impersonation;
 mod lost_answers;
 mod outage_order;
 mod streams;

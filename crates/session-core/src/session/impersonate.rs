@@ -37,7 +37,8 @@ impl Session {
     /// [`InvalidData`](ErrorKind::InvalidData) if it is no user id;
     /// [`Unauthenticated`](ErrorKind::Unauthenticated) if nobody is signed in;
     /// [`Impersonation`](ErrorKind::Impersonation) if this session is one already;
-    /// [`SessionEnded`](ErrorKind::SessionEnded) if their own session ended meanwhile;
+    /// [`SessionEnded`](ErrorKind::SessionEnded) if their own session ended meanwhile, or has a newer token
+    /// than the request's;
     /// [`LateWrite`](ErrorKind::LateWrite) after the response was decided; those of
     /// [`save`](Self::save); the backend's.
     ///
@@ -55,6 +56,11 @@ impl Session {
         let (live, staff) = self.signed_in()?;
         self.not_decided()?;
         self.not_impersonating()?;
+        if !live.current {
+            // It would be over with the token's grace.
+            return Err(Error::from_kind(ErrorKind::SessionEnded)
+                .with_context("the session has a newer token: ask again with that"));
+        }
         Box::pin(self.mark_seen()).await;
         let own = &live.session;
         let ends = [own.absolute_expires_at, own.not_after].into_iter().flatten().min();
@@ -65,7 +71,7 @@ impl Session {
         let made =
             self.create((record, minted), Patch::new(), &nothing, TakesOver::default()).await?;
         // After it: their own session is good now, so it was when this one was made by its right.
-        if !self.goes_on(&made.session, made.minted.hash).await? {
+        if self.over(&made.session, made.minted.hash).await?.is_some() {
             return Err(self.ended_meanwhile());
         }
         let (id, user) = (made.session.id, made.session.user_id.clone());
@@ -82,6 +88,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Impersonation`](ErrorKind::Impersonation) if this session is none;
+    /// [`SessionEnded`](ErrorKind::SessionEnded) if another request, such as a second click, came back
+    /// first: the browser has its cookie, and this response leaves it alone;
     /// [`LateWrite`](ErrorKind::LateWrite) after the response was decided; the backend's.
     ///
     /// # Cancellation
@@ -96,9 +104,13 @@ impl Session {
                 .with_context("this session is nobody's impersonation"));
         };
         let store = &self.inner.store;
-        let Some(own) = self.own_session(&staff).await? else {
-            self.end_this(&mut turn).await?;
-            return Ok(false);
+        let own = match self.own_session(&staff).await? {
+            Own::Good(own) => own,
+            Own::Renewed => return Err(self.ended_meanwhile()),
+            Own::Ended => {
+                self.end_this(&mut turn).await?;
+                return Ok(false);
+            }
         };
         let now = store.now();
         let minted = Minted::new()?;
@@ -109,9 +121,9 @@ impl Session {
         let call = store.backend().update(&target, &change, now);
         match self.ask(note, call).await? {
             Updated::Applied(_) => {}
+            // Since a moment ago: by a second click, or for good.
             Updated::Missing | Updated::Superseded | Updated::Conflict => {
-                self.end_this(&mut turn).await?;
-                return Ok(false);
+                return Err(self.ended_meanwhile());
             }
         }
         self.rotated(&live, own, minted);
@@ -145,11 +157,16 @@ impl Session {
     }
 
     /// Ends a session that is over.
-    async fn undo(&self, session: &SessionData, token: TokenHash) -> Result<(), Error> {
+    async fn undo(
+        &self,
+        session: &SessionData,
+        token: TokenHash,
+        how: EndedBy,
+    ) -> Result<(), Error> {
         let target =
             SessionRef { id: session.id, token: Some(token), user: session.user_id.clone() };
         let store = &self.inner.store;
-        let removal = store.backend().remove(&target, None, None, EndedBy::Revoked, store.now());
+        let removal = store.backend().remove(&target, None, None, how, store.now());
         store.call(removal).await.map(drop)
     }
 
@@ -172,26 +189,30 @@ impl Session {
         Ok(ended)
     }
 
-    /// Whether a session goes on: one in which somebody acts for its user does only while their own
-    /// session does. Else it ends, and this is the moment.
-    pub(super) async fn goes_on(
+    /// Whether a session in which somebody acts for its user is over, and how: it goes on only while
+    /// their own session does. If so it ends, and this is the moment.
+    pub(super) async fn over(
         &self,
         session: &SessionData,
         token: TokenHash,
-    ) -> Result<bool, Error> {
-        let Some(staff) = &session.impersonator else { return Ok(true) };
-        if self.own_session(staff).await?.is_some() {
-            return Ok(true);
-        }
-        self.undo(session, token).await?;
-        Ok(false)
+    ) -> Result<Option<EndedBy>, Error> {
+        let Some(staff) = &session.impersonator else { return Ok(None) };
+        let how = match self.own_session(staff).await? {
+            Own::Good(_) => return Ok(None),
+            // They came back, and the browser has a newer cookie, or is about to get it.
+            Own::Renewed => EndedBy::SignedOut,
+            Own::Ended => EndedBy::Revoked,
+        };
+        self.undo(session, token, how).await?;
+        Ok(Some(how))
     }
 
-    /// The session from which somebody acts, if it is still theirs.
-    async fn own_session(&self, staff: &Impersonator) -> Result<Option<Arc<SessionData>>, Error> {
+    /// The session from which somebody acts.
+    async fn own_session(&self, staff: &Impersonator) -> Result<Own, Error> {
         Ok(match self.stands_for(&staff.token).await? {
-            Some(Now::Goes { session, .. }) if session.id == staff.session => Some(session),
-            _ => None,
+            Some(Now::Goes { session, .. }) if session.id == staff.session => Own::Good(session),
+            Some(Now::Ended { how: EndedBy::Rotated, .. }) => Own::Renewed,
+            _ => Own::Ended,
         })
     }
 
@@ -203,6 +224,14 @@ impl Session {
         };
         self.with_current(of).flatten()
     }
+}
+
+/// What became of the session from which somebody acts.
+enum Own {
+    Good(Arc<SessionData>),
+    /// It goes on under a newer token.
+    Renewed,
+    Ended,
 }
 
 impl Impersonator {

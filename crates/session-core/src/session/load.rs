@@ -307,14 +307,14 @@ impl Session {
         }
         if let Some(this) = live.take_if(|live| live.session.impersonator.is_some()) {
             // Boxed: few requests are an impersonation's.
-            if Box::pin(self.goes_on(&this.session, this.hash)).await? {
-                live = Some(this);
-            } else {
-                let now = store.now();
-                let ended = Ended { how: EndedBy::Revoked, at: now };
-                let token = DeadToken { ended, successor_seen: false };
-                dead.add(this.session.id, this.hash, token, now);
-                tell(Told::of(EventKind::Revoked, &this.session));
+            match Box::pin(self.over(&this.session, this.hash)).await? {
+                None => live = Some(this),
+                Some(how) => {
+                    let now = store.now();
+                    let token = DeadToken { ended: Ended { how, at: now }, successor_seen: false };
+                    dead.add(this.session.id, this.hash, token, now);
+                    tell(Told::of(EventKind::Revoked, &this.session));
+                }
             }
         }
         let absence = match live {

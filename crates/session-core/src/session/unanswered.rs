@@ -125,7 +125,7 @@ impl Session {
                 return Ok(());
             }
         };
-        if session.impersonator.is_some() && !self.goes_on(&session, minted.hash).await? {
+        if self.over(&session, minted.hash).await?.is_some() {
             self.ended_meanwhile();
             return Ok(());
         }

@@ -205,3 +205,38 @@ async fn lives_no_longer_than_the_own_session_can() {
     clock.advance(Duration::from_secs(2));
     assert!(!Request::with_cookie(&store, &acting).await.is_authenticated());
 }
+
+/// Two clicks on "back": the second answer leaves the first one's cookie alone.
+#[tokio::test]
+async fn a_second_click_signs_nobody_out() {
+    let (store, _) = store();
+    let staff = signed_in(&store, "eve").await;
+    let acting = impersonating(&store, &staff, "ann").await;
+    let first = Request::with_cookie(&store, &acting).await;
+    let second = Request::with_cookie(&store, &acting).await;
+    assert!(first.end_impersonation().await.unwrap());
+    let error = second.end_impersonation().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionEnded);
+    assert_eq!(second.finish().await.unwrap(), None, "no cookie");
+    let back = end(&first).await;
+    assert!(Request::with_cookie(&store, &back).await.is_authenticated());
+
+    // A third one that comes with the former cookie makes no session in its place either.
+    let late = Request::with_cookie(&store, &acting).await;
+    assert!(!late.may_store());
+    assert_eq!(late.finish().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn begins_with_the_current_token_alone() {
+    let (store, _) = store();
+    let before = signed_in(&store, "eve").await;
+    let request = Request::with_cookie(&store, &before).await;
+    assert!(request.rotate().await.unwrap());
+    end(&request).await;
+    let request = Request::with_cookie(&store, &before).await;
+    assert!(request.is_authenticated(), "in its grace");
+    let error = request.impersonate("ann").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionEnded);
+    assert!(store.list(&"ann".parse().unwrap()).await.unwrap().is_empty());
+}

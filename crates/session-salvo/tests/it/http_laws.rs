@@ -203,3 +203,11 @@ mod salvo_over_sqlite {
 mod salvo_over_postgres {
     session_conformance::http_laws!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
 }
+
+mod salvo_over_sqlite_cookie_visitors {
+    session_conformance::http_laws_of_cookie_visitors!(super::over_sqlite);
+}
+
+mod salvo_over_postgres_cookie_visitors {
+    session_conformance::http_laws_of_cookie_visitors!(super::over_postgres, only_if: session_test_servers::given::has_postgres);
+}
