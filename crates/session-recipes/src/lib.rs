@@ -52,3 +52,7 @@ pub mod proxy;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/salvo.md")]
+struct OnSalvo;
