@@ -6,6 +6,7 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::panic,
+    dead_code,
     reason = "what documents them is the page"
 )]
 
@@ -13,11 +14,15 @@
 pub mod on_axum {
     pub mod bearer;
     pub mod cart;
+    #[path = "../../../session-axum/examples/events.rs"]
     pub mod events;
+    #[path = "../../../session-axum/examples/minimal.rs"]
     pub mod flash;
+    #[path = "../../../session-axum/examples/sign_in.rs"]
     pub mod guard;
     pub mod impersonation;
     pub mod layers;
+    #[path = "../../../session-axum/examples/oauth.rs"]
     pub mod oauth;
     pub mod password;
     pub mod payment;
@@ -25,6 +30,7 @@ pub mod on_axum {
     pub mod sudo;
     pub mod tenants;
     pub mod testing;
+    #[path = "../../../session-axum/examples/websocket.rs"]
     pub mod websocket;
 }
 
@@ -32,11 +38,15 @@ pub mod on_axum {
 pub mod on_salvo {
     pub mod bearer;
     pub mod cart;
+    #[path = "../../../session-salvo/examples/events.rs"]
     pub mod events;
+    #[path = "../../../session-salvo/examples/minimal.rs"]
     pub mod flash;
+    #[path = "../../../session-salvo/examples/sign_in.rs"]
     pub mod guard;
     pub mod impersonation;
     pub mod layers;
+    #[path = "../../../session-salvo/examples/oauth.rs"]
     pub mod oauth;
     pub mod password;
     pub mod payment;
@@ -44,6 +54,7 @@ pub mod on_salvo {
     pub mod sudo;
     pub mod tenants;
     pub mod testing;
+    #[path = "../../../session-salvo/examples/websocket.rs"]
     pub mod websocket;
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use super::looked_up::{Dead, LookedUp};
 use super::turn::Told;
 use super::{FoundAs, Live, Loaded, Session, Token, Visit};
-use crate::backend::{EndedBy, Found};
+use crate::backend::Found;
 use crate::bearer::{self, Brought};
 use crate::client::meta::SessionMeta;
 use crate::client::plain;

@@ -21,13 +21,10 @@ impl Db {
         }
     }
 
-    /// The live session of this id.
+    /// The live session of this id. Asked by the id, in one step: between a rotation and the note of its
+    /// token another call may come.
     pub(super) async fn peek(&self, id: &SessionId, now: Timestamp) -> Option<Arc<SessionData>> {
-        let token = self.token(id)?;
-        match self.memory.find(&token, now).await {
-            Ok(Some(Found::Live { session, .. })) => Some(session),
-            _ => None,
-        }
+        self.memory.get(id, now).await.ok().flatten().map(Arc::new)
     }
 
     /// Whether the session's token is its current one or in grace.

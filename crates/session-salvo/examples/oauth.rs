@@ -1,4 +1,5 @@
 //! Sign-in by an identity provider (OAuth 2.0 with PKCE): what the session keeps until the visitor is back.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use oauth2::{CsrfToken, PkceCodeChallenge};
 use salvo_core::prelude::*;
@@ -74,4 +75,12 @@ pub fn app(store: SessionStore) -> Router {
         .hoop(SessionHandler::new(store))
         .push(Router::with_path("sign-in").get(begin))
         .push(Router::with_path("callback").get(callback).post(form_post))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let listener = salvo_core::conn::TcpListener::new("127.0.0.1:3000").bind().await;
+    println!("http://localhost:3000/sign-in");
+    Ok(Server::new(listener).try_serve(app(store)).await?)
 }

@@ -1,4 +1,5 @@
 //! Sign-in by an identity provider (OAuth 2.0 with PKCE): what the session keeps until the visitor is back.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use axum::Router;
 use axum::extract::{Form, Query};
@@ -69,4 +70,13 @@ pub fn app(store: SessionStore) -> Router {
         .route("/sign-in", get(begin))
         .route("/callback", get(callback).post(form_post))
         .layer(session_axum::layer(store))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let app = app(store).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000/sign-in");
+    Ok(axum::serve(listener, app).await?)
 }

@@ -1,4 +1,5 @@
 //! Server-sent events that end when their session does, and when the server stops.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -40,4 +41,19 @@ pub fn app(store: SessionStore, stopping: Stopping) -> Router {
         .route("/events", get(events))
         .layer(session_axum::layer(store))
         .with_state(stopping)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let (stop, stopping) = watch::channel(false);
+    let app = app(store, stopping).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000/events");
+    Ok(axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            drop(tokio::signal::ctrl_c().await);
+            let _ = stop.send(true);
+        })
+        .await?)
 }

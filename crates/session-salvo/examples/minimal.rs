@@ -1,4 +1,5 @@
 //! A message for the page after the redirect.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use salvo_core::prelude::*;
 use session_core::{FlashLevel, SessionStore};
@@ -29,4 +30,12 @@ pub fn app(store: SessionStore) -> Router {
         .get(home)
         .push(Router::with_path("address").post(save))
         .push(Router::with_path("sign-out").post(sign_out))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let listener = salvo_core::conn::TcpListener::new("127.0.0.1:3000").bind().await;
+    println!("http://localhost:3000/");
+    Ok(Server::new(listener).try_serve(app(store)).await?)
 }

@@ -1,4 +1,5 @@
 //! A message for the page after the redirect.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use axum::Router;
 use axum::response::Redirect;
@@ -28,4 +29,13 @@ pub fn app(store: SessionStore) -> Router {
         .route("/address", post(save))
         .route("/sign-out", post(sign_out))
         .layer(session_axum::layer(store))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let app = app(store).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000/");
+    Ok(axum::serve(listener, app).await?)
 }

@@ -1,4 +1,5 @@
 //! A sign-in page, and the way back to where the visitor was going.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use axum::Router;
 use axum::extract::Form;
@@ -45,4 +46,13 @@ pub fn app(store: SessionStore) -> Result<Router, session_core::InvalidConfig> {
         .merge(users_only)
         .layer(session_axum::cross_site_guard(CrossSiteGuard::new()))
         .layer(session_axum::layer(store).pages(pages)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let app = app(store)?.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000/sign-in");
+    Ok(axum::serve(listener, app).await?)
 }

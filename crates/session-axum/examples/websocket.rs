@@ -1,4 +1,5 @@
 //! A WebSocket that ends when its session does, and when the server stops.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -55,4 +56,19 @@ pub fn app(store: SessionStore, stopping: Stopping) -> Router {
         .route("/socket", get(connect))
         .layer(session_axum::layer(store))
         .with_state(stopping)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let (stop, stopping) = watch::channel(false);
+    let app = app(store, stopping).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://localhost:3000/socket");
+    Ok(axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            drop(tokio::signal::ctrl_c().await);
+            let _ = stop.send(true);
+        })
+        .await?)
 }

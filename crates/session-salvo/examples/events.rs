@@ -1,4 +1,5 @@
 //! Server-sent events that end when their session does, and when the server stops.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -40,4 +41,13 @@ impl Events {
 
 pub fn app(store: SessionStore, stopping: Stopping) -> Router {
     Router::with_path("events").hoop(SessionHandler::new(store)).get(Events { stopping })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let (_stop, stopping) = watch::channel(false); // send `true` when the server is to stop
+    let listener = salvo_core::conn::TcpListener::new("127.0.0.1:3000").bind().await;
+    println!("http://localhost:3000/events");
+    Ok(Server::new(listener).try_serve(app(store, stopping)).await?)
 }

@@ -1,4 +1,5 @@
 //! A sign-in page, and the way back to where the visitor was going.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use salvo_core::prelude::*;
 use serde::Deserialize;
@@ -48,4 +49,12 @@ pub fn app(store: SessionStore) -> Result<Router, session_core::InvalidConfig> {
         .hoop(cross_site_guard(CrossSiteGuard::new()))
         .push(Router::with_path("sign-in").get(sign_in_page).post(sign_in))
         .push(Router::with_path("orders").hoop(require_user()).get(orders)))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let listener = salvo_core::conn::TcpListener::new("127.0.0.1:3000").bind().await;
+    println!("http://localhost:3000/sign-in");
+    Ok(Server::new(listener).try_serve(app(store)?).await?)
 }

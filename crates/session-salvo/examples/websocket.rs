@@ -1,4 +1,5 @@
 //! A WebSocket that ends when its session does, and when the server stops.
+#![allow(missing_docs, clippy::missing_errors_doc, reason = "what documents it is docs/recipes.md")]
 
 use salvo_core::http::Method;
 use salvo_core::prelude::*;
@@ -61,4 +62,13 @@ async fn talk(mut socket: WebSocket, session: Session, mut stopping: Stopping) {
 
 pub fn app(store: SessionStore, stopping: Stopping) -> Router {
     Router::with_path("socket").hoop(SessionHandler::new(store)).get(Socket { stopping })
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SessionStore::new(session_core::MemoryBackend::new(), Default::default())?;
+    let (_stop, stopping) = watch::channel(false); // send `true` when the server is to stop
+    let listener = salvo_core::conn::TcpListener::new("127.0.0.1:3000").bind().await;
+    println!("http://localhost:3000/socket");
+    Ok(Server::new(listener).try_serve(app(store, stopping)).await?)
 }
