@@ -44,7 +44,8 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> anyhow::Result<()> {
     // The peer's address comes with the connection; the session layer finds it there.
-    let app = app(store, metrics)?.into_make_service_with_connect_info::<SocketAddr>();
+    let app =
+        app(store, metrics, stop.clone())?.into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|connection| {
         // Answers are small and whole: waiting for more to send only costs time.
         let _ = connection.set_nodelay(true);
@@ -52,11 +53,11 @@ pub(crate) async fn serve(
     Ok(axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await?)
 }
 
-fn app(store: SessionStore, metrics: Option<Metrics>) -> Result<Router, InvalidConfig> {
+fn app(store: SessionStore, metrics: Option<Metrics>, stop: Stop) -> Result<Router, InvalidConfig> {
     let sessions = layer(store.clone()).on_error(pages::session_error);
     let slots = pages::accounts::slots();
     let router = Router::new()
-        .merge(behind(sessions.clone(), scripts().merge(own_forms_only(people()))))
+        .merge(behind(sessions.clone(), scripts().merge(own_forms_only(people(stop)))))
         .merge(behind(sessions.clone().bearer(), programs()))
         .merge(behind(sessions.clone().accounts(slots)?, own_forms_only(accounts())))
         .merge(behind(sessions.eager(), looked_at()))
@@ -90,6 +91,7 @@ fn without_session(metrics: Option<Metrics>) -> Router<SessionStore> {
     routes
         .route("/healthz", get(async |State(store)| api::service::health(&store).await))
         .route("/style.css", get(async || pages::stylesheet()))
+        .route("/live.js", get(async || pages::live::script()))
         .route("/favicon.svg", get(async || pages::icon()))
         .layer(CatchPanicLayer::custom(layers::panicked))
 }
@@ -204,7 +206,7 @@ fn looked_at() -> Router<SessionStore> {
         .layer(axum::middleware::from_fn(layers::find_user))
 }
 
-fn people() -> Router<SessionStore> {
+fn people(stop: Stop) -> Router<SessionStore> {
     Router::new()
         .route("/", get(async |session: Session| pages::answer(pages::home::show(&session).await)))
         .route(
@@ -217,6 +219,17 @@ fn people() -> Router<SessionStore> {
             "/logout",
             post(async |session: Session| pages::answer(pages::sign_in::logout(&session).await)),
         )
+        .route(
+            "/impersonate",
+            post(async |session: Session, FormBody(body): FormBody| {
+                pages::answer(pages::support::impersonate(&session, &body).await)
+            }),
+        )
+        .route(
+            "/impersonate/end",
+            post(async |session: Session| pages::answer(pages::support::end(&session).await)),
+        )
+        .route("/live", get(async move |session: Session| layers::live(&session, stop)))
         .nest("/devices", pages::devices::page().axum_routes())
         .route(
             "/logout-others",

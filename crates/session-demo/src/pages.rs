@@ -5,7 +5,9 @@ pub(crate) mod accounts;
 pub(crate) mod cart;
 pub(crate) mod devices;
 pub(crate) mod home;
+pub(crate) mod live;
 pub(crate) mod sign_in;
+pub(crate) mod support;
 pub(crate) mod theme;
 
 use askama::Template;
@@ -58,7 +60,7 @@ pub(crate) fn problem(problem: &Problem) -> Answer {
     let title = match problem.code() {
         Code::NotFound | Code::NoSuchSession | Code::InvalidId => "Not found",
         Code::MethodNotAllowed => "Not like this",
-        Code::ForeignForm | Code::CrossSite => "Refused",
+        Code::ForeignForm | Code::CrossSite | Code::NotStaff => "Refused",
         Code::SessionEnded => "This session has ended",
         Code::DataTooLarge => "Too much",
         Code::Unavailable => "Not just now",

@@ -40,7 +40,7 @@ pub(crate) async fn serve(
     stop: Stop,
 ) -> anyhow::Result<()> {
     let acceptor = TcpAcceptor::try_from(listener).context("cannot listen")?;
-    let app = app(&store, metrics)?;
+    let app = app(&store, metrics, stop.clone())?;
     let server = Server::new(acceptor);
     let handle = server.handle();
     let stopping = async move {
@@ -55,7 +55,11 @@ pub(crate) async fn serve(
     }
 }
 
-fn app(store: &SessionStore, metrics: Option<Metrics>) -> Result<Router, InvalidConfig> {
+fn app(
+    store: &SessionStore,
+    metrics: Option<Metrics>,
+    stop: Stop,
+) -> Result<Router, InvalidConfig> {
     let sessions = SessionHandler::new(store.clone()).on_error(pages::session_error);
     let router = Router::new()
         .hoop(hoops::traced)
@@ -64,7 +68,7 @@ fn app(store: &SessionStore, metrics: Option<Metrics>) -> Result<Router, Invalid
         .push(behind(sessions.clone(), scripts()))
         // Forms of other sites are refused. The addresses for scripts have no such guard, so that the
         // library's own behaviour can be seen. The page of devices brings its own.
-        .push(behind(sessions.clone(), people()).hoop(cross_site_guard(CrossSiteGuard::new())))
+        .push(behind(sessions.clone(), people(stop)).hoop(cross_site_guard(CrossSiteGuard::new())))
         .push(behind(sessions.clone(), devices()))
         .push(behind(sessions.clone().bearer(), programs()))
         .push(
@@ -86,6 +90,7 @@ fn without_session(metrics: Option<Metrics>) -> Router {
     let always = [
         Route::at("/healthz").get(health),
         Route::at("/style.css").get(stylesheet),
+        Route::at("/live.js").get(script),
         Route::at("/favicon.svg").get(icon),
     ];
     let if_asked = metrics.map(|metrics| Route::at("/metrics").get(ShowsMetrics(metrics)));
@@ -134,13 +139,16 @@ fn looked_at(eager: SessionHandler) -> Router {
     all([Route::at("/api/layer-user").get(goal)])
 }
 
-fn people() -> Router {
+fn people(stop: Stop) -> Router {
     all([
         Route::at("/").get(people::home),
         Route::at("/login").post(people::login),
         Route::at("/logout").post(people::logout),
         Route::at("/logout-others").post(people::logout_others),
         Route::at("/logout-all").post(people::logout_all),
+        Route::at("/impersonate").post(people::impersonate),
+        Route::at("/impersonate/end").post(people::end_impersonation),
+        Route::at("/live").get(people::Live(stop)),
         Route::at("/cart").post(people::cart),
         Route::at("/theme").post(people::theme),
     ])
@@ -180,6 +188,11 @@ async fn health(store: Store) -> Outcome {
 #[handler]
 async fn stylesheet() -> Answer {
     pages::stylesheet()
+}
+
+#[handler]
+async fn script() -> Answer {
+    pages::live::script()
 }
 
 #[handler]

@@ -100,5 +100,7 @@ mod races;
 mod rows;
 #[path = "it/sites.rs"]
 mod sites;
+#[path = "it/support.rs"]
+mod support;
 #[path = "it/transports.rs"]
 mod transports;

@@ -77,6 +77,8 @@ pub struct Device<'a> {
     pub name: Cow<'a, str>,
     /// What kind of device it is.
     pub kind: Kind<'a>,
+    /// Who acts here in the user's place, if it is not the user: support staff.
+    pub impersonator: Option<UserId>,
     /// Where its last request came from, if that is known.
     pub address: Option<String>,
     /// Where its first request came from, if that was another address.
@@ -127,6 +129,7 @@ impl<'a> Device<'a> {
             is_this: view.current,
             name: name.into(),
             kind: Kind::of(view.device_type, words),
+            impersonator: view.impersonator.clone(),
             address: view.last_ip_address.map(|ip| ip.to_string()),
             first_address: first.map(|ip| ip.to_string()),
             first_seen: Moment::new(view.created_at, now, words),

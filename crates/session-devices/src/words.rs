@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use session_core::UserId;
+
 use crate::fill::filled;
 use crate::problem::Problem;
 use crate::when::{Ago, Date};
@@ -36,6 +38,8 @@ pub struct Words {
     pub signed_in_here: Text,
     /// The badge of the session that looks.
     pub this_device: Text,
+    /// The badge of a session in which somebody acts in the user's place. `{user}` is who does.
+    pub impersonated: Text,
     /// The heading above the others.
     pub other_devices: Text,
     /// In place of the others, if there are none.
@@ -122,6 +126,10 @@ impl Direction {
 }
 
 impl Words {
+    pub(crate) fn impersonated_by(&self, user: &UserId) -> String {
+        filled(&self.impersonated, &[("{user}", user.as_str())])
+    }
+
     pub(crate) fn first_address_of(&self, address: &str) -> String {
         filled(&self.first_address, &[("{address}", address)])
     }
@@ -136,6 +144,7 @@ impl Default for Words {
             lead: "Where {user} is signed in. If you do not know one, end its session.".into(),
             signed_in_here: "Signed in here".into(),
             this_device: "This device".into(),
+            impersonated: "{user} acts for you here".into(),
             other_devices: "Other devices".into(),
             none_elsewhere: "You are signed in nowhere else.".into(),
             last_seen: "Last seen".into(),

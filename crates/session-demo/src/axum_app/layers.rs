@@ -1,17 +1,22 @@
 //! What lies around the routes.
 
 use std::any::Any;
+use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::middleware::Next;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use session_axum::user_id_from_extensions;
+use futures_util::StreamExt;
+use session_axum::{Session, user_id_from_extensions};
 use session_core::UserId;
 
 use crate::answer::Answer;
+use crate::pages::{self, live::ENDED};
 use crate::problem::{Code, Problem};
 use crate::security;
+use crate::stop::Stop;
 
 /// Puts the headers that every answer has onto this one.
 pub(super) async fn protected(mut response: Response) -> Response {
@@ -22,6 +27,13 @@ pub(super) async fn protected(mut response: Response) -> Response {
 /// The answer in the place of the one that a panic took away. The panic itself is on standard error.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::from(Code::Internal).into_response()
+}
+
+/// Tells an open page that its session has ended.
+pub(super) fn live(session: &Session, stop: Stop) -> impl IntoResponse + use<> {
+    let told = pages::live::until_ended(session, stop)
+        .map(|()| Ok::<_, Infallible>(Event::default().event(ENDED).data(ENDED)));
+    Sse::new(told).keep_alive(KeepAlive::default())
 }
 
 /// Finds out who is signed in, without a database: the eager session layer around this one has

@@ -3,10 +3,10 @@
 use askama::Template;
 use http::StatusCode;
 use serde_json::Value;
-use session_core::{EndedBy, ErrorKind, Session};
+use session_core::{EndedBy, ErrorKind, Flash, Session};
 
 use super::cart::{self, Line, PRODUCTS, Product};
-use super::{page_with, theme};
+use super::{page_with, support, theme};
 use crate::answer::{Answer, Outcome};
 
 const VISITS: &str = "visits";
@@ -14,8 +14,9 @@ const VISITS: &str = "visits";
 /// `GET /`
 pub(crate) async fn show(session: &Session) -> Outcome {
     let visits = count_visit(session).await?;
+    let flashes = session.take_flashes()?;
     let home = Home::new(session);
-    Ok(page_with(StatusCode::OK, &Home { visits, ..home }))
+    Ok(page_with(StatusCode::OK, &Home { visits, flashes, ..home }))
 }
 
 /// The sign-in form again, with what was wrong and what was typed.
@@ -32,6 +33,10 @@ struct Home<'a> {
     user: Option<String>,
     wrong: Option<Wrong<'a>>,
     told: Option<&'static str>,
+    flashes: Vec<Flash>,
+    /// Who acts in the user's place.
+    acting: Option<String>,
+    may_impersonate: bool,
     device: String,
     visits: Option<u64>,
     products: &'static [Product],
@@ -53,6 +58,9 @@ impl Home<'_> {
             user: session.user_id().map(|user| user.to_string()),
             wrong: None,
             told: signed_out(session),
+            flashes: Vec::new(),
+            acting: session.impersonator().map(|user| user.to_string()),
+            may_impersonate: support::may_impersonate(session),
             device: session.meta().device_name().to_owned(),
             visits: None,
             products: &PRODUCTS,

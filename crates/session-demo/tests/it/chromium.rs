@@ -64,6 +64,8 @@ mod cookies;
 mod devices;
 #[path = "chromium/driver.rs"]
 mod driver;
+#[path = "chromium/live.rs"]
+mod live;
 #[path = "chromium/looks.rs"]
 mod looks;
 #[path = "chromium/other_site.rs"]

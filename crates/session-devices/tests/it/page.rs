@@ -10,6 +10,7 @@ everywhere! {
     others_and_all_are_ended
     of_another_user_nothing_is_ended_and_nothing_told
     visitors_are_sent_to_sign_in
+    support_staff_is_named
 }
 
 const PAGE: &str = "/account/devices";
@@ -129,4 +130,21 @@ async fn visitors_are_sent_to_sign_in(place: Place) {
         }
         assert_eq!(visitor.cookie, None);
     }
+}
+
+/// Who acts in a user's place is seen by the user, and ended like any other.
+async fn support_staff_is_named(place: Place) {
+    let site = place.site(DevicesPage::new(), DevicesApi::new());
+    let mut here = site.signed_in("alice").await;
+    let mut staff = site.signed_in_with("%3Csup%3E", FIREFOX).await;
+    staff.post("/act-for/alice").await.check(200);
+    let page = here.get(PAGE).await.page(200);
+    assert!(page.contains("&#60;sup&#62; acts for you here"), "{page}");
+    let listed = here.get("/api/devices").await.json();
+    let by: Vec<_> =
+        listed["sessions"].as_array().unwrap().iter().map(|s| &s["impersonator"]).collect();
+    assert!(by.contains(&&serde_json::json!("<sup>")), "{listed}");
+    here.post(&format!("{PAGE}/logout-others")).await.check(303);
+    assert!(!here.get(PAGE).await.page(200).contains("acts for you here"));
+    assert!(!staff.is_signed_in().await, "the user ended it");
 }

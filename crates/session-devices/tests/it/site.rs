@@ -87,6 +87,7 @@ impl Site {
             Framework::Axum => Self::Axum(
                 axum::Router::new()
                     .route("/sign-in/{user}", axum::routing::post(axum_signs_in))
+                    .route("/act-for/{user}", axum::routing::post(axum_acts_for))
                     .nest("/account/devices", page.axum_routes())
                     .nest("/api/devices", api.axum_routes())
                     .layer(session_axum::layer(store)),
@@ -97,6 +98,7 @@ impl Site {
                     salvo_core::Router::new()
                         .hoop(SessionHandler::new(store))
                         .push(at("sign-in/{user}").post(salvo_signs_in))
+                        .push(at("act-for/{user}").post(salvo_acts_for))
                         .push(at("account/devices").push(page.salvo_router()))
                         .push(at("api/devices").push(api.salvo_router())),
                 ))
@@ -152,6 +154,23 @@ async fn axum_signs_in(
     axum::extract::Path(user): axum::extract::Path<String>,
 ) -> Result<(), session_axum::SessionError> {
     Ok(session.authenticate(user).await?)
+}
+
+async fn axum_acts_for(
+    session: session_axum::Session,
+    axum::extract::Path(user): axum::extract::Path<String>,
+) -> Result<(), session_axum::SessionError> {
+    Ok(session.impersonate(user).await?)
+}
+
+#[handler]
+async fn salvo_acts_for(
+    request: &mut salvo_core::Request,
+    depot: &mut Depot,
+) -> Result<&'static str, session_salvo::SessionError> {
+    let user: String = request.param("user").unwrap();
+    depot.session().await?.impersonate(user).await?;
+    Ok("")
 }
 
 #[handler]

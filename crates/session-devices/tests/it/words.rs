@@ -21,6 +21,7 @@ pub(crate) fn german() -> Words {
         lead: "Hier ist {user} angemeldet. Was Sie nicht kennen, beenden Sie.".into(),
         signed_in_here: "Hier angemeldet".into(),
         this_device: "Dieses Gerät".into(),
+        impersonated: "Hier handelt {user} für Sie".into(),
         other_devices: "Andere Geräte".into(),
         none_elsewhere: "Sie sind sonst nirgends angemeldet.".into(),
         last_seen: "Zuletzt".into(),

@@ -23,7 +23,7 @@ pub(crate) async fn list(
         let rows = sessions.iter().map(|session| {
             [
                 session.id.to_string(),
-                session.device_name.clone(),
+                device(session),
                 address(session.last_ip_address),
                 moment(session.last_active_at),
                 moment(session.expires_at),
@@ -103,6 +103,7 @@ fn of_session(session: &SessionData) -> Map<String, Value> {
     let fields = [
         ("id", session.id.to_string().into()),
         ("user", session.user_id.as_ref().map(UserId::as_str).into()),
+        ("impersonator", impersonator(session).map(UserId::as_str).into()),
         ("device", session.device_name.as_str().into()),
         ("device_type", session.device_type.as_str().into()),
         ("user_agent", session.user_agent.as_deref().into()),
@@ -117,6 +118,18 @@ fn of_session(session: &SessionData) -> Map<String, Value> {
         ("version", session.version.into()),
     ];
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Who acts in the user's place, if it is not the user.
+fn impersonator(session: &SessionData) -> Option<&UserId> {
+    session.impersonator.as_ref().map(|staff| &staff.user)
+}
+
+fn device(session: &SessionData) -> String {
+    match impersonator(session) {
+        Some(staff) => format!("{} ({staff} acts here)", session.device_name),
+        None => session.device_name.clone(),
+    }
 }
 
 fn shown(value: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{AGENT, everywhere, is_time, sign_in};
+use crate::support::{AGENT, everywhere, is_time, sign_in, sign_in_and_act};
 
 #[tokio::test]
 async fn sessions_are_listed_and_shown_without_what_is_secret() {
@@ -43,6 +43,18 @@ async fn sessions_are_listed_and_shown_without_what_is_secret() {
         for said in [shown, data, as_json] {
             assert!(!said.out.contains(&token), "{name}: a token");
         }
+    }
+}
+
+#[tokio::test]
+async fn who_acts_in_a_users_place_is_named() {
+    for place in everywhere().await {
+        let name = place.name;
+        let (id, _) = sign_in_and_act(&place.store(), "support", Some("alice")).await;
+        let listed = place.run(&["list", "alice"]).ended_with(0);
+        assert!(listed.out.contains("Firefox on Linux (support acts here)"), "{name}: {listed:?}");
+        let shown = place.run(&["show", &id, "--json"]).ended_with(0).json();
+        assert_eq!((&shown["user"], &shown["impersonator"]), (&json!("alice"), &json!("support")));
     }
 }
 

@@ -104,6 +104,15 @@ pub(crate) const AGENT: &str =
 
 /// Signs a user in, with a value in the session; the id and the token.
 pub(crate) async fn sign_in(store: &SessionStore, user: &str) -> (String, String) {
+    sign_in_and_act(store, user, None).await
+}
+
+/// The same, and then in another user's place.
+pub(crate) async fn sign_in_and_act(
+    store: &SessionStore,
+    user: &str,
+    acts_for: Option<&str>,
+) -> (String, String) {
     let visit = store.begin();
     let mut headers = http::HeaderMap::new();
     headers.insert("user-agent", AGENT.parse().unwrap());
@@ -113,6 +122,9 @@ pub(crate) async fn sign_in(store: &SessionStore, user: &str) -> (String, String
     let session = visit.load().await.unwrap();
     let sign_in = SignIn::new(user).data("pin", "stored by the application").unwrap();
     session.authenticate_with(sign_in).await.unwrap();
+    if let Some(customer) = acts_for {
+        session.impersonate(customer).await.unwrap();
+    }
     let id = session.id().unwrap().to_string();
     let mut headers = http::HeaderMap::new();
     visit.finish(http::StatusCode::OK).await.apply(&mut headers);

@@ -118,6 +118,20 @@ async fn every_page_fits_and_can_be_read(framework: Framework) {
     person.open("/").await;
     person.see("#told").await;
     person.look("signed-out-elsewhere").await;
+
+    // Support staff, and who they act for.
+    person.sign_in("support").await;
+    person.look("staff").await;
+    person.see("#customer").await.send_keys("alice").await.unwrap();
+    person.click("form[action='/impersonate'] button").await;
+    person.see("#acting").await;
+    person.look("acting").await;
+    person.open("/devices").await;
+    person.look("acting-devices").await;
+    person.open("/u/0/accounts").await;
+    person.look("accounts").await;
+    person.open("/u/1/accounts").await;
+    person.look("account-sign-in").await;
 }
 
 /// The other devices of a user: what each sends, and the address that it comes from.
