@@ -7,6 +7,8 @@ mod answers;
 mod cross_site;
 #[path = "it/forms.rs"]
 mod forms;
+#[path = "it/guards.rs"]
+mod guards;
 #[path = "it/http_laws.rs"]
 mod http_laws;
 #[path = "it/inner_error.rs"]

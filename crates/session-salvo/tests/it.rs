@@ -7,6 +7,8 @@ mod answers;
 mod cross_site;
 #[path = "it/flow.rs"]
 mod flow;
+#[path = "it/guards.rs"]
+mod guards;
 #[path = "it/http_laws.rs"]
 mod http_laws;
 #[path = "it/jar.rs"]

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderValue, Request, Response};
 use session_conformance::async_trait;
-use session_conformance::http::{ACCOUNTS, App, Harness, Mount, Panicked, broken_request_laws};
-use session_core::{Peer, SessionBackend, SessionStore};
+use session_conformance::http::{
+    ACCOUNTS, App, COOKIE_VISITORS_EXCEPT, Harness, Mount, Panicked, broken_by_cookie_visitors,
+    broken_request_laws,
+};
+use session_core::{Clock, Peer, SessionBackend, SessionStore, Timestamp};
 
 use crate::bare::Bare;
 
@@ -16,9 +19,24 @@ fn each_breaks_its_own_law_only() {
         (Mistake::GivesProgramsACookieToo, "bearer_sets_no_cookie"),
         (Mistake::PrefersTheCookie, "one_credential_per_request"),
         (Mistake::TakesAllAccountsForOne, "accounts_never_mix"),
+        (Mistake::KeepsAStoreOfItsOwn, "stream_learns_of_the_end"),
     ] {
         let make = move || async move { Mistaken { sound: Bare::sound(), mistake } };
         assert_eq!(broken_request_laws(make), [law], "{mistake:?}");
+    }
+}
+
+/// If visitors have no rows, the laws catch the same.
+#[test]
+fn each_breaks_its_own_law_only_where_visitors_have_no_rows() {
+    for (mistake, law) in [
+        (Mistake::GivesProgramsACookieToo, "bearer_sets_no_cookie"),
+        (Mistake::KeepsAStoreOfItsOwn, "stream_learns_of_the_end"),
+    ] {
+        let make = move || async move { Mistaken { sound: Bare::sound(), mistake } };
+        let mut broken = broken_by_cookie_visitors(make);
+        broken.retain(|law| COOKIE_VISITORS_EXCEPT.iter().all(|(excepted, _)| excepted != law));
+        assert_eq!(broken, [law], "{mistake:?}");
     }
 }
 
@@ -30,6 +48,8 @@ enum Mistake {
     PrefersTheCookie,
     /// Whatever account a path names, the session is one.
     TakesAllAccountsForOne,
+    /// A store for its requests that shares nothing with the application's but the backend and the time.
+    KeepsAStoreOfItsOwn,
 }
 
 struct Mistaken {
@@ -44,8 +64,20 @@ impl Harness for Mistaken {
     }
 
     async fn mount(&self, store: SessionStore, mount: Mount) -> Arc<dyn App> {
+        let store = match self.mistake {
+            Mistake::KeepsAStoreOfItsOwn => store.clone().with_clock(TimeOf(store)),
+            _ => store,
+        };
         let sound = self.sound.mount(store, mount).await;
         Arc::new(MistakenApp { sound, mount, mistake: self.mistake })
+    }
+}
+
+struct TimeOf(SessionStore);
+
+impl Clock for TimeOf {
+    fn now(&self) -> Timestamp {
+        self.0.now()
     }
 }
 
