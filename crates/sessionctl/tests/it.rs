@@ -11,3 +11,5 @@ mod files;
 mod sessions;
 #[path = "it/support.rs"]
 mod support;
+#[path = "it/untouched.rs"]
+mod untouched;
