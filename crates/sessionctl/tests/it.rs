@@ -7,6 +7,8 @@ mod bad_input;
 mod doctor;
 #[path = "it/files.rs"]
 mod files;
+#[path = "it/pooler.rs"]
+mod pooler;
 #[path = "it/sessions.rs"]
 mod sessions;
 #[path = "it/support.rs"]
