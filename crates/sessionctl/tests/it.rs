@@ -9,6 +9,8 @@ mod doctor;
 mod files;
 #[path = "it/pooler.rs"]
 mod pooler;
+#[path = "it/roles.rs"]
+mod roles;
 #[path = "it/sessions.rs"]
 mod sessions;
 #[path = "it/support.rs"]
