@@ -1,6 +1,6 @@
 //! [`Output`]: text for people, one JSON document for programs.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -37,6 +37,11 @@ impl Output {
             let red = RED;
             writeln!(out, "{red}error:{red:#} {message}")
         };
+    }
+
+    /// Whether anybody sees how far something is.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.json && io::stderr().is_terminal()
     }
 
     /// Says how far something is, on a terminal. `total`: if it is known.

@@ -1,12 +1,17 @@
 //! `end`, `end-user` and `end-all`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 use session_core::{EventKind, SessionId, SessionStore, UserId};
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::output::Output;
+
+/// How long an operator waits for nothing but the length of a bar.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn one(
     store: &SessionStore,
@@ -36,8 +41,14 @@ pub(crate) async fn of_user(
 }
 
 pub(crate) async fn all(store: SessionStore, output: &Output) -> Result<ExitCode, Failure> {
-    let total = store.count().await?.live;
-    let bar = output.progress("ending", Some(total));
+    // It reads every session, so it may take long, or more than the role has. What ends them all is not kept from
+    // that by a bar.
+    let mut total = None;
+    if output.shows_progress() {
+        let counting = timeout(PATIENCE, store.count()).await;
+        total = counting.ok().and_then(Result::ok).map(|count| count.live);
+    }
+    let bar = output.progress("ending", total);
     let told = bar.clone();
     let store = store.on_event(move |event| {
         if event.kind == EventKind::Revoked {

@@ -59,3 +59,33 @@ async fn doctor_sees_that_a_role_may_not_call_the_functions() {
     place.run(&["doctor"]).ended_with(0);
     role.goes(&place).await;
 }
+
+/// After a break-in nothing keeps an operator from ending all sessions that is not needed for it: to count them
+/// reads them all and sorts their users, for which a role may lack the time or, as here, the room.
+#[tokio::test]
+async fn all_sessions_end_without_being_counted() {
+    if !given::has_postgres() {
+        return;
+    }
+    let mut place = postgres().await;
+    let store = place.store();
+    sign_in(&store, "alice").await;
+    let mut role = Role::at(&mut place).await;
+    let many = "INSERT INTO {schema}.web_sessions \
+        SELECT (jsonb_populate_record(s, jsonb_build_object('id', lpad(n::text, 26, '0'), \
+        'token_hash', '\\x' || md5(n::text) || md5(n::text), 'user_id', repeat('x', 100) || n))).* \
+        FROM {schema}.web_sessions AS s, generate_series(1, 5000) AS n";
+    for sql in [
+        many,
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        "ALTER ROLE {role} SET work_mem = '256kB'",
+        "ALTER ROLE {role} SET temp_file_limit = 0",
+    ] {
+        role.says(sql, &place).await;
+    }
+    place.run(&["stats"]).ended_with(4);
+    let said = place.run(&["end-all", "--yes"]).ended_with(0);
+    assert_eq!(said.out, "ended 5001 sessions\n");
+    assert_eq!(store.count().await.unwrap().live, 0);
+    role.goes(&place).await;
+}
