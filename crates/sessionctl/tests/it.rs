@@ -1,6 +1,8 @@
 //! The program itself, on real databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "it/arguments.rs"]
+mod arguments;
 #[path = "it/bad_input.rs"]
 mod bad_input;
 #[path = "it/doctor.rs"]
