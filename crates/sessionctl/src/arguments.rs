@@ -34,7 +34,7 @@ Exit codes:
   2  the arguments are wrong
   3  there is no such session, or the user has none
   4  the database does not answer in time: try again
-  5  the database or a file refuses: rights, schema, damage; somebody has to look
+  5  the database or a file refuses: rights, schema, damage; or the answer cannot be written; somebody has to look
 
 Give a URL with a password in SESSION_BACKEND: everybody on the machine can read the arguments of a process.";
 

@@ -37,7 +37,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Config { command } => command::config::run(&command, output),
         Command::Completions { shell } => {
-            command::completions::run(shell);
+            command::completions::run(shell)?;
             Ok(ExitCode::SUCCESS)
         }
         command => {

@@ -9,6 +9,8 @@ mod bad_input;
 mod doctor;
 #[path = "it/files.rs"]
 mod files;
+#[path = "it/output.rs"]
+mod output;
 #[path = "it/pooler.rs"]
 mod pooler;
 #[path = "it/roles.rs"]

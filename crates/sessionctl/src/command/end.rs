@@ -8,7 +8,7 @@ use session_core::{EventKind, SessionId, SessionStore, UserId};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, plain};
 
 /// How long an operator waits for nothing but the length of a bar.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -21,7 +21,7 @@ pub(crate) async fn one(
     if !store.revoke(id).await? {
         return Err(Failure::not_found(format!("there is no live session {id}")));
     }
-    output.answer(|| format!("ended {id}"), &json!({"ended": [id.to_string()]}));
+    output.answer(|| format!("ended {id}"), &json!({"ended": [id.to_string()]}))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,8 +35,11 @@ pub(crate) async fn of_user(
         return Err(Failure::not_found(format!("{user} has no live session")));
     }
     let ids: Vec<_> = ended.iter().map(ToString::to_string).collect();
-    let text = || format!("ended {} of {user}:\n{}", sessions(ended.len() as u64), ids.join("\n"));
-    output.answer(text, &json!({"user": user.as_str(), "ended": ids}));
+    let text = || {
+        let (count, user) = (sessions(ended.len() as u64), plain(user.as_str()));
+        format!("ended {count} of {user}:\n{}", ids.join("\n"))
+    };
+    output.answer(text, &json!({"user": user.as_str(), "ended": ids}))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -58,7 +61,7 @@ pub(crate) async fn all(store: SessionStore, output: &Output) -> Result<ExitCode
     let ended = store.end_all().await;
     bar.finish_and_clear();
     let ended = ended?;
-    output.answer(|| format!("ended {}", sessions(ended)), &json!({"ended": ended}));
+    output.answer(|| format!("ended {}", sessions(ended)), &json!({"ended": ended}))?;
     Ok(ExitCode::SUCCESS)
 }
 
