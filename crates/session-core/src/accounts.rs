@@ -138,6 +138,13 @@ impl Accounts {
         }
     }
 
+    /// Below which path a request's slot has its pages, such as `/u/1`; `None` for slot 0, and if no path says it.
+    pub(crate) fn place_of(&self, uri: &Uri) -> Option<String> {
+        let NamedIn::Path(prefix) = &self.named_in else { return None };
+        let slot = self.slot_of(uri, &HeaderMap::new()).ok().filter(|slot| *slot != 0)?;
+        Some(format!("{prefix}/{slot}"))
+    }
+
     /// The rules of a slot's cookie.
     pub(crate) fn cookie(&self, slot: u8) -> Option<&CookieRules> {
         self.cookies.get(usize::from(slot))
