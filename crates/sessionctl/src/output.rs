@@ -103,7 +103,7 @@ fn escaped(value: &Value) -> String {
     for c in value.to_string().chars() {
         if is_odd(c) {
             // All of them have four digits.
-            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            escaped.extend(format!("\\u{:04x}", u32::from(c)).chars());
         } else {
             escaped.push(c);
         }
