@@ -107,6 +107,10 @@ impl SessionLayer {
     /// name cannot be one.
     pub fn accounts(mut self, slots: AccountSlots) -> Result<Self, InvalidConfig> {
         self.transport = self.transport.accounts(slots, &self.store)?;
+        self.looks.pages = self
+            .looks
+            .pages
+            .map(|pages| Arc::new(Pages::clone(&pages).in_slots_of(&self.transport)));
         Ok(self)
     }
 
@@ -187,7 +191,7 @@ impl SessionLayer {
     /// ```
     #[must_use]
     pub fn pages(mut self, pages: Pages) -> Self {
-        self.looks.pages = Some(Arc::new(pages));
+        self.looks.pages = Some(Arc::new(pages.in_slots_of(&self.transport)));
         self
     }
 }

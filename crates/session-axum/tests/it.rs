@@ -1,6 +1,8 @@
 //! Tests of the axum adapter.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "it/accounts.rs"]
+mod accounts;
 #[path = "it/answers.rs"]
 mod answers;
 #[path = "it/cross_site.rs"]

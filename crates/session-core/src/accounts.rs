@@ -21,7 +21,8 @@ const KEY: &str = "accounts";
 /// - A request that names no slot is for slot 0: one whose path begins otherwise, or without the header.
 /// - One that names a slot which cannot be is [`NoSuchSlot`](ErrorKind::NoSuchSlot), 404, before anything is
 ///   looked up, whatever its handler does: no number, one that is too large, empty, with a sign or a leading
-///   zero, percent-encoded, or two headers.
+///   zero, percent-encoded, or two headers. So is one whose prefix is percent-encoded or comes behind empty
+///   segments (`/%75/1`, `//u/1`): some routers read it as the prefix.
 /// - Nothing is taken off the path: the application routes `/u/{account}/…` itself. It is the path that the
 ///   layer sees, so mount the layer outside of what takes prefixes off, such as axum's `Router::nest`.
 /// - A slot is a name and no secret: it says which cookie is read, and grants nothing.
@@ -110,13 +111,14 @@ impl Accounts {
     pub(crate) fn slot_of(&self, uri: &Uri, headers: &HeaderMap) -> Result<u8, Error> {
         let named = match &self.named_in {
             NamedIn::Path(prefix) => match uri.path().strip_prefix(prefix.as_str()) {
-                // "/users" does not begin with the segment "u".
-                None => return Ok(0),
                 Some("") => b"",
-                Some(rest) => match rest.strip_prefix('/') {
-                    None => return Ok(0),
-                    Some(rest) => rest.split('/').next().unwrap_or_default().as_bytes(),
-                },
+                Some(rest) if rest.starts_with('/') => {
+                    rest[1..].split('/').next().unwrap_or_default().as_bytes()
+                }
+                // Its handler would be the slot's, and its session another's.
+                _ if may_be_read_as(uri.path(), prefix) => b"",
+                // "/users" does not begin with the segment "u".
+                _ => return Ok(0),
             },
             NamedIn::Header(name) => {
                 let mut lines = headers.get_all(name).iter();
@@ -136,6 +138,13 @@ impl Accounts {
         }
     }
 
+    /// Below which path a request's slot has its pages, such as `/u/1`; `None` for slot 0, and if no path says it.
+    pub(crate) fn place_of(&self, uri: &Uri) -> Option<String> {
+        let NamedIn::Path(prefix) = &self.named_in else { return None };
+        let slot = self.slot_of(uri, &HeaderMap::new()).ok().filter(|slot| *slot != 0)?;
+        Some(format!("{prefix}/{slot}"))
+    }
+
     /// The rules of a slot's cookie.
     pub(crate) fn cookie(&self, slot: u8) -> Option<&CookieRules> {
         self.cookies.get(usize::from(slot))
@@ -152,6 +161,38 @@ impl Accounts {
             NamedIn::Header(name) => Some((name.as_str(), HeaderValue::from(name.clone()))),
         }
     }
+}
+
+/// Whether a router that decodes each segment, or leaves empty ones out, finds the prefix in front of a path;
+/// salvo's does both.
+fn may_be_read_as(path: &str, prefix: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    let mut wanted = prefix.split('/').filter(|segment| !segment.is_empty());
+    wanted.all(|wanted| segments.next().is_some_and(|segment| spells(segment, wanted)))
+}
+
+/// Whether a segment is this text once it is decoded.
+fn spells(segment: &str, text: &str) -> bool {
+    let mut segment = segment.as_bytes();
+    for byte in text.bytes() {
+        let (first, rest) = match *segment {
+            [b'%', high, low, ..] => match (hex(high), hex(low)) {
+                (Some(high), Some(low)) => (high << 4 | low, &segment[3..]),
+                _ => (b'%', &segment[1..]),
+            },
+            [first, ..] => (first, &segment[1..]),
+            [] => return false,
+        };
+        if first != byte {
+            return false;
+        }
+        segment = rest;
+    }
+    segment.is_empty()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -178,7 +219,10 @@ mod tests {
             ("/u1", Some(0)),
             ("/U/1", Some(0)),
             ("/x/u/1", Some(0)),
-            ("//u/1", Some(0)),
+            ("/%", Some(0)),
+            ("/%7", Some(0)),
+            ("/%75s/1", Some(0)),
+            ("/%2575/1", Some(0)),
             ("/u/0", Some(0)),
             ("/u/1", Some(1)),
             ("/u/2/", Some(2)),
@@ -202,6 +246,11 @@ mod tests {
             ("/u/one", None),
             ("/u/%31", None),
             ("/u/1%2F2", None),
+            // The prefix, to some routers.
+            ("//u/1", None),
+            ("/%75/1", None),
+            ("///%75", None),
+            ("//u//1", None),
         ] {
             let slot = accounts.slot_of(&path.parse().unwrap(), &HeaderMap::new());
             assert_eq!(slot.as_ref().ok(), expected.as_ref(), "{path}");

@@ -1,15 +1,19 @@
 //! [`Guard`]: who may pass, and [`Pages`]: where a person is sent who may not.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use http::{Method, Response, StatusCode, Uri};
 
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind};
 use crate::head::RequestHead;
 use crate::invalid_config::InvalidConfig;
 use crate::next::{Next, SafePath};
 use crate::session::Session;
+use crate::transport::Transport;
 
 /// Who may pass, for adapters: behind their extractors and layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +70,8 @@ impl Guard {
 ///   HTML by name.
 /// - No page leads to itself: a sign-in page that is itself for users only answers 401.
 /// - A failing backend is 503, and no redirect.
+/// - With [`AccountSlots`](crate::AccountSlots) in the path the pages are those of the request's slot: from
+///   `/u/1/orders` it goes to `/u/1/sign-in`, because a sign-in at `/sign-in` would be slot 0's.
 ///
 /// ```
 /// use session_core::{InvalidConfig, Pages};
@@ -79,13 +85,14 @@ pub struct Pages {
     sign_in: Option<SafePath>,
     confirm: Option<SafePath>,
     home: Option<SafePath>,
+    slots: Option<Arc<Accounts>>,
 }
 
 impl Pages {
     /// None is named: who is signed in already goes home to `/`, and everybody else gets the error.
     #[must_use]
     pub const fn new() -> Self {
-        Self { sign_in: None, confirm: None, home: None }
+        Self { sign_in: None, confirm: None, home: None, slots: None }
     }
 
     /// Where to sign in, such as `/sign-in`; it may have a query.
@@ -115,6 +122,20 @@ impl Pages {
         Ok(self)
     }
 
+    /// The same pages in each account's slot that the layer has, for adapters.
+    #[must_use]
+    pub fn in_slots_of(mut self, transport: &Transport) -> Self {
+        self.slots = transport.shared_slots();
+        self
+    }
+
+    /// A page, or that of the slot that a request is for.
+    fn of_slot<'p>(&self, page: &'p SafePath, asked: &Asked) -> Cow<'p, SafePath> {
+        let place = self.slots.as_ref().and_then(|slots| slots.place_of(&asked.uri));
+        let there = place.and_then(|place| SafePath::parse(&format!("{place}{page}")));
+        there.map_or(Cow::Borrowed(page), Cow::Owned)
+    }
+
     /// The redirect in the place of this error's answer, for adapters; `None` if there shall be none.
     #[must_use]
     pub fn redirect(&self, error: &Error, asked: &Asked) -> Option<Response<String>> {
@@ -123,10 +144,15 @@ impl Pages {
         }
         let location = match error.kind() {
             ErrorKind::Unauthenticated | ErrorKind::NoSession => {
-                asked.on_to(self.sign_in.as_ref()?)
+                asked.on_to(&self.of_slot(self.sign_in.as_ref()?, asked))
             }
-            ErrorKind::StaleAuthentication => asked.on_to(self.confirm.as_ref()?),
-            ErrorKind::AlreadySignedIn => asked.back_to(self.home.as_ref()),
+            ErrorKind::StaleAuthentication => {
+                asked.on_to(&self.of_slot(self.confirm.as_ref()?, asked))
+            }
+            ErrorKind::AlreadySignedIn => {
+                let home = self.home.as_ref().map(|home| self.of_slot(home, asked));
+                asked.back_to(home.as_deref())
+            }
             _ => None,
         }?;
         let mut response = Response::new(format!("see {location}\n"));

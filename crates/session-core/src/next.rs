@@ -11,7 +11,7 @@ use crate::invalid_config::InvalidConfig;
 
 /// A path, perhaps with a query and a fragment, that leads nowhere but to this site, whoever wrote it.
 ///
-/// It begins with one `/` that neither `/` nor `\` follows, encoded or not, nor an encoded `%`; its path has no `\` and no
+/// It begins with one `/` that neither `/` nor `\` follows, encoded or not, nor an encoded `%`, tab or line break; its path has no `\` and no
 /// segment of dots; it has only printable ASCII in it, without `"`, `<` and `>`, which browsers encode in
 /// an address; and it is no longer than [`MAX_LEN`](Self::MAX_LEN). Browsers drop tabs and line breaks,
 /// and read `\` as `/`, so that `/<tab>/evil.example` and `/\evil.example` are `//evil.example` to them,
@@ -231,9 +231,11 @@ pub(crate) fn stays_here(text: &str) -> bool {
     }
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     // A server that decodes, and redirects for the sake of a slash, would send `//`.
+    // Browsers take tabs and line breaks out of what it decoded (WHATWG URL, section 4.4).
     // One that decodes twice would do so for an encoded percent sign.
     let begins = path.get(..3).unwrap_or(path).to_ascii_lowercase();
-    let leaves = path.starts_with('/') || ["%2f", "%5c", "%25"].contains(&begins.as_str());
+    let leaves = path.starts_with('/')
+        || ["%2f", "%5c", "%09", "%0a", "%0d", "%25"].contains(&begins.as_str());
     !leaves && !path.contains('\\') && !path.split('/').any(is_dots)
 }
 

@@ -59,6 +59,10 @@ impl Transport {
         self.slots.as_deref()
     }
 
+    pub(crate) fn shared_slots(&self) -> Option<Arc<Accounts>> {
+        self.slots.clone()
+    }
+
     pub(crate) const fn accepts_bearer(&self) -> bool {
         self.bearer
     }

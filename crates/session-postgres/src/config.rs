@@ -39,8 +39,8 @@ impl PostgresConfig {
             schema: None,
             max_connections: MOST_CONNECTIONS,
             acquire_timeout: Duration::from_millis(2000),
-            statement_timeout: Duration::from_millis(2500),
-            lock_timeout: Duration::from_millis(2000),
+            statement_timeout: STATEMENT_TIMEOUT,
+            lock_timeout: LOCK_TIMEOUT,
         }
     }
 
@@ -87,6 +87,8 @@ impl PostgresConfig {
     }
 }
 
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_millis(2500);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_millis(2000);
 const MOST_CONNECTIONS: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 impl From<&str> for PostgresConfig {

@@ -6,7 +6,7 @@ use session_core::BackendError;
 use sqlx::{AssertSqlSafe, PgConnection, Row, query, raw_sql};
 use tokio::time::timeout;
 
-use crate::config::PostgresConfig;
+use crate::config::{LOCK_TIMEOUT, PostgresConfig, STATEMENT_TIMEOUT};
 use crate::error::{driver, is_of_prepared_statement, is_state, other};
 
 /// A setting of our own, of which PostgreSQL takes any with a dot in its name.
@@ -50,8 +50,8 @@ pub(crate) async fn check_settings(
         let name: String = row.try_get(0).map_err(driver)?;
         let value: String = row.try_get(1).map_err(driver)?;
         let wanted = match name.as_str() {
-            "statement_timeout" => within(&value, config.statement_timeout.as_millis()),
-            "lock_timeout" => within(&value, config.lock_timeout.as_millis()),
+            "statement_timeout" => within(&value, config.statement_timeout, STATEMENT_TIMEOUT),
+            "lock_timeout" => within(&value, config.lock_timeout, LOCK_TIMEOUT),
             _ => (value != "read committed").then(|| "'read committed'".to_owned()),
         };
         if let Some(wanted) = wanted {
@@ -70,10 +70,12 @@ pub(crate) async fn check_settings(
     )))
 }
 
-/// What a time-out has to be, if it is not: in milliseconds, and 0 means none.
-fn within(value: &str, most: u128) -> Option<String> {
+/// What a time-out has to be, if it is not: in milliseconds, and 0 means none. A tool that is more patient than
+/// applications are asks for what is usual with them: they connect as the same role, and would refuse more.
+fn within(value: &str, most: Duration, usual: Duration) -> Option<String> {
+    let most = most.as_millis();
     let is_within = value.parse().is_ok_and(|value: u128| (1..=most).contains(&value));
-    (!is_within).then(|| most.to_string())
+    (!is_within).then(|| most.min(usual.as_millis()).to_string())
 }
 
 /// That a statement which was prepared on a connection is still there when it is used: a pooler that hands the

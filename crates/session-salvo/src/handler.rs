@@ -133,6 +133,10 @@ impl SessionHandler {
     /// name cannot be one.
     pub fn accounts(mut self, slots: AccountSlots) -> Result<Self, InvalidConfig> {
         self.transport = self.transport.accounts(slots, &self.store)?;
+        self.looks.pages = self
+            .looks
+            .pages
+            .map(|pages| Arc::new(Pages::clone(&pages).in_slots_of(&self.transport)));
         Ok(self)
     }
 
@@ -216,7 +220,7 @@ impl SessionHandler {
     /// ```
     #[must_use]
     pub fn pages(mut self, pages: Pages) -> Self {
-        self.looks.pages = Some(Arc::new(pages));
+        self.looks.pages = Some(Arc::new(pages.in_slots_of(&self.transport)));
         self
     }
 

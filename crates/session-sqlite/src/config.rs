@@ -18,6 +18,7 @@ pub struct SqliteConfig {
     pub(crate) busy_timeout: Duration,
     pub(crate) acquire_timeout: Duration,
     pub(crate) create_if_missing: bool,
+    pub(crate) as_it_is: bool,
 }
 
 /// Above this many threads that read at once more of them only take memory.
@@ -37,6 +38,7 @@ impl SqliteConfig {
             busy_timeout: Duration::from_millis(2000),
             acquire_timeout: Duration::from_millis(2500),
             create_if_missing: true,
+            as_it_is: false,
         }
     }
 
@@ -63,6 +65,18 @@ impl SqliteConfig {
     #[must_use]
     pub const fn create_if_missing(mut self, create: bool) -> Self {
         self.create_if_missing = create;
+        self
+    }
+
+    /// Whether connecting leaves the file as it is: nothing is made, its journal mode stays, and a file that may
+    /// only be read is opened all the same. Default: no. It is for tools, which may be told the name of another
+    /// program's database. An application says no: its readers and writers need the WAL.
+    #[must_use]
+    pub const fn as_it_is(mut self, as_it_is: bool) -> Self {
+        self.as_it_is = as_it_is;
+        if as_it_is {
+            self.create_if_missing = false;
+        }
         self
     }
 

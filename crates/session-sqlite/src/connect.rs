@@ -66,8 +66,13 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let mut connection = options.connect().await.map_err(driver).map_err(named)?;
     let library = Library::default();
     library.check(&mut connection).await?;
-    enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
-    check_writable(&mut connection).await.map_err(named)?;
+    let has_wal = if config.as_it_is {
+        journal_mode(&mut connection).await.map_err(named)? == "wal"
+    } else {
+        enter_wal(&mut connection, config.busy_timeout).await.map_err(named)?;
+        check_writable(&mut connection).await.map_err(named)?;
+        true
+    };
 
     let writer = Connections::own(options.clone(), 1, config.acquire_timeout);
     writer.lease().await.map_err(driver).map_err(named)?.give_back();
@@ -77,8 +82,9 @@ pub(crate) async fn pools(config: &SqliteConfig) -> Result<Pools, BackendError> 
     let readers = Connections::own(readers, config.readers.get(), config.acquire_timeout);
     // Only now: the last connection to close would take the WAL's files away.
     connection.close().await.map_err(driver)?;
-    let log = Some(Log::of(&file));
-    Ok(Pools { writer, readers, log, wal: Some(Wal::new(options)), library })
+    let log = has_wal.then(|| Log::of(&file));
+    let wal = has_wal.then(|| Wal::new(options));
+    Ok(Pools { writer, readers, log, wal, library })
 }
 
 fn options(config: &SqliteConfig) -> SqliteConnectOptions {
@@ -104,6 +110,10 @@ fn in_memory(config: &SqliteConfig) -> SqlitePoolOptions {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+async fn journal_mode(connection: &mut SqliteConnection) -> Result<String, BackendError> {
+    sqlx::query_scalar("PRAGMA journal_mode").fetch_one(connection).await.map_err(driver)
 }
 
 /// Switches to the WAL where the database is not in it yet, which needs a moment without other

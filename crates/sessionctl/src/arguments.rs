@@ -1,10 +1,16 @@
 //! The command line.
 #![allow(clippy::doc_markdown, reason = "these lines are the help page, which is plain text")]
 
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::failure::Failure;
+use crate::output::Output;
 
 /// Lists and ends the sessions in a database, purges, migrates, and says what is wrong.
 #[derive(Debug, Parser)]
@@ -28,7 +34,7 @@ Exit codes:
   2  the arguments are wrong
   3  there is no such session, or the user has none
   4  the database does not answer in time: try again
-  5  the database or a file refuses: rights, schema, damage; somebody has to look
+  5  the database or a file refuses: rights, schema, damage; or the answer cannot be written; somebody has to look
 
 Give a URL with a password in SESSION_BACKEND: everybody on the machine can read the arguments of a process.";
 
@@ -117,4 +123,37 @@ pub(crate) enum ConfigCommand {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// Says why the arguments cannot be meant, or the help that was asked for.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let given: Vec<String> =
+        std::env::args_os().map(OsString::into_string).filter_map(Result::ok).collect();
+    if given.iter().any(|argument| argument == "--json") {
+        let text = without_urls(&error.render().to_string(), &given);
+        // The usage comes behind an empty line.
+        let reason = text.split("\n\n").next().unwrap_or_default();
+        let words: Vec<_> = reason.split_whitespace().collect();
+        let reason = words.join(" ");
+        let failure = Failure::usage(reason.strip_prefix("error: ").unwrap_or(&reason));
+        Output::new(true).failure(&failure);
+        return failure.exit_code();
+    }
+    let text = without_urls(&error.render().ansi().to_string(), &given);
+    let _ = write!(anstream::stderr(), "{text}");
+    Failure::usage("").exit_code()
+}
+
+/// A URL in the wrong place is an argument like any other to the parser, which repeats it; a password may be in it.
+fn without_urls(text: &str, given: &[String]) -> String {
+    let mut text = text.to_owned();
+    for argument in given.iter().filter(|argument| argument.contains("//")) {
+        let value = argument.split_once('=').filter(|(name, _)| name.starts_with('-'));
+        text = text.replace(value.map_or(argument.as_str(), |(_, value)| value), "(a URL)");
+    }
+    text
 }

@@ -24,7 +24,7 @@ pub(crate) enum Database {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missing {
     IsMade,
-    /// A name with a slip in it must not make a database.
+    /// A name with a slip in it must not make a database, nor change another program's.
     IsAnError,
 }
 
@@ -39,7 +39,7 @@ impl Database {
             if place.schema.is_some() {
                 return Err(Failure::usage("--schema is for PostgreSQL: SQLite has none"));
             }
-            let config = SqliteConfig::new(url).create_if_missing(missing == Missing::IsMade);
+            let config = SqliteConfig::new(url).as_it_is(missing == Missing::IsAnError);
             return Ok(Self::Sqlite(Box::new(SqliteBackend::connect_with(config).await?)));
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {

@@ -14,12 +14,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, refused};
 use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     let output = Output::new(arguments.json);
     match run(arguments, &output) {
         Ok(code) => code,
@@ -34,7 +37,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Config { command } => command::config::run(&command, output),
         Command::Completions { shell } => {
-            command::completions::run(shell);
+            command::completions::run(shell)?;
             Ok(ExitCode::SUCCESS)
         }
         command => {

@@ -1,6 +1,6 @@
 //! [`Output`]: text for people, one JSON document for programs.
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -21,22 +21,36 @@ impl Output {
     }
 
     /// The answer: as text, or as JSON.
-    pub(crate) fn answer(&self, text: impl FnOnce() -> String, value: &Value) {
-        let answer = if self.json { value.to_string() } else { text() };
-        // Whoever reads it may have gone, as in `sessionctl list ann | head -1`.
-        let _ = writeln!(anstream::stdout(), "{}", answer.trim_end());
+    ///
+    /// # Errors
+    /// It cannot be written. What the command did is done.
+    pub(crate) fn answer(
+        &self,
+        text: impl FnOnce() -> String,
+        value: &Value,
+    ) -> Result<(), Failure> {
+        written(if self.json {
+            // Not by way of `anstream`, which leaves out what a terminal would not show: a program wants all.
+            writeln!(io::stdout(), "{}", escaped(value))
+        } else {
+            writeln!(anstream::stdout(), "{}", text().trim_end())
+        })
     }
 
     pub(crate) fn failure(&self, failure: &Failure) {
-        let mut out = anstream::stderr();
         let message = plain(&failure.message);
         let _ = if self.json {
             let error = json!({"error": {"kind": failure.kind.name(), "message": message}});
-            writeln!(out, "{error}")
+            writeln!(io::stderr(), "{error}")
         } else {
             let red = RED;
-            writeln!(out, "{red}error:{red:#} {message}")
+            writeln!(anstream::stderr(), "{red}error:{red:#} {message}")
         };
+    }
+
+    /// Whether anybody sees how far something is.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.json && io::stderr().is_terminal()
     }
 
     /// Says how far something is, on a terminal. `total`: if it is known.
@@ -74,11 +88,40 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> 
 /// What others wrote, such as a browser's name of itself, must not speak to the terminal: control
 /// characters are shown as a mark.
 pub(crate) fn plain(text: &str) -> String {
-    let is_odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars().map(|c| if is_odd(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn is_odd(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The same value to programs, and nothing to a terminal: what JSON leaves of such characters stands in
+/// strings, and is written there by its number.
+fn escaped(value: &Value) -> String {
+    let mut escaped = String::new();
+    for c in value.to_string().chars() {
+        if is_odd(c) {
+            // All of them have four digits.
+            escaped.extend(format!("\\u{:04x}", u32::from(c)).chars());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// Whether what was written has arrived. Whoever reads it may have gone, as in `sessionctl list ann | head -1`;
+/// a file that is cut off by a full disk must not look whole.
+pub(crate) fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+    match outcome.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message =
+                format!("the command was carried out, but its answer cannot be written: {error}");
+            Err(Failure::refused(message))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -97,6 +140,14 @@ mod tests {
         ] {
             assert_eq!(plain(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn json_speaks_to_programs_alone() {
+        let value = json!({"a": "\u{1b}[31m\u{9b}2J\u{7f}\u{202e}\n\\u009b\"é"});
+        let text = escaped(&value);
+        assert!(text.chars().all(|c| !is_odd(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value, "{text}");
     }
 
     #[test]

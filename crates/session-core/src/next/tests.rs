@@ -18,7 +18,7 @@ const STAYS: [&str; 13] = [
     "/%20",
 ];
 
-const LEAVES: [&str; 58] = [
+const LEAVES: [&str; 61] = [
     "",
     "orders",
     "?a",
@@ -63,6 +63,9 @@ const LEAVES: [&str; 58] = [
     "/%2fevil.example",
     "/%2F%2Fevil.example",
     "/%5cevil.example",
+    "/%09/evil.example",
+    "/%0a/evil.example",
+    "/%0D%2fevil.example",
     "/%252fevil.example",
     "/%25255Cevil.example",
     "%2F%2Fevil.example",

@@ -39,7 +39,7 @@ pub(super) async fn findings(
         Finding::error("schema", message)
     });
     findings.push(objects(server, &place).await?);
-    findings.push(of_rights(&rights));
+    findings.push(of_rights(&rights, &not_callable(server, &place).await?));
     if may_read("web_sessions") {
         findings.push(purge(server, &place, now).await?);
     }
@@ -82,11 +82,30 @@ async fn rights(server: &Server, place: &str) -> Result<HashMap<String, Rights>,
     rights.collect()
 }
 
-fn of_rights(rights: &HashMap<String, Rights>) -> Finding {
+/// Which of the functions that the migrations made the role may not call. PostgreSQL lets everybody call them,
+/// and hardened databases take that away.
+async fn not_callable(server: &Server, place: &str) -> Result<Vec<String>, BackendError> {
+    const FUNCTIONS: &str = "SELECT p.proname::text FROM pg_proc AS p \
+         JOIN pg_namespace AS n ON n.oid = p.pronamespace \
+         WHERE n.nspname = $1 AND NOT has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1";
+    let rows = server.read(|| query(FUNCTIONS).bind(place.to_owned())).await?;
+    let names: Result<Vec<String>, _> = rows.iter().map(|found| row::get(found, 0)).collect();
+    let is_ours = |name: &String| migrate::made().any(|made| made == (true, name.as_str()));
+    names.map(|names| names.into_iter().filter(is_ours).collect())
+}
+
+fn of_rights(rights: &HashMap<String, Rights>, not_callable: &[String]) -> Finding {
     let lacks: Vec<_> = ["web_sessions", "web_session_tombstones"]
         .into_iter()
         .filter(|table| rights.get(*table).is_some_and(|rights| !(rights.read && rights.write)))
         .collect();
+    if lacks.is_empty() && !not_callable.is_empty() {
+        let message = format!(
+            "the role may not call {}: GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA … to it",
+            not_callable.join(", ")
+        );
+        return Finding::error("rights", message);
+    }
     if lacks.is_empty() {
         return Finding::ok("rights", "the role may read and write the session tables");
     }

@@ -3,6 +3,8 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::HOST;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
 use session_axum::{RequireUser, Session, SessionError};
 use session_core::{CookieConfig, SessionConfig, SessionStore};
@@ -18,12 +20,23 @@ pub fn config() -> SessionConfig {
 
 /// `shop.example` of `www.shop.example`: the tenant's, which your table of tenants has.
 fn tenant_of(host: &str) -> &str {
-    host.split_once('.').map_or(host, |(_, domain)| domain)
+    let (name, _port) = host.split_once(':').unwrap_or((host, ""));
+    name.split_once('.').map_or(name, |(_, domain)| domain)
 }
 
-async fn sign_in(session: Session, request: Request) -> Result<(), SessionError> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+/// Around every route: a cookie that slides, and one that a sign-out removes, are the tenant's too.
+async fn for_tenant(
+    session: Session,
+    request: Request,
+    next: Next,
+) -> Result<Response, SessionError> {
+    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = request.uri().host().or(header); // HTTP/2 says it in the address
     session.set_cookie_domain(tenant_of(host.unwrap_or_default()))?; // an error if nobody allowed it
+    Ok(next.run(request).await)
+}
+
+async fn sign_in(session: Session) -> Result<(), SessionError> {
     session.authenticate("alice").await?;
     Ok(())
 }
@@ -36,5 +49,6 @@ pub fn app(store: SessionStore) -> Router {
     Router::new()
         .route("/sign-in", post(sign_in))
         .route("/me", get(me))
+        .layer(from_fn(for_tenant))
         .layer(session_axum::layer(store))
 }

@@ -115,14 +115,25 @@ async fn oauth() {
 async fn tenants() {
     let salvo = |store| salvo_core::Service::new(on_salvo::tenants::app(store));
     assert_eq!(on_axum::tenants::config(), on_salvo::tenants::config());
-    everywhere(on_axum::tenants::config(), on_axum::tenants::app, salvo, async |client, _| {
-        let client = client.at("https://www.shop.example");
-        let answer = client.post("/sign-in").header("host", "www.shop.example").await;
-        assert!(answer.set_cookies()[0].contains("Domain=shop.example"));
-        assert_eq!(client.get("/me").await.text(), "alice");
-        let stranger = client.another_browser().at("https://www.evil.example");
-        let answer = stranger.post("/sign-in").header("host", "www.evil.example").await;
-        assert_eq!((answer.status().as_u16(), answer.set_cookies().len()), (400, 0));
-    })
+    everywhere(
+        on_axum::tenants::config(),
+        on_axum::tenants::app,
+        salvo,
+        async |client, fixture| {
+            let client =
+                client.at("https://www.shop.example").with_header("host", "www.shop.example");
+            let answer = client.post("/sign-in").await;
+            assert!(answer.set_cookies()[0].contains("Domain=shop.example"));
+            assert_eq!(client.get("/me").await.text(), "alice");
+            // A cookie that slides is the tenant's too: else there were two of them.
+            fixture.clock.advance(Duration::from_secs(301));
+            let answer = client.get("/me").header("host", "www.shop.example:443").await;
+            assert_eq!(answer.text(), "alice");
+            assert!(answer.set_cookies()[0].contains("Domain=shop.example"));
+            let stranger = client.another_browser().at("https://www.evil.example");
+            let answer = stranger.post("/sign-in").header("host", "www.evil.example").await;
+            assert_eq!((answer.status().as_u16(), answer.set_cookies().len()), (400, 0));
+        },
+    )
     .await;
 }

@@ -2,6 +2,7 @@
 
 use session_core::{Finding, FindingLevel};
 use session_sqlite::{SqliteBackend, SqliteConfig};
+use sqlx::{Connection, SqliteConnection, raw_sql};
 
 use super::support::{Fresh, NOW, record, stored};
 
@@ -42,4 +43,25 @@ async fn a_file_is_made_only_if_it_may_be() {
     assert!(!path.exists());
     SqliteBackend::connect_with(config.clone()).await.unwrap().close().await;
     SqliteBackend::connect_with(config.create_if_missing(false)).await.unwrap().close().await;
+}
+
+/// For a tool, which may be told the name of another program's database.
+#[tokio::test]
+async fn a_file_is_left_as_it_is_if_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.db");
+    let url = format!("sqlite:{}?mode=rwc", path.display());
+    let mut other = SqliteConnection::connect(&url).await.unwrap();
+    raw_sql("CREATE TABLE notes (text TEXT)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let config = SqliteConfig::new(path.to_str().unwrap());
+    let backend = SqliteBackend::connect_with(config.clone().as_it_is(true)).await.unwrap();
+    let findings = backend.diagnose(NOW).await.unwrap();
+    let journal = findings.iter().find(|finding| finding.name == "journal").unwrap();
+    assert_eq!(journal.level, FindingLevel::Error, "{journal:?}");
+    backend.close().await;
+    assert!(std::fs::read(&path).unwrap() == before, "it is as it was");
+    SqliteBackend::connect_with(config).await.unwrap().close().await;
+    assert!(std::fs::read(&path).unwrap() != before, "an application's is in WAL mode");
 }

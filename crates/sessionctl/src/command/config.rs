@@ -13,6 +13,6 @@ pub(crate) fn run(command: &ConfigCommand, output: &Output) -> Result<ExitCode, 
     let ConfigCommand::Check { file } = command;
     file::read(file)?;
     let shown = file.display().to_string();
-    output.answer(|| format!("{shown} can be meant"), &json!({"file": shown, "ok": true}));
+    output.answer(|| format!("{shown} can be meant"), &json!({"file": shown, "ok": true}))?;
     Ok(ExitCode::SUCCESS)
 }

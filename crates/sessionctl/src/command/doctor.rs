@@ -23,7 +23,7 @@ pub(crate) async fn run(
             Err(failure) => Finding::error("config", failure.message),
         });
     }
-    Ok(tell(&findings, output))
+    tell(&findings, output)
 }
 
 pub(crate) async fn check_schema(
@@ -32,10 +32,10 @@ pub(crate) async fn check_schema(
 ) -> Result<ExitCode, Failure> {
     let mut findings = database.diagnose().await?;
     findings.retain(|finding| finding.name == "schema");
-    Ok(tell(&findings, output))
+    tell(&findings, output)
 }
 
-fn tell(findings: &[Finding], output: &Output) -> ExitCode {
+fn tell(findings: &[Finding], output: &Output) -> Result<ExitCode, Failure> {
     let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(FindingLevel::Ok);
     let text = || {
         let lines = findings.iter().map(|finding| {
@@ -59,6 +59,6 @@ fn tell(findings: &[Finding], output: &Output) -> ExitCode {
             })
         })
         .collect();
-    output.answer(text, &json!({"level": worst.as_str(), "findings": list}));
-    if worst == FindingLevel::Error { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    output.answer(text, &json!({"level": worst.as_str(), "findings": list}))?;
+    Ok(if worst == FindingLevel::Error { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }

@@ -32,7 +32,7 @@ pub(crate) async fn list(
         table(["ID", "DEVICE", "ADDRESS", "LAST ACTIVE", "EXPIRES"], rows.collect())
     };
     let sessions: Vec<_> = sessions.iter().map(of_session).collect();
-    output.answer(text, &json!({"user": user.as_str(), "sessions": sessions}));
+    output.answer(text, &json!({"user": user.as_str(), "sessions": sessions}))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn show(
             }
             lines.join("\n")
         };
-    output.answer(text, &Value::Object(object.clone()));
+    output.answer(text, &Value::Object(object.clone()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn stats(store: &SessionStore, output: &Output) -> Result<ExitC
         "visitors": visitors,
         "users": count.users,
     });
-    output.answer(text, &value);
+    output.answer(text, &value)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn purge(store: SessionStore, output: &Output) -> Result<ExitCo
     let purged = store.purge().await;
     bar.finish_and_clear();
     let purged = purged?;
-    output.answer(|| format!("purged {}", sessions(purged)), &json!({"purged": purged}));
+    output.answer(|| format!("purged {}", sessions(purged)), &json!({"purged": purged}))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,6 +33,6 @@ pub(crate) async fn migrate(database: &Database, output: &Output) -> Result<Exit
     let migrated = database.migrate().await;
     bar.finish_and_clear();
     migrated?;
-    output.answer(|| "the session tables are up to date".to_owned(), &json!({"migrated": true}));
+    output.answer(|| "the session tables are up to date".to_owned(), &json!({"migrated": true}))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use crate::http::lab::Lab;
 use crate::http::site::Site;
 
 /// What a slot that cannot be looks like.
-const NO_SLOTS: [&str; 14] = [
+const NO_SLOTS: [&str; 17] = [
     "/u",
     "/u/",
     "/u//1",
@@ -28,6 +28,10 @@ const NO_SLOTS: [&str; 14] = [
     "/u/1x",
     "/u/one",
     "/u/%31",
+    // To a router that decodes, or leaves empty segments out, these are the prefix too.
+    "//u/1/get.n",
+    "/%75/1/get.n",
+    "//%75//1",
 ];
 
 const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
