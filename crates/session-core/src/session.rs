@@ -270,10 +270,8 @@ impl Session {
                 return Err(Error::not_loaded());
             }
             Loaded::Without(_) => ErrorKind::Unauthenticated,
-            // A sign-in whose answer was lost: it may be another user by now.
-            Loaded::With(_)
-                if matches!(state.unanswered, Some(Unanswered::New { signs_in: true, .. })) =>
-            {
+            // A sign-in, or a way back, whose answer was lost: it may be another user by now.
+            Loaded::With(_) if state.unanswered.as_ref().is_some_and(Unanswered::concerns_user) => {
                 ErrorKind::Unavailable
             }
             Loaded::With(live) => match &live.session.user_id {

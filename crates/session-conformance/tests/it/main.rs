@@ -8,6 +8,7 @@
     reason = "helpers of tests assert as the tests themselves do"
 )]
 
+mod attack_lost;
 mod backend_laws;
 mod backends;
 mod custom_backend;

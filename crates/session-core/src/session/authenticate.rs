@@ -118,15 +118,16 @@ impl Session {
         let made = self.made(&mut turn, created.session, created.minted, &buffer, true).await;
         // A sign-out that gave up waiting for this came first.
         self.unsettled().stays_out = false;
-        if let Some(before) = before.as_ref().filter(|live| live.session.impersonator.is_some()) {
-            // Nobody comes back from it any more.
-            Box::pin(self.end_staff(&mut turn, &before.session, EndedBy::Replaced)).await?;
-        }
+        // Before anything else may fail: their streams wait for it.
         for evicted in created.evicted {
             turn.tell(EventKind::Evicted, evicted, Some(&user));
         }
         if let Some((id, user)) = session_before.filter(|_| switches_user && !buffer.is_empty()) {
             turn.tell(EventKind::DataDroppedOnUserSwitch, id, user.as_ref());
+        }
+        if let Some(before) = before.as_ref().filter(|live| live.session.impersonator.is_some()) {
+            // Nobody comes back from it any more.
+            Box::pin(self.end_staff(&mut turn, &before.session, EndedBy::Replaced)).await?;
         }
         made
     }

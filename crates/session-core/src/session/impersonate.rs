@@ -6,7 +6,7 @@ use super::buffer::Buffer;
 use super::make::TakesOver;
 use super::turn::Turn;
 use super::unanswered::{Now, Unanswered};
-use super::{Minted, Session};
+use super::{Live, Minted, Session};
 use crate::backend::{EndedBy, Rotation, SessionChange, SessionRef, Updated};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
@@ -97,7 +97,7 @@ impl Session {
     /// the cookie carries the token.
     pub async fn end_impersonation(&self) -> Result<bool, Error> {
         let mut turn = self.turn().await?;
-        let (live, user) = self.signed_in()?;
+        let (live, _) = self.signed_in()?;
         self.not_decided()?;
         let Some(staff) = live.session.impersonator.clone() else {
             return Err(Error::from_kind(ErrorKind::Impersonation)
@@ -115,8 +115,8 @@ impl Session {
         let now = store.now();
         let minted = Minted::new()?;
         let change = SessionChange::rotation(Rotation::Immediate { token: minted.hash });
-        let note = Unanswered::Token { token: minted.token.clone(), kind: EventKind::Rotated };
         let buffered = self.unsettled().buffer.clone();
+        let note = Unanswered::Back { token: minted.token.clone(), buffered: buffered.clone() };
         let target = staff.reference();
         let call = store.backend().update(&target, &change, now);
         match self.ask(note, call).await? {
@@ -126,20 +126,35 @@ impl Session {
                 return Err(self.ended_meanwhile());
             }
         }
-        self.rotated(&live, own, minted);
+        self.came_back(&mut turn, &live, own, minted, &buffered).await?;
+        Ok(true)
+    }
+
+    /// Puts the own session of whoever acted in this one in its place. `buffered` goes with this one.
+    pub(super) async fn came_back(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        own: Arc<SessionData>,
+        minted: Minted,
+        buffered: &Buffer,
+    ) -> Result<(), Error> {
+        turn.tell(EventKind::Rotated, own.id, own.user_id.as_ref());
+        self.rotated(live, own, minted);
         {
             let mut state = self.unsettled();
-            state.saved(&buffered);
-            state.keep_flashes(&buffered);
+            state.saved(buffered);
+            state.keep_flashes(buffered);
         }
-        turn.tell(EventKind::Rotated, staff.session, Some(&staff.user));
         // Its token is worth nothing by now, because the staff's has changed; this only takes it off the list.
-        let target = live.reference();
+        let store = &self.inner.store;
+        let (target, now) = (live.reference(), store.now());
         let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
         if store.call(removal).await? {
-            turn.tell(EventKind::SignedOut, live.session.id, Some(&user));
+            let user = live.session.user_id.as_ref();
+            turn.tell(EventKind::SignedOut, live.session.id, user);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Who acts here in the user's place; `None` if it is the user.
