@@ -9,6 +9,7 @@
 )]
 
 mod attack_lost;
+mod attack_sign_out;
 mod backend_laws;
 mod backends;
 mod custom_backend;

@@ -222,6 +222,21 @@ impl Session {
         Ok(Some(how))
     }
 
+    /// Refuses what an impersonation asks for that is over. A moment before it is done, and not in the same
+    /// step: the own session may be in another part of the backend.
+    pub(super) async fn check_acts(&self, live: &Live) -> Result<(), Error> {
+        match self.over(&live.session, live.hash).await? {
+            None => Ok(()),
+            Some(_) => Err(self.ended_meanwhile()),
+        }
+    }
+
+    /// Whether the session from which somebody acts in this one goes on. It only looks.
+    pub(super) async fn goes_on(&self, session: &SessionData) -> Result<bool, Error> {
+        let Some(staff) = &session.impersonator else { return Ok(true) };
+        Ok(matches!(self.own_session(staff).await?, Own::Good(_)))
+    }
+
     /// The session from which somebody acts.
     async fn own_session(&self, staff: &Impersonator) -> Result<Own, Error> {
         Ok(match self.stands_for(&staff.token).await? {
