@@ -9,6 +9,7 @@
 )]
 
 mod attack_lost;
+mod attack_over;
 mod attack_sign_out;
 mod backend_laws;
 mod backends;

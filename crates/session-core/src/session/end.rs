@@ -172,6 +172,9 @@ impl Session {
     pub async fn logout_others(&self) -> Result<Vec<SessionId>, Error> {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
+        }
         let store = &self.inner.store;
         let except = Some(&live.session.id);
         let acting = live.reference();
@@ -202,6 +205,9 @@ impl Session {
         let (live, user) = self.signed_in()?;
         if id == live.session.id {
             return self.or_stay_out(self.end_this(&mut turn)).await.map(|ended| ended > 0);
+        }
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
         }
         let mut target = SessionRef::by_id(id);
         target.user = Some(user.clone());
@@ -235,6 +241,9 @@ impl Session {
         match self.stands_for(&live.hash).await? {
             Some(Now::Goes { .. }) => {}
             Some(Now::Ended { .. }) | None => return Err(self.ended_meanwhile()),
+        }
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
         }
         let current = Some(live.session.id);
         Ok(sessions.iter().map(|session| DeviceView::new(session, current)).collect())

@@ -10,6 +10,7 @@ use super::{Live, Minted, Session};
 use crate::backend::{EndedBy, Rotation, SessionChange, SessionRef, Updated};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
+use crate::expiry;
 use crate::id::{InvalidUserId, SessionId, UserId};
 use crate::impersonator::Impersonator;
 use crate::lifetime::Lifetime;
@@ -30,8 +31,9 @@ impl Session {
     /// - It takes none of the user's `max_sessions_per_user`: nobody is evicted by it or because of it.
     /// - It proves nothing of the user: [`authenticated_within`](Self::authenticated_within) is `false`,
     ///   and it can be neither re-authenticated nor impersonate in its turn.
-    /// - It lives no longer than their own session can, and is over as soon as that one is: a request
-    ///   costs one more read for it.
+    /// - It lives no longer than their own session can, and is over as soon as that one is, also for requests
+    ///   and streams under way: a request costs one more read for it, and so does each write, and what acts on
+    ///   the user's sessions.
     ///
     /// # Errors
     /// [`InvalidData`](ErrorKind::InvalidData) if it is no user id;
@@ -239,8 +241,13 @@ impl Session {
 
     /// The session from which somebody acts.
     async fn own_session(&self, staff: &Impersonator) -> Result<Own, Error> {
+        let store = &self.inner.store;
+        // Tightened lifetimes hold at once, whatever the record says.
+        let is_live = |session: &SessionData| expiry::end(store.settings(), session) > store.now();
         Ok(match self.stands_for(&staff.token).await? {
-            Some(Now::Goes { session, .. }) if session.id == staff.session => Own::Good(session),
+            Some(Now::Goes { session, .. }) if session.id == staff.session && is_live(&session) => {
+                Own::Good(session)
+            }
             Some(Now::Ended { how: EndedBy::Rotated, .. }) => Own::Renewed,
             _ => Own::Ended,
         })
