@@ -11,6 +11,7 @@
 mod attack_lost;
 mod attack_over;
 mod attack_sign_out;
+mod attack_streams;
 mod backend_laws;
 mod backends;
 mod custom_backend;

@@ -83,9 +83,10 @@ impl Waits {
     fn start(&self, generation: u64) {
         // Outside of a runtime nobody can look; what this process ends is told all the same.
         let Ok(runtime) = Handle::try_current() else { return };
-        let streams = Arc::clone(self.store.streams());
+        // Made here, so that it is dropped also if the runtime ends before the task has run at all.
+        let goes = Goes { streams: Arc::clone(self.store.streams()), generation };
         // One look for all streams; the task ends with the last of them.
-        let task = runtime.spawn(watch(self.store.clone(), streams, generation));
+        let task = runtime.spawn(watch(self.store.clone(), goes));
         let handle = task.abort_handle();
         let mut state = self.store.streams().lock();
         match &mut state.watcher {
@@ -103,8 +104,8 @@ impl Drop for Waits {
 }
 
 /// Looks for all who wait, until nobody does.
-async fn watch(store: SessionStore, streams: Arc<Streams>, generation: u64) {
-    let _goes = Goes { streams: Arc::clone(&streams), generation };
+async fn watch(store: SessionStore, goes: Goes) {
+    let streams = &goes.streams;
     loop {
         tokio::time::sleep(INTERVAL).await;
         for ids in streams.ids().chunks(MAX_LIVE_IDS) {
@@ -231,7 +232,10 @@ impl Drop for Goes {
     fn drop(&mut self) {
         let mut state = self.streams.lock();
         let is_ours = |watcher: &mut Watcher| watcher.generation == self.generation;
-        if state.watcher.take_if(is_ours).is_none() || std::thread::panicking() {
+        let Some(watcher) = state.watcher.take_if(is_ours) else { return };
+        // Without a handle it is not started yet: this runtime takes no tasks any more, and whoever asked it is
+        // being polled.
+        if watcher.handle.is_none() || std::thread::panicking() {
             return;
         }
         let wakers: Vec<_> =
