@@ -1,7 +1,11 @@
 //! An impersonation whose own session has ended.
 
+use std::pin::Pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
 use http::StatusCode;
-use session_core::{ErrorKind, SessionConfig, SessionStore, UserId};
+use session_core::{ErrorKind, SessionConfig, SessionStore, UntilEnded, UserId};
 
 use super::handle::{Site, cookie, kind};
 
@@ -75,4 +79,54 @@ async fn ends_with_a_lifetime_that_was_tightened() {
     site.clock.advance(std::time::Duration::from_secs(1000));
     assert!(!site.request(&staff).await.1.is_authenticated());
     assert!(!site.request(&acting).await.1.is_authenticated(), "the own session is over");
+}
+
+const WITHIN: Duration = Duration::from_secs(5);
+
+fn is_open(stream: &mut UntilEnded) -> bool {
+    Pin::new(stream).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+/// An impersonation is over as soon as the own session of whoever acts is, and so are its streams.
+#[tokio::test(start_paused = true)]
+async fn the_stream_of_an_impersonation_ends_with_the_own_session() {
+    for elsewhere in [false, true] {
+        let site = Site::new(SessionConfig::default());
+        let staff = site.signed_in().await;
+        let (visit, session) = site.request(&staff).await;
+        session.impersonate("bob").await.unwrap();
+        let acting = cookie(visit.finish(StatusCode::OK).await).unwrap();
+        let (visit, session) = site.request(&acting).await;
+        let mut stream = session.until_ended();
+        let _ = visit.finish(StatusCode::OK).await;
+        assert!(is_open(&mut stream));
+        let other = SessionStore::new(site.backend.clone(), SessionConfig::default())
+            .unwrap()
+            .with_clock(site.clock.clone());
+        let store = if elsewhere { &other } else { &site.store };
+        assert_eq!(store.revoke_all(&"ann".parse().unwrap()).await.unwrap().len(), 1);
+        if !elsewhere {
+            assert!(!is_open(&mut stream), "at once");
+        }
+        let ended = tokio::time::timeout(WITHIN, stream).await;
+        assert!(ended.is_ok(), "elsewhere: {elsewhere}: whoever acts was signed out, and looks on");
+    }
+}
+
+/// Who comes back leaves the stream of the impersonation behind, and the one of the own session goes on.
+#[tokio::test(start_paused = true)]
+async fn coming_back_ends_one_stream_of_the_two() {
+    let site = Site::new(SessionConfig::default());
+    let staff = site.signed_in().await;
+    let (visit, session) = site.request(&staff).await;
+    let mut own = session.until_ended();
+    session.impersonate("bob").await.unwrap();
+    let acting = cookie(visit.finish(StatusCode::OK).await).unwrap();
+    let (visit, session) = site.request(&acting).await;
+    let mut stream = session.until_ended();
+    assert!(is_open(&mut own) && is_open(&mut stream));
+    assert!(session.end_impersonation().await.unwrap());
+    let _ = visit.finish(StatusCode::OK).await;
+    assert!(!is_open(&mut stream));
+    assert!(is_open(&mut own));
 }

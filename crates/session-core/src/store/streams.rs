@@ -25,7 +25,11 @@ const INTERVAL: Duration = Duration::from_secs(3);
 ///
 /// `Send`, `'static` and `Unpin`. Dropping it leaves nothing.
 #[must_use = "it waits only if it is awaited"]
-pub struct UntilEnded(Option<Waits>);
+pub struct UntilEnded {
+    session: Option<Waits>,
+    /// The own session of whoever acts in that one in its user's place.
+    own: Option<Waits>,
+}
 
 /// One who waits.
 struct Waits {
@@ -37,12 +41,16 @@ struct Waits {
 impl UntilEnded {
     /// Without a session there is no end to wait for.
     pub(crate) const fn never() -> Self {
-        Self(None)
+        Self { session: None, own: None }
     }
 
     pub(crate) fn new(store: &SessionStore, id: SessionId) -> Self {
-        let ticket = store.streams().enter(id);
-        Self(Some(Waits { store: store.clone(), id, ticket }))
+        Self { session: Some(Waits::enter(store, id)), own: None }
+    }
+
+    /// The same for a session that is over as soon as this other one is.
+    pub(crate) fn or_of(self, store: &SessionStore, own: SessionId) -> Self {
+        Self { own: Some(Waits::enter(store, own)), ..self }
     }
 }
 
@@ -50,21 +58,27 @@ impl Future for UntilEnded {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &self.0 {
-            None => Poll::Pending,
-            Some(waits) => waits.poll(context),
+        // Both are asked while both wait: each wakes for itself.
+        match [&self.session, &self.own].into_iter().flatten().any(|w| w.poll(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
 
 impl fmt::Debug for UntilEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.as_ref().map(|waits| waits.id);
+        let id = self.session.as_ref().map(|waits| waits.id);
         f.debug_struct("UntilEnded").field("id", &id).finish_non_exhaustive()
     }
 }
 
 impl Waits {
+    fn enter(store: &SessionStore, id: SessionId) -> Self {
+        let ticket = store.streams().enter(id);
+        Self { store: store.clone(), id, ticket }
+    }
+
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
         let streams = self.store.streams();
         let mut state = streams.lock();
