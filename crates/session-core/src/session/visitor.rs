@@ -86,7 +86,7 @@ impl Session {
     /// The most bytes of data that the session of this request may have.
     pub(super) fn max_data(&self, state: &State) -> usize {
         let settings = self.inner.store.settings();
-        match (&state.loaded, settings.sealing()) {
+        match (&state.loaded, self.seals()) {
             (Loaded::Without(_), Some(sealing)) => settings.max_sealed(sealing, self.meta()),
             _ => settings.max_data(state.signed_in()),
         }
