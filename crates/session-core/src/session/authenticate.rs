@@ -75,13 +75,14 @@ impl Session {
         }
         // Boxed: few sign in with the first request of a token.
         Box::pin(self.mark_seen()).await;
-        let (before, buffer, visitors) = {
+        let (before, buffer, visitors, left) = {
             let state = self.state();
             let before = match &state.loaded {
                 Loaded::Without(_) => None,
                 Loaded::With(live) => Some(live.clone()),
             };
-            (before, state.buffer.clone(), state.visitors_patch())
+            let left = state.left_after(&state.buffer);
+            (before, state.buffer.clone(), state.visitors_patch(), left)
         };
         // Also of a session that ended while this request ran: what is buffered was written for its user.
         let session_before = match &before {
@@ -95,6 +96,7 @@ impl Session {
         patch.extend(buffer.patch().clone());
         patch.carry(&carry);
         if carry != Carry::All {
+            patch.extend(left);
             patch.extend(buffer.patch().flashes());
         }
         patch.extend(first);

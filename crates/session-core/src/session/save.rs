@@ -193,7 +193,7 @@ impl Session {
         let mut state = self.unsettled();
         state.unanswered = None;
         state.slid |= applied.touched;
-        state.saved(&write.buffered);
+        state.stored_of(&write.buffered);
         state.relived |= write.change.lifetime.is_some();
         if let Loaded::With(live) = &mut state.loaded {
             live.take_in(self.inner.store.settings(), &write.change, applied, write.at);

@@ -226,7 +226,7 @@ impl Session {
                     && buffered.lifetime().is_none_or(|lifetime| lifetime == session.lifetime());
                 let mut state = self.unsettled();
                 if is_in {
-                    state.saved(buffered);
+                    state.stored_of(buffered);
                 } else {
                     state.doubts = true;
                 }

@@ -79,7 +79,7 @@ impl Session {
             }
             Kept::TooLarge => return Err(Error::from_kind(ErrorKind::TooLarge)),
         }
-        state.saved(buffered);
+        state.stored_of(buffered);
         Ok(())
     }
 
