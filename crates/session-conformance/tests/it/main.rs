@@ -12,6 +12,7 @@ mod attack_lost;
 mod attack_over;
 mod attack_sign_out;
 mod attack_streams;
+mod attack_survivors;
 mod backend_laws;
 mod backends;
 mod custom_backend;
