@@ -65,6 +65,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{EventKind, SessionEvent};
 use crate::id::{SessionId, UserId};
 use crate::lifecycle::{Absence, Refusal};
+use crate::patch::Patch;
 use crate::record::SessionData;
 use crate::store::SessionStore;
 use crate::transport::Transport;
@@ -125,6 +126,8 @@ struct State {
     /// Writes that the backend has not seen yet. Shared with operations under way, which take a clone
     /// of the pointer; a write meanwhile makes a copy of its own.
     buffer: Buffer,
+    /// Messages of this request's that the backend has seen, for what comes after the session. Rare.
+    left: Option<Box<Patch>>,
     /// The size of the data with the buffer applied, once a write asked for it.
     size: Option<Size>,
     cookie: Cookie,
@@ -270,10 +273,8 @@ impl Session {
                 return Err(Error::not_loaded());
             }
             Loaded::Without(_) => ErrorKind::Unauthenticated,
-            // A sign-in whose answer was lost: it may be another user by now.
-            Loaded::With(_)
-                if matches!(state.unanswered, Some(Unanswered::New { signs_in: true, .. })) =>
-            {
+            // A sign-in, or a way back, whose answer was lost: it may be another user by now.
+            Loaded::With(_) if state.unanswered.as_ref().is_some_and(Unanswered::concerns_user) => {
                 ErrorKind::Unavailable
             }
             Loaded::With(live) => match &live.session.user_id {

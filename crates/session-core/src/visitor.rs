@@ -19,13 +19,14 @@ use crate::record::SessionData;
 use crate::settings::Settings;
 
 /// What the first line takes at most, without the browser.
-const HEAD_BYTES: usize = 160;
+const HEAD_BYTES: usize = 168;
 
 /// A visitor whose data is in their cookie.
 #[derive(Clone)]
 pub(crate) struct Visitor {
     /// A record, so that it ends by the same rules as a session. Its id means nothing, and nobody sees it.
     record: SessionData,
+    sealed_at: Timestamp,
     /// The cookie's value, if the browser has yet to be told.
     pub(crate) unsent: Option<Zeroizing<String>>,
 }
@@ -36,6 +37,9 @@ struct Head {
     c: i64,
     u: i64,
     e: i64,
+    /// When it was sealed, if that is not when it was last used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    s: Option<i64>,
     /// What it chose for itself: seconds, whether the cookie outlives the browser, microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     i: Option<u64>,
@@ -82,7 +86,7 @@ impl Visitor {
             let is_exact = settings.config.fingerprint_mode == FingerprintMode::Exact;
             record.fingerprint = is_exact.then(|| meta.fingerprint());
         }
-        Self { record, unsent: None }
+        Self { record, sealed_at: now, unsent: None }
     }
 
     /// Reads what was sealed; `None` if it is no such text, or has expired.
@@ -100,7 +104,8 @@ impl Visitor {
         record.not_after = head.n.map(Timestamp::from_micros);
         record.user_agent = head.a;
         record.fingerprint = head.f;
-        (expiry::end(settings, &record) > now).then_some(Self { record, unsent: None })
+        let sealed_at = Timestamp::from_micros(head.s.unwrap_or(head.u));
+        (expiry::end(settings, &record) > now).then_some(Self { record, sealed_at, unsent: None })
     }
 
     fn text(&self) -> String {
@@ -109,6 +114,7 @@ impl Visitor {
             c: record.created_at.as_micros(),
             u: record.last_active_at.as_micros(),
             e: record.expires_at.as_micros(),
+            s: (self.sealed_at != record.last_active_at).then_some(self.sealed_at.as_micros()),
             i: record.idle_ttl_secs,
             p: record.cookie_persistent,
             n: record.not_after.map(Timestamp::as_micros),
@@ -124,7 +130,7 @@ impl Visitor {
 
     /// The one of two that was sealed last counts.
     pub(crate) fn or_later(self, other: Self) -> Self {
-        if other.record.last_active_at > self.record.last_active_at { other } else { self }
+        if other.sealed_at > self.sealed_at { other } else { self }
     }
 
     /// What a visitor's cookie becomes with this data and lifetime of its own.
@@ -148,7 +154,9 @@ impl Visitor {
         }
         let mut kept = match before {
             Some(before) => {
-                Self { record: SessionData { data, ..before.record.clone() }, unsent: None }
+                let record = SessionData { data, ..before.record.clone() };
+                // Also if the clock of the server that sealed the one before is ahead.
+                Self { record, sealed_at: now.max(before.sealed_at), unsent: None }
             }
             None => Self::new(data, meta, settings, now),
         };

@@ -8,6 +8,11 @@
     reason = "helpers of tests assert as the tests themselves do"
 )]
 
+mod attack_lost;
+mod attack_over;
+mod attack_sign_out;
+mod attack_streams;
+mod attack_survivors;
 mod backend_laws;
 mod backends;
 mod custom_backend;

@@ -137,6 +137,10 @@ impl Session {
             if !is_live || !self.may_be_seen_by(&session, request) {
                 continue;
             }
+            // Boxed: few accounts are an impersonation's.
+            if session.impersonator.is_some() && !Box::pin(self.goes_on(&session)).await? {
+                continue;
+            }
             match (&signed_in, &session.user_id) {
                 (None, Some(user)) => signed_in = Some(user.clone()),
                 (Some(one), Some(other)) if one == other => {}

@@ -75,13 +75,14 @@ impl Session {
         }
         // Boxed: few sign in with the first request of a token.
         Box::pin(self.mark_seen()).await;
-        let (before, buffer, visitors) = {
+        let (before, buffer, visitors, left) = {
             let state = self.state();
             let before = match &state.loaded {
                 Loaded::Without(_) => None,
                 Loaded::With(live) => Some(live.clone()),
             };
-            (before, state.buffer.clone(), state.visitors_patch())
+            let left = state.left_after(&state.buffer);
+            (before, state.buffer.clone(), state.visitors_patch(), left)
         };
         // Also of a session that ended while this request ran: what is buffered was written for its user.
         let session_before = match &before {
@@ -95,6 +96,7 @@ impl Session {
         patch.extend(buffer.patch().clone());
         patch.carry(&carry);
         if carry != Carry::All {
+            patch.extend(left);
             patch.extend(buffer.patch().flashes());
         }
         patch.extend(first);
@@ -118,15 +120,16 @@ impl Session {
         let made = self.made(&mut turn, created.session, created.minted, &buffer, true).await;
         // A sign-out that gave up waiting for this came first.
         self.unsettled().stays_out = false;
-        if let Some(before) = before.as_ref().filter(|live| live.session.impersonator.is_some()) {
-            // Nobody comes back from it any more.
-            Box::pin(self.end_staff(&mut turn, &before.session, EndedBy::Replaced)).await?;
-        }
+        // Before anything else may fail: their streams wait for it.
         for evicted in created.evicted {
             turn.tell(EventKind::Evicted, evicted, Some(&user));
         }
         if let Some((id, user)) = session_before.filter(|_| switches_user && !buffer.is_empty()) {
             turn.tell(EventKind::DataDroppedOnUserSwitch, id, user.as_ref());
+        }
+        if let Some(before) = before.as_ref().filter(|live| live.session.impersonator.is_some()) {
+            // Nobody comes back from it any more.
+            Box::pin(self.end_staff(&mut turn, &before.session, EndedBy::Replaced)).await?;
         }
         made
     }

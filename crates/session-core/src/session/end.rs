@@ -64,6 +64,10 @@ impl Session {
         let mut ended = 0;
         if let Some(live) = &live {
             presented.hashes.retain(|hash| *hash != live.hash);
+            // First, because this one is over with it: a sign-out that stops between the two has ended both.
+            if Box::pin(self.end_staff(turn, &live.session, EndedBy::SignedOut)).await? {
+                ended += 1;
+            }
             let store = &self.inner.store;
             let (target, now) = (live.reference(), store.now());
             let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
@@ -72,11 +76,8 @@ impl Session {
             buffered = self.unsettled().buffer.clone();
             self.gone(is_ended, &buffered);
             if is_ended {
-                ended = 1;
-                turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
-            }
-            if Box::pin(self.end_staff(turn, &live.session, EndedBy::SignedOut)).await? {
                 ended += 1;
+                turn.tell(EventKind::SignedOut, live.session.id, live.session.user_id.as_ref());
             }
         }
         if !presented.hashes.is_empty() {
@@ -126,6 +127,15 @@ impl Session {
             let mut turn = self.turn().await?;
             let (live, user) = self.signed_in()?;
             Box::pin(self.mark_seen()).await;
+            if live.session.impersonator.is_some() {
+                // One that has ended has no power over the own session either.
+                if !matches!(self.stands_for(&live.hash).await?, Some(Now::Goes { .. })) {
+                    return Err(self.ended_meanwhile());
+                }
+                Box::pin(self.check_acts(&live)).await?;
+                // First, as at a sign-out.
+                Box::pin(self.end_staff(&mut turn, &live.session, EndedBy::SignedOut)).await?;
+            }
             let store = &self.inner.store;
             let (acting, now) = (live.reference(), store.now());
             let removal =
@@ -137,7 +147,6 @@ impl Session {
             for id in &ended {
                 turn.tell(EventKind::SignedOut, *id, Some(&user));
             }
-            Box::pin(self.end_staff(&mut turn, &live.session, EndedBy::SignedOut)).await?;
             Ok(ended)
         })
         .await
@@ -163,6 +172,9 @@ impl Session {
     pub async fn logout_others(&self) -> Result<Vec<SessionId>, Error> {
         let mut turn = self.turn().await?;
         let (live, user) = self.signed_in()?;
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
+        }
         let store = &self.inner.store;
         let except = Some(&live.session.id);
         let acting = live.reference();
@@ -193,6 +205,9 @@ impl Session {
         let (live, user) = self.signed_in()?;
         if id == live.session.id {
             return self.or_stay_out(self.end_this(&mut turn)).await.map(|ended| ended > 0);
+        }
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
         }
         let mut target = SessionRef::by_id(id);
         target.user = Some(user.clone());
@@ -226,6 +241,9 @@ impl Session {
         match self.stands_for(&live.hash).await? {
             Some(Now::Goes { .. }) => {}
             Some(Now::Ended { .. }) | None => return Err(self.ended_meanwhile()),
+        }
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
         }
         let current = Some(live.session.id);
         Ok(sessions.iter().map(|session| DeviceView::new(session, current)).collect())

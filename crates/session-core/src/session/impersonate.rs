@@ -6,10 +6,11 @@ use super::buffer::Buffer;
 use super::make::TakesOver;
 use super::turn::Turn;
 use super::unanswered::{Now, Unanswered};
-use super::{Minted, Session};
+use super::{Live, Minted, Session};
 use crate::backend::{EndedBy, Rotation, SessionChange, SessionRef, Updated};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventKind;
+use crate::expiry;
 use crate::id::{InvalidUserId, SessionId, UserId};
 use crate::impersonator::Impersonator;
 use crate::lifetime::Lifetime;
@@ -30,8 +31,9 @@ impl Session {
     /// - It takes none of the user's `max_sessions_per_user`: nobody is evicted by it or because of it.
     /// - It proves nothing of the user: [`authenticated_within`](Self::authenticated_within) is `false`,
     ///   and it can be neither re-authenticated nor impersonate in its turn.
-    /// - It lives no longer than their own session can, and is over as soon as that one is: a request
-    ///   costs one more read for it.
+    /// - It lives no longer than their own session can, and is over as soon as that one is, also for requests
+    ///   and streams under way: a request costs one more read for it, and so does each write, and what acts on
+    ///   the user's sessions.
     ///
     /// # Errors
     /// [`InvalidData`](ErrorKind::InvalidData) if it is no user id;
@@ -97,7 +99,7 @@ impl Session {
     /// the cookie carries the token.
     pub async fn end_impersonation(&self) -> Result<bool, Error> {
         let mut turn = self.turn().await?;
-        let (live, user) = self.signed_in()?;
+        let (live, _) = self.signed_in()?;
         self.not_decided()?;
         let Some(staff) = live.session.impersonator.clone() else {
             return Err(Error::from_kind(ErrorKind::Impersonation)
@@ -115,8 +117,8 @@ impl Session {
         let now = store.now();
         let minted = Minted::new()?;
         let change = SessionChange::rotation(Rotation::Immediate { token: minted.hash });
-        let note = Unanswered::Token { token: minted.token.clone(), kind: EventKind::Rotated };
         let buffered = self.unsettled().buffer.clone();
+        let note = Unanswered::Back { token: minted.token.clone(), buffered: buffered.clone() };
         let target = staff.reference();
         let call = store.backend().update(&target, &change, now);
         match self.ask(note, call).await? {
@@ -126,20 +128,35 @@ impl Session {
                 return Err(self.ended_meanwhile());
             }
         }
-        self.rotated(&live, own, minted);
+        self.came_back(&mut turn, &live, own, minted, &buffered).await?;
+        Ok(true)
+    }
+
+    /// Puts the own session of whoever acted in this one in its place. `buffered` goes with this one.
+    pub(super) async fn came_back(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        own: Arc<SessionData>,
+        minted: Minted,
+        buffered: &Buffer,
+    ) -> Result<(), Error> {
+        turn.tell(EventKind::Rotated, own.id, own.user_id.as_ref());
+        self.rotated(live, own, minted);
         {
             let mut state = self.unsettled();
-            state.saved(&buffered);
-            state.keep_flashes(&buffered);
+            state.saved(buffered);
+            state.keep_flashes(buffered);
         }
-        turn.tell(EventKind::Rotated, staff.session, Some(&staff.user));
         // Its token is worth nothing by now, because the staff's has changed; this only takes it off the list.
-        let target = live.reference();
+        let store = &self.inner.store;
+        let (target, now) = (live.reference(), store.now());
         let removal = store.backend().remove(&target, None, None, EndedBy::SignedOut, now);
         if store.call(removal).await? {
-            turn.tell(EventKind::SignedOut, live.session.id, Some(&user));
+            let user = live.session.user_id.as_ref();
+            turn.tell(EventKind::SignedOut, live.session.id, user);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Who acts here in the user's place; `None` if it is the user.
@@ -207,10 +224,30 @@ impl Session {
         Ok(Some(how))
     }
 
+    /// Refuses what an impersonation asks for that is over. A moment before it is done, and not in the same
+    /// step: the own session may be in another part of the backend.
+    pub(super) async fn check_acts(&self, live: &Live) -> Result<(), Error> {
+        match self.over(&live.session, live.hash).await? {
+            None => Ok(()),
+            Some(_) => Err(self.ended_meanwhile()),
+        }
+    }
+
+    /// Whether the session from which somebody acts in this one goes on. It only looks.
+    pub(super) async fn goes_on(&self, session: &SessionData) -> Result<bool, Error> {
+        let Some(staff) = &session.impersonator else { return Ok(true) };
+        Ok(matches!(self.own_session(staff).await?, Own::Good(_)))
+    }
+
     /// The session from which somebody acts.
     async fn own_session(&self, staff: &Impersonator) -> Result<Own, Error> {
+        let store = &self.inner.store;
+        // Tightened lifetimes hold at once, whatever the record says.
+        let is_live = |session: &SessionData| expiry::end(store.settings(), session) > store.now();
         Ok(match self.stands_for(&staff.token).await? {
-            Some(Now::Goes { session, .. }) if session.id == staff.session => Own::Good(session),
+            Some(Now::Goes { session, .. }) if session.id == staff.session && is_live(&session) => {
+                Own::Good(session)
+            }
             Some(Now::Ended { how: EndedBy::Rotated, .. }) => Own::Renewed,
             _ => Own::Ended,
         })

@@ -135,7 +135,7 @@ impl Session {
         {
             let mut state = self.state();
             if !state.decided || turn.is_the_response() {
-                state.saved(buffered);
+                state.stored_of(buffered);
                 state.replace(Live::issued(session, minted));
                 (state.cookie, state.is_told) = (Cookie::Issue, false);
                 state.slid = false;

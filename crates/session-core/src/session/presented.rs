@@ -75,8 +75,14 @@ impl Session {
             };
             let user = known.as_ref().and_then(|session| session.user_id.clone());
             let target = SessionRef { id, token: Some(*hash), user };
-            if let Some(session) = known.filter(|_| is_unseen) {
-                Box::pin(self.mark(&target, &session)).await;
+            if let Some(session) = &known {
+                if is_unseen {
+                    Box::pin(self.mark(&target, session)).await;
+                }
+                // First, as at a sign-out of this request's session.
+                if Box::pin(self.end_staff(turn, session, how)).await? {
+                    count += 1;
+                }
             }
             if store.call(store.backend().remove(&target, None, None, how, now)).await? {
                 count += 1;

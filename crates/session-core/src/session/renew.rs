@@ -122,6 +122,9 @@ impl Session {
         if !live.current {
             return Ok(false);
         }
+        if live.session.impersonator.is_some() {
+            Box::pin(self.check_acts(&live)).await?;
+        }
         let store = &self.inner.store;
         let now = store.now();
         let minted = Minted::new()?;

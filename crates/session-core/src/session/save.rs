@@ -120,7 +120,14 @@ impl Session {
             presented,
             ..SessionChange::default()
         };
-        Some(Write { target: live.reference(), change, buffered: changed, at: now })
+        let acts_for_another = session.impersonator.is_some();
+        Some(Write {
+            target: live.reference(),
+            change,
+            buffered: changed,
+            acts_for_another,
+            at: now,
+        })
     }
 
     pub(super) async fn carry_out_without(
@@ -152,6 +159,10 @@ impl Session {
 
     /// Asks the backend for the change, and takes the answer in.
     pub(super) async fn carry_out(&self, write: &Write) -> Result<Changed, Error> {
+        if write.acts_for_another && !write.only_touches() {
+            // Boxed: few requests are an impersonation's.
+            Box::pin(async { self.check_acts(&self.live()?).await }).await?;
+        }
         let applied = match self.send(write).await? {
             Updated::Applied(applied) => applied,
             Updated::Missing => return Err(self.ended_meanwhile()),
@@ -182,7 +193,7 @@ impl Session {
         let mut state = self.unsettled();
         state.unanswered = None;
         state.slid |= applied.touched;
-        state.saved(&write.buffered);
+        state.stored_of(&write.buffered);
         state.relived |= write.change.lifetime.is_some();
         if let Loaded::With(live) = &mut state.loaded {
             live.take_in(self.inner.store.settings(), &write.change, applied, write.at);
@@ -196,6 +207,8 @@ pub(super) struct Write {
     pub(super) change: SessionChange,
     /// What of it came out of the buffer.
     pub(super) buffered: Buffer,
+    /// Whether somebody acts in the session in its user's place.
+    acts_for_another: bool,
     at: Timestamp,
 }
 

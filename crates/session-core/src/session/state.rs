@@ -7,6 +7,7 @@ use super::live::Live;
 use super::{Loaded, Past, State};
 use crate::data::Data;
 use crate::lifecycle::{Absence, Refusal};
+use crate::patch::Patch;
 
 impl State {
     /// Before somebody looks at the data: see [`Live::settle`].
@@ -79,10 +80,32 @@ impl State {
         self.size = None;
     }
 
-    /// Puts back the messages of a buffer that goes with its session: they are for the page after, if
-    /// what follows the session may store them.
+    /// The same, after the backend has seen it: messages are remembered, and those that were taken are not.
+    pub(super) fn stored_of(&mut self, saved: &Buffer) {
+        let flashes = saved.flashes();
+        if self.left.is_some() || !flashes.is_empty() {
+            let mut left = self.left_after(saved);
+            left.extend(flashes);
+            self.left = (!left.is_empty()).then(|| Box::new(left));
+        }
+        self.saved(saved);
+    }
+
+    /// The messages that this request has left and saved, and that the buffer has not taken.
+    pub(super) fn left_after(&self, buffer: &Patch) -> Patch {
+        let mut left = Patch::new();
+        let saved = self.left.iter().flat_map(|left| left.sets());
+        for (key, value) in saved.filter(|(key, _)| !matches!(buffer.get(key), Some(None))) {
+            left.set(key, value.clone());
+        }
+        left
+    }
+
+    /// Puts back the messages of a buffer that goes with its session, and those that were saved into it: they
+    /// are for the page after, if what follows the session may store them.
     pub(super) fn keep_flashes(&mut self, gone: &Buffer) {
-        let mut flashes = gone.flashes();
+        let mut flashes = self.left_after(gone);
+        flashes.extend(gone.flashes());
         if !flashes.is_empty() && self.refusal().is_none() {
             // What was written since then comes later.
             flashes.extend(std::mem::take(&mut *self.buffer));

@@ -31,6 +31,12 @@ pub(super) enum Unanswered {
     },
     /// A new token for the session.
     Token { token: SessionToken, kind: EventKind },
+    /// A new token for the own session of whoever acts in this one, into which they come back.
+    Back {
+        token: SessionToken,
+        /// What was in the buffer, and goes with this session.
+        buffered: Buffer,
+    },
     /// A new session, in the place of the one that is there.
     New { token: SessionToken, buffered: Buffer, signs_in: bool, as_bearer: bool },
     /// The session's end, by a sign-out.
@@ -45,6 +51,11 @@ impl Unanswered {
     /// Whether the response's cookie depends on it.
     pub(super) const fn concerns_cookie(&self) -> bool {
         !matches!(self, Self::Change { .. })
+    }
+
+    /// Whether another user may be signed in by it.
+    pub(super) const fn concerns_user(&self) -> bool {
+        matches!(self, Self::New { signs_in: true, .. } | Self::Back { .. })
     }
 }
 
@@ -92,6 +103,9 @@ impl Session {
             (Some(Unanswered::Token { token, kind }), Some(live)) => {
                 self.reconcile_token(turn, &live, token, kind).await
             }
+            (Some(Unanswered::Back { token, buffered }), Some(live)) => {
+                self.reconcile_back(turn, &live, token, &buffered).await
+            }
             (Some(Unanswered::Change { patch, buffered, touches, at }), Some(live)) => {
                 let touched_at = touches.then_some(at);
                 self.reconcile_change(&live, &patch, &buffered, touched_at).await
@@ -134,7 +148,14 @@ impl Session {
         });
         // What was written since was written for the user before.
         let drops = is_another_user && self.drop_writes_since(turn, buffered);
+        let acts_in =
+            session.impersonator.is_some().then(|| Told::of(EventKind::Impersonated, &session));
+        // Whoever acts in a user's place has not signed that user in.
+        let signs_in = signs_in && acts_in.is_none();
         let made = self.made(turn, session, minted, buffered, signs_in).await;
+        if made.is_ok() {
+            turn.told().extend(acts_in);
+        }
         match made {
             Ok(()) if drops => Err(Error::from_kind(ErrorKind::Unavailable).with_context(
                 "what was written after a sign-in whose answer was lost is not stored",
@@ -164,6 +185,32 @@ impl Session {
         Ok(())
     }
 
+    async fn reconcile_back(
+        &self,
+        turn: &mut Turn<'_>,
+        live: &Live,
+        token: SessionToken,
+        buffered: &Buffer,
+    ) -> Result<(), Error> {
+        let minted = Minted::from(token);
+        match self.stands_for(&minted.hash).await? {
+            Some(Now::Goes { session, .. }) => {
+                // What was written since was written for the user before.
+                let drops = self.drop_writes_since(turn, buffered);
+                // What is left of the other session is worth nothing, and no reason to fail.
+                let _ = self.came_back(turn, live, session, minted, buffered).await;
+                if drops {
+                    return Err(Error::from_kind(ErrorKind::Unavailable).with_context(
+                        "what was written after a way back whose answer was lost is not stored",
+                    ));
+                }
+            }
+            Some(Now::Ended { .. }) => drop(self.ended_meanwhile()),
+            None => self.nothing_happened(),
+        }
+        Ok(())
+    }
+
     async fn reconcile_change(
         &self,
         live: &Live,
@@ -179,7 +226,7 @@ impl Session {
                     && buffered.lifetime().is_none_or(|lifetime| lifetime == session.lifetime());
                 let mut state = self.unsettled();
                 if is_in {
-                    state.saved(buffered);
+                    state.stored_of(buffered);
                 } else {
                     state.doubts = true;
                 }

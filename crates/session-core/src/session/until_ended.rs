@@ -1,6 +1,7 @@
 //! For streams: the end of the request's session, awaited.
 
 use super::Session;
+use crate::record::SessionData;
 use crate::store::UntilEnded;
 
 impl Session {
@@ -10,6 +11,8 @@ impl Session {
     /// - At once, if this process ended it through this store or a clone: signed out, revoked, evicted,
     ///   or replaced by a sign-in. Within five seconds, if another server did, or if it expired; for this
     ///   all streams of the process share one look every three seconds.
+    /// - One in which somebody acts in the user's place ([`impersonate`](Self::impersonate)) also when their
+    ///   own session ends.
     /// - A session that gets another token (a rotation, a re-authentication) goes on, and so does the
     ///   stream.
     /// - A backend that fails ends no session: the stream stays, and the look is repeated.
@@ -40,8 +43,11 @@ impl Session {
     /// }
     /// ```
     pub fn until_ended(&self) -> UntilEnded {
-        match self.id() {
-            Some(id) => UntilEnded::new(&self.inner.store, id),
+        let store = &self.inner.store;
+        let own = |session: &SessionData| Some(session.impersonator.as_ref()?.session);
+        match self.with_current(|session| (session.id, own(session))) {
+            Some((id, None)) => UntilEnded::new(store, id),
+            Some((id, Some(own))) => UntilEnded::new(store, id).or_of(store, own),
             None => UntilEnded::never(),
         }
     }

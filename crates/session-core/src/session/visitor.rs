@@ -79,14 +79,14 @@ impl Session {
             }
             Kept::TooLarge => return Err(Error::from_kind(ErrorKind::TooLarge)),
         }
-        state.saved(buffered);
+        state.stored_of(buffered);
         Ok(())
     }
 
     /// The most bytes of data that the session of this request may have.
     pub(super) fn max_data(&self, state: &State) -> usize {
         let settings = self.inner.store.settings();
-        match (&state.loaded, settings.sealing()) {
+        match (&state.loaded, self.seals()) {
             (Loaded::Without(_), Some(sealing)) => settings.max_sealed(sealing, self.meta()),
             _ => settings.max_data(state.signed_in()),
         }

@@ -25,7 +25,11 @@ const INTERVAL: Duration = Duration::from_secs(3);
 ///
 /// `Send`, `'static` and `Unpin`. Dropping it leaves nothing.
 #[must_use = "it waits only if it is awaited"]
-pub struct UntilEnded(Option<Waits>);
+pub struct UntilEnded {
+    session: Option<Waits>,
+    /// The own session of whoever acts in that one in its user's place.
+    own: Option<Waits>,
+}
 
 /// One who waits.
 struct Waits {
@@ -37,12 +41,16 @@ struct Waits {
 impl UntilEnded {
     /// Without a session there is no end to wait for.
     pub(crate) const fn never() -> Self {
-        Self(None)
+        Self { session: None, own: None }
     }
 
     pub(crate) fn new(store: &SessionStore, id: SessionId) -> Self {
-        let ticket = store.streams().enter(id);
-        Self(Some(Waits { store: store.clone(), id, ticket }))
+        Self { session: Some(Waits::enter(store, id)), own: None }
+    }
+
+    /// The same for a session that is over as soon as this other one is.
+    pub(crate) fn or_of(self, store: &SessionStore, own: SessionId) -> Self {
+        Self { own: Some(Waits::enter(store, own)), ..self }
     }
 }
 
@@ -50,21 +58,27 @@ impl Future for UntilEnded {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        match &self.0 {
-            None => Poll::Pending,
-            Some(waits) => waits.poll(context),
+        // Both are asked while both wait: each wakes for itself.
+        match [&self.session, &self.own].into_iter().flatten().any(|w| w.poll(context).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
 
 impl fmt::Debug for UntilEnded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.0.as_ref().map(|waits| waits.id);
+        let id = self.session.as_ref().map(|waits| waits.id);
         f.debug_struct("UntilEnded").field("id", &id).finish_non_exhaustive()
     }
 }
 
 impl Waits {
+    fn enter(store: &SessionStore, id: SessionId) -> Self {
+        let ticket = store.streams().enter(id);
+        Self { store: store.clone(), id, ticket }
+    }
+
     fn poll(&self, context: &Context<'_>) -> Poll<()> {
         let streams = self.store.streams();
         let mut state = streams.lock();
@@ -83,9 +97,10 @@ impl Waits {
     fn start(&self, generation: u64) {
         // Outside of a runtime nobody can look; what this process ends is told all the same.
         let Ok(runtime) = Handle::try_current() else { return };
-        let streams = Arc::clone(self.store.streams());
+        // Made here, so that it is dropped also if the runtime ends before the task has run at all.
+        let goes = Goes { streams: Arc::clone(self.store.streams()), generation };
         // One look for all streams; the task ends with the last of them.
-        let task = runtime.spawn(watch(self.store.clone(), streams, generation));
+        let task = runtime.spawn(watch(self.store.clone(), goes));
         let handle = task.abort_handle();
         let mut state = self.store.streams().lock();
         match &mut state.watcher {
@@ -103,8 +118,8 @@ impl Drop for Waits {
 }
 
 /// Looks for all who wait, until nobody does.
-async fn watch(store: SessionStore, streams: Arc<Streams>, generation: u64) {
-    let _goes = Goes { streams: Arc::clone(&streams), generation };
+async fn watch(store: SessionStore, goes: Goes) {
+    let streams = &goes.streams;
     loop {
         tokio::time::sleep(INTERVAL).await;
         for ids in streams.ids().chunks(MAX_LIVE_IDS) {
@@ -231,7 +246,10 @@ impl Drop for Goes {
     fn drop(&mut self) {
         let mut state = self.streams.lock();
         let is_ours = |watcher: &mut Watcher| watcher.generation == self.generation;
-        if state.watcher.take_if(is_ours).is_none() || std::thread::panicking() {
+        let Some(watcher) = state.watcher.take_if(is_ours) else { return };
+        // Without a handle it is not started yet: this runtime takes no tasks any more, and whoever asked it is
+        // being polled.
+        if watcher.handle.is_none() || std::thread::panicking() {
             return;
         }
         let wakers: Vec<_> =

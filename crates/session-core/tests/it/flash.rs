@@ -167,3 +167,58 @@ async fn what_is_no_message_stays() {
     assert_eq!(request.get("_flash.mine").unwrap(), Some(7));
     browser.finish(&request).await;
 }
+
+/// What a request has left survives its sign-out and its sign-in, also if it was saved before.
+#[tokio::test]
+async fn what_was_saved_survives_too() {
+    for signs_out in [true, false] {
+        let mut browser = Browser::new();
+        let request = browser.request().await;
+        request.authenticate("ann").await.unwrap();
+        browser.finish(&request).await;
+        let request = browser.request().await;
+        request.flash(FlashLevel::Success, "done").unwrap();
+        request.update("tries", |n: Option<u8>| n.unwrap_or(0) + 1).await.unwrap();
+        if signs_out {
+            request.logout().await.unwrap();
+        } else {
+            request.authenticate_with(SignIn::new("ann").carry(Carry::Nothing)).await.unwrap();
+        }
+        browser.finish(&request).await;
+        assert_eq!(browser.page().await, ["done"], "signs out: {signs_out}");
+        assert!(browser.page().await.is_empty(), "signs out: {signs_out}");
+    }
+}
+
+/// A message that this request has left and taken is not left, wherever it was meanwhile.
+#[tokio::test]
+async fn what_was_taken_is_gone() {
+    for saves_before in [false, true] {
+        let mut browser = Browser::new();
+        let request = browser.request().await;
+        request.flash(FlashLevel::Info, "one").unwrap();
+        request.save().await.unwrap();
+        assert_eq!(request.take_flashes().unwrap().len(), 1);
+        if saves_before {
+            request.save().await.unwrap();
+        }
+        request.authenticate_with(SignIn::new("ann").carry(Carry::Nothing)).await.unwrap();
+        request.flash(FlashLevel::Info, "two").unwrap();
+        request.logout().await.unwrap();
+        browser.finish(&request).await;
+        assert_eq!(browser.page().await, ["two"], "saves before: {saves_before}");
+    }
+}
+
+/// From a visitor's first page over a sign-in to a sign-out, all in one request.
+#[tokio::test]
+async fn survives_both() {
+    let mut browser = Browser::new();
+    let request = browser.request().await;
+    request.flash(FlashLevel::Info, "one").unwrap();
+    request.authenticate("ann").await.unwrap();
+    request.logout().await.unwrap();
+    request.authenticate("bob").await.unwrap();
+    browser.finish(&request).await;
+    assert_eq!(browser.page().await, ["one"]);
+}

@@ -2,6 +2,8 @@
 
 #[path = "visitors/life.rs"]
 mod life;
+#[path = "visitors/order.rs"]
+mod order;
 
 use std::sync::Arc;
 use std::time::Duration;
