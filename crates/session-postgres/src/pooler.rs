@@ -113,14 +113,19 @@ mod tests {
 
     #[test]
     fn time_outs() {
-        for (value, wanted) in [
-            ("2500", None),
-            ("1", None),
-            ("0", Some("2500")),
-            ("2501", Some("2500")),
-            ("", Some("2500")),
+        let (usual, patient) = (Duration::from_millis(2500), Duration::from_secs(60));
+        for (value, most, wanted) in [
+            ("2500", usual, None),
+            ("1", usual, None),
+            ("0", usual, Some("2500")),
+            ("2501", usual, Some("2500")),
+            ("", usual, Some("2500")),
+            ("2501", patient, None),
+            // Not its own patience: applications would refuse that.
+            ("0", patient, Some("2500")),
+            ("60001", patient, Some("2500")),
         ] {
-            assert_eq!(within(value, 2500).as_deref(), wanted, "{value}");
+            assert_eq!(within(value, most, usual).as_deref(), wanted, "{value}");
         }
     }
 }

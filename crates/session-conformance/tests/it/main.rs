@@ -8,11 +8,6 @@
     reason = "helpers of tests assert as the tests themselves do"
 )]
 
-mod attack_lost;
-mod attack_over;
-mod attack_sign_out;
-mod attack_streams;
-mod attack_survivors;
 mod backend_laws;
 mod backends;
 mod custom_backend;
@@ -21,7 +16,12 @@ mod edges;
 mod faulty;
 mod handle;
 mod impersonation;
+mod impersonation_lost;
+mod impersonation_over;
+mod impersonation_sign_out;
 mod lost_answers;
 mod outage_order;
+mod slots_and_retries;
 mod streams;
+mod streams_of_a_runtime;
 mod subjects;
