@@ -28,7 +28,7 @@ async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Result<Redirect, SessionError> {
     if form.password != "demo" {
-        return Ok(Redirect::to("/sign-in")); // check a hash of yours here
+        return Ok(Redirect::to(&next.via("/sign-in"))); // check a hash of yours here
     }
     visitor.session.authenticate(&*form.user).await?;
     Ok(Redirect::to(next.path_or("/orders"))) // never leaves this site

@@ -63,9 +63,13 @@ impl SafePath {
 
     /// This page, with the address that it leads on to as `next` in its query.
     pub(crate) fn leading_to(&self, next: &Self) -> String {
-        let joint = if self.0.contains('?') { '&' } else { '?' };
-        format!("{}{joint}next={}", self.0, encoded(next.as_str()))
+        leading(&self.0, next)
     }
+}
+
+fn leading(page: &str, next: &SafePath) -> String {
+    let joint = if page.contains('?') { '&' } else { '?' };
+    format!("{page}{joint}next={}", encoded(next.as_str()))
 }
 
 impl fmt::Display for SafePath {
@@ -156,6 +160,22 @@ impl Next {
     #[must_use]
     pub fn path_or<'a>(&'a self, otherwise: &'a str) -> &'a str {
         self.0.as_ref().map_or(otherwise, SafePath::as_str)
+    }
+
+    /// A page of one's own on the way there: its address with this one as `next` in its query, or alone if
+    /// there is none. A wrong password leads back to the sign-in page so, and where they were going is kept.
+    ///
+    /// ```
+    /// use session_core::Next;
+    ///
+    /// let next = Next::of(&"/sign-in?next=/orders".parse()?);
+    /// assert_eq!(next.via("/sign-in"), "/sign-in?next=%2Forders");
+    /// assert_eq!(Next::default().via("/sign-in"), "/sign-in");
+    /// # Ok::<(), http::uri::InvalidUri>(())
+    /// ```
+    #[must_use]
+    pub fn via(&self, page: &str) -> String {
+        self.0.as_ref().map_or_else(|| page.to_owned(), |next| leading(page, next))
     }
 }
 

@@ -31,7 +31,7 @@ async fn sign_in(
 ) -> Result<Redirect, SessionError> {
     let form = request.parse_form::<SignIn>().await.ok();
     let Some(form) = form.filter(|form| form.password == "demo") else {
-        return Ok(Redirect::other("/sign-in")); // check a hash of yours here
+        return Ok(Redirect::other(next.via("/sign-in"))); // check a hash of yours here
     };
     visitor.session.authenticate(&*form.user).await?;
     Ok(Redirect::other(next.path_or("/orders"))) // never leaves this site

@@ -27,7 +27,7 @@ async fn confirm(
     Form(form): Form<Confirm>,
 ) -> Result<Redirect, SessionError> {
     if form.password != "demo" {
-        return Ok(Redirect::to("/confirm")); // check a hash of yours here
+        return Ok(Redirect::to(&next.via("/confirm"))); // check a hash of yours here
     }
     who.session.reauthenticate().await?; // a new token, and the clock begins anew
     Ok(Redirect::to(next.path_or("/")))

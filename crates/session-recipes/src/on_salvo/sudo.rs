@@ -23,7 +23,7 @@ async fn confirm(
     request: &mut Request,
 ) -> Result<Redirect, SessionError> {
     if request.form::<String>("password").await.as_deref() != Some("demo") {
-        return Ok(Redirect::other("/confirm")); // check a hash of yours here
+        return Ok(Redirect::other(next.via("/confirm"))); // check a hash of yours here
     }
     who.session.reauthenticate().await?; // a new token, and the clock begins anew
     Ok(Redirect::other(next.path_or("/")))

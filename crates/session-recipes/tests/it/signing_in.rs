@@ -25,7 +25,7 @@ async fn guard() {
 
         let form = |password| [("user", "alice"), ("password", password)];
         let wrong = client.post(&page).form(&form("wrong")).await;
-        assert_eq!(wrong.location(), Some("/sign-in"));
+        assert_eq!(wrong.location(), Some(&*page), "where they were going is kept");
         let right = client.post(&page).form(&form("demo")).await;
         assert_eq!(right.location(), Some("/orders?page=2"));
         assert_eq!(client.get("/orders").await.text(), "orders of alice");
