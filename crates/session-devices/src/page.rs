@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use session_core::{CrossSiteGuard, Error, ErrorKind, RequestHead, Session, local_path};
+use session_core::{
+    CrossSiteGuard, Error, ErrorKind, Next, RequestHead, SafePath, Session, local_path,
+};
 
 use crate::answer::{self, Answer};
 use crate::problem::Problem;
@@ -170,7 +172,8 @@ impl DevicesPage {
         self
     }
 
-    /// Sends visitors to this path with 303, instead of answering 401.
+    /// Sends visitors to this path with 303, instead of answering 401. The page's own address goes along
+    /// as `?next=`, which [`Next`] reads.
     #[must_use]
     pub fn sign_in_page(mut self, path: impl Into<Text>) -> Self {
         self.sign_in = Some(path.into());
@@ -195,7 +198,7 @@ impl DevicesPage {
     }
 
     /// Sends who has to prove anew who they are to this path with 303, instead of answering 403. What
-    /// they wanted to end they end when they come back.
+    /// they wanted to end they end when they come back: the page's address goes along as `?next=`.
     #[must_use]
     pub fn confirm_page(mut self, path: impl Into<Text>) -> Self {
         self.confirm = Some(path.into());
@@ -241,7 +244,9 @@ impl DevicesPage {
                 Problem::NotFresh => self.confirm.as_deref(),
                 _ => None,
             };
-            let there = there.and_then(answer::see_other);
+            // And back to the page: a form that was sent cannot be sent again.
+            let back = SafePath::parse(base_or_root(&base)).map(Next::from).unwrap_or_default();
+            let there = there.and_then(|there| answer::see_other(&back.via(there)));
             there.unwrap_or_else(|| self.problem(problem, head, &base, Some(&session)))
         })
     }

@@ -26,6 +26,7 @@ async fn every_string_is_escaped(framework: Framework) {
         lead: format!("{EVIL}{{user}}{EVIL}").into(),
         signed_in_here: evil(),
         this_device: evil(),
+        impersonated: evil(),
         other_devices: evil(),
         last_seen: evil(),
         first_seen: evil(),

@@ -124,7 +124,7 @@ async fn visitors_are_sent_to_sign_in(place: Place) {
         }
         for reply in replies {
             match sign_in {
-                Some(path) => drop(reply.leads_to(path)),
+                Some(path) => drop(reply.leads_to(&format!("{path}?next=%2Faccount%2Fdevices"))),
                 None => assert!(reply.page(401).contains("<h1>Not signed in</h1>")),
             }
         }

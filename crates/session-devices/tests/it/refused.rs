@@ -93,7 +93,9 @@ async fn who_signed_in_long_ago(framework: Framework) {
         for (method, path) in ending(&ids[1]) {
             let reply = here.send(method, &path, &[]).await;
             match confirm {
-                Some(confirm) if is_page(&path) => drop(reply.leads_to(confirm)),
+                Some(confirm) if is_page(&path) => {
+                    drop(reply.leads_to(&format!("{confirm}?next=%2Faccount%2Fdevices")));
+                }
                 None if is_page(&path) => assert!(reply.page(403).contains("Sign in again")),
                 _ => drop(reply.error(403, "stale_authentication")),
             }
