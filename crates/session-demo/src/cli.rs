@@ -16,8 +16,7 @@ pub(crate) struct Options {
     #[arg(long, env = "DEMO_FRAMEWORK", default_value = "axum")]
     pub(crate) framework: Framework,
 
-    /// Where the sessions are: memory:, sqlite:PATH, postgres://…, redis://…,
-    /// redis-cluster://host:port,host:port
+    /// Where the sessions are: memory:, sqlite:PATH or postgres://…
     // Hidden in the help's text, where it would show a password.
     #[arg(
         long,
