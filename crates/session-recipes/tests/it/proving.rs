@@ -22,7 +22,7 @@ async fn sudo() {
         let page = sent.location().unwrap().to_owned();
         assert_eq!(page, "/confirm?next=%2Fapi-keys");
         let wrong = client.post(&page).form(&[("password", "wrong")]).await;
-        assert_eq!(wrong.location(), Some("/confirm"));
+        assert_eq!(wrong.location(), Some(&*page), "where they were going is kept");
         client.get("/api-keys").await.expect_status(403);
         let before = client.cookie("_session");
         let right = client.post(&page).form(&[("password", "demo")]).await;
