@@ -3,6 +3,7 @@
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use session_core::Next;
 
 use crate::problem::{Code, Problem};
 
@@ -46,8 +47,18 @@ impl Answer {
 
     /// 303: the form is done, look there. Only to addresses of our own.
     pub(crate) fn see_other(path: &'static str) -> Self {
+        Self::leads_to(HeaderValue::from_static(path))
+    }
+
+    /// 303 to where they were going, or else to the first page.
+    pub(crate) fn on_to(next: &Next) -> Self {
+        let first_page = HeaderValue::from_static("/");
+        Self::leads_to(HeaderValue::from_str(next.path_or("/")).unwrap_or(first_page))
+    }
+
+    fn leads_to(location: HeaderValue) -> Self {
         Self { status: StatusCode::SEE_OTHER, headers: HeaderMap::new(), body: Vec::new() }
-            .with(LOCATION, HeaderValue::from_static(path))
+            .with(LOCATION, location)
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {

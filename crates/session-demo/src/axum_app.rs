@@ -208,7 +208,12 @@ fn looked_at() -> Router<SessionStore> {
 
 fn people(stop: Stop) -> Router<SessionStore> {
     Router::new()
-        .route("/", get(async |session: Session| pages::answer(pages::home::show(&session).await)))
+        .route(
+            "/",
+            get(async |session: Session, Query(query): Query| {
+                pages::answer(pages::home::show(&session, &query).await)
+            }),
+        )
         .route(
             "/login",
             post(async |session: Session, FormBody(body): FormBody| {

@@ -5,7 +5,7 @@ pub(crate) mod body;
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
-use session_core::SessionConfig;
+use session_core::{Next, SafePath, SessionConfig};
 
 use crate::problem::{Code, Problem};
 
@@ -48,6 +48,11 @@ impl<'a> Form<'a> {
     /// The first field of this name.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    /// Where the form says they were going, if that is on this site.
+    pub(crate) fn next(&self) -> Next {
+        self.field("next").and_then(SafePath::parse).map(Next::from).unwrap_or_default()
     }
 }
 

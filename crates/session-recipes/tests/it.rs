@@ -3,6 +3,7 @@
 
 mod it {
     mod buying;
+    mod order;
     mod page;
     mod programs;
     mod proving;

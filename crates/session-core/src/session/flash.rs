@@ -84,7 +84,7 @@ impl Session {
         let id = SessionId::generate(self.inner.store.now())?;
         let mut key = format!("{PREFIX}{id}");
         // Behind what is there already, also if a server's clock is late.
-        let last = self.keys().into_iter().rfind(|key| key.starts_with(PREFIX));
+        let last = self.keys().into_iter().filter(|key| key.starts_with(PREFIX)).max();
         if let Some(last) = last.filter(|last| *last >= key) {
             key = format!("{last}.{id}");
         }
@@ -102,6 +102,8 @@ impl Session {
     pub fn take_flashes(&self) -> Result<Vec<Flash>, Error> {
         let mut keys = self.keys();
         keys.retain(|key| key.starts_with(PREFIX));
+        // Maps have the order of their keys, unless an application lets `serde_json` preserve that of writes.
+        keys.sort_unstable();
         let mut flashes = Vec::with_capacity(keys.len());
         for key in keys {
             match self.take(&*key) {

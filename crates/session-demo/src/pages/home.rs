@@ -3,26 +3,35 @@
 use askama::Template;
 use http::StatusCode;
 use serde_json::Value;
-use session_core::{EndedBy, ErrorKind, Flash, Session};
+use session_core::{EndedBy, ErrorKind, Flash, Next, Session};
 
 use super::cart::{self, Line, PRODUCTS, Product};
 use super::{page_with, support, theme};
 use crate::answer::{Answer, Outcome};
+use crate::request::Form;
 
 const VISITS: &str = "visits";
 
-/// `GET /`
-pub(crate) async fn show(session: &Session) -> Outcome {
+/// `GET /`, with `?next=` for who was going elsewhere and has to sign in first
+pub(crate) async fn show(session: &Session, query: &str) -> Outcome {
     let visits = count_visit(session).await?;
     let flashes = session.take_flashes()?;
     let home = Home::new(session);
-    Ok(page_with(StatusCode::OK, &Home { visits, flashes, ..home }))
+    let next = Form::parse(query.as_bytes()).next();
+    Ok(page_with(StatusCode::OK, &Home { visits, flashes, next: next.to_string(), ..home }))
 }
 
 /// The sign-in form again, with what was wrong and what was typed.
-pub(super) fn refused(session: &Session, status: StatusCode, wrong: &str, typed: &str) -> Answer {
+pub(super) fn refused(
+    session: &Session,
+    status: StatusCode,
+    wrong: &str,
+    typed: &str,
+    next: &Next,
+) -> Answer {
     let wrong = Some(Wrong { what: wrong, typed });
-    page_with(status, &Home { user: None, wrong, ..Home::new(session) })
+    let next = next.to_string();
+    page_with(status, &Home { user: None, wrong, next, ..Home::new(session) })
 }
 
 #[derive(Template)]
@@ -33,6 +42,8 @@ struct Home<'a> {
     user: Option<String>,
     wrong: Option<Wrong<'a>>,
     told: Option<&'static str>,
+    /// Where they were going; empty if nowhere.
+    next: String,
     flashes: Vec<Flash>,
     /// Who acts in the user's place.
     acting: Option<String>,
@@ -58,6 +69,7 @@ impl Home<'_> {
             user: session.user_id().map(|user| user.to_string()),
             wrong: None,
             told: signed_out(session),
+            next: String::new(),
             flashes: Vec::new(),
             acting: session.impersonator().map(|user| user.to_string()),
             may_impersonate: support::may_impersonate(session),

@@ -13,19 +13,20 @@ pub(super) const PASSWORD: &str = "demo";
 /// `POST /login`
 pub(crate) async fn login(session: &Session, body: &[u8]) -> Outcome {
     let form = Form::parse(body);
+    let next = form.next();
     let typed = form.field("user").unwrap_or_default();
     if form.field("password") != Some(PASSWORD) {
         let wrong = "That is not the password. It is “demo”, for every user.";
-        return Ok(home::refused(session, StatusCode::UNAUTHORIZED, wrong, typed));
+        return Ok(home::refused(session, StatusCode::UNAUTHORIZED, wrong, typed, &next));
     }
     match UserId::new(typed) {
         Ok(user) => session.authenticate(user).await?,
         Err(error) => {
             let problem = Problem::from(error);
-            return Ok(home::refused(session, problem.status(), problem.message(), typed));
+            return Ok(home::refused(session, problem.status(), problem.message(), typed, &next));
         }
     }
-    Ok(Answer::see_other("/"))
+    Ok(Answer::on_to(&next))
 }
 
 /// `POST /logout`

@@ -8,14 +8,14 @@ use salvo_extra::sse::{SseEvent, SseKeepAlive};
 use session_core::RequestHead;
 use session_salvo::Session;
 
-use super::extract::FormBody;
+use super::extract::{FormBody, Query};
 use crate::answer::Answer;
 use crate::pages;
 use crate::stop::Stop;
 
 #[handler]
-pub(super) async fn home(session: Session) -> Answer {
-    pages::answer(pages::home::show(&session).await)
+pub(super) async fn home(session: Session, query: Query) -> Answer {
+    pages::answer(pages::home::show(&session, &query.0).await)
 }
 
 #[handler]

@@ -14,6 +14,7 @@ on_every_combination! {
     themes
     devices
     names_are_text
+    signing_in_leads_on
     whatever_is_stored_there_is_a_page
     forms_of_other_sites_are_refused
     errors_are_pages
@@ -50,7 +51,7 @@ async fn who_only_looks_gets_no_cookie(demo: Demo) {
         assert!(page.contains(expected), "{expected}: {page}");
     }
     assert!(!page.contains("<script") && !page.contains("style="));
-    sent_to(&visitor.get("/devices").await, "/");
+    sent_to(&visitor.get("/devices").await, "/?next=%2Fdevices");
     // Taking out what is not in makes no session either, and neither does the usual theme.
     for (path, fields) in [("/cart", "remove=Tea"), ("/theme", "theme=auto"), ("/logout", "")] {
         let reply = visitor.form(path, fields).await;
@@ -184,9 +185,25 @@ async fn devices(demo: Demo) {
     second.get("/api/me").await.check_error(401, "unauthenticated");
     // A user who is signed out by now is sent to where one signs in.
     for path in ["/logout-others", "/logout-all", &format!("/devices/{here_id}/revoke")] {
-        sent_to(&second.form(path, "").await, "/");
+        sent_to(&second.form(path, "").await, "/?next=%2Fdevices");
     }
     thief.get("/api/me").await.check(200);
+}
+
+async fn signing_in_leads_on(demo: Demo) {
+    let mut browser = demo.browser();
+    let sent = browser.get("/devices").await;
+    let location = sent.check(303).header("location").unwrap().to_owned();
+    assert_eq!(location, "/?next=%2Fdevices");
+    let hidden = "name=\"next\" value=\"/devices\"";
+    assert!(browser.get(&location).await.check(200).page().contains(hidden));
+    let wrong = browser.form("/login", "user=alice&password=x&next=%2Fdevices").await;
+    assert!(wrong.check(401).page().contains(hidden), "it is kept");
+    for (next, leads) in [("%2Fdevices", "/devices"), ("%2F%2Fevil.example", "/"), ("", "/")] {
+        let fields = format!("user=alice&password=demo&next={next}");
+        let reply = browser.form("/login", &fields).await;
+        assert_eq!(reply.check(303).header("location"), Some(leads), "{next}");
+    }
 }
 
 async fn names_are_text(demo: Demo) {

