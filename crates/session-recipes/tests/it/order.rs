@@ -26,8 +26,8 @@ async fn messages_are_told_oldest_first() {
     first.1.flash(FlashLevel::Info, "one").unwrap();
     second.1.flash(FlashLevel::Info, "two").unwrap();
     // Written in the other order.
-    second.0.finish(StatusCode::OK).await;
-    first.0.finish(StatusCode::OK).await;
+    drop(second.0.finish(StatusCode::OK).await);
+    drop(first.0.finish(StatusCode::OK).await);
     let (_, page) = request(&store, &cookie).await;
     let keys = page.keys();
     assert!(!keys.is_sorted(), "this crate is built without `preserve_order`: {keys:?}");

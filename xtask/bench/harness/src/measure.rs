@@ -47,7 +47,7 @@ pub(crate) struct Depth {
 }
 
 pub(crate) const FULL: Depth =
-    Depth { rounds: 5, round: Duration::from_secs(2), repeats: 2, users: 4_096, rows: 1_000_000 };
+    Depth { rounds: 5, round: Duration::from_secs(1), repeats: 1, users: 4_096, rows: 1_000_000 };
 
 pub(crate) const QUICK: Depth =
     Depth { rounds: 3, round: Duration::from_secs(1), repeats: 1, users: 256, rows: 50_000 };
