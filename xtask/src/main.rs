@@ -9,6 +9,7 @@ mod minimal;
 mod mutants;
 mod outside;
 mod package;
+mod packed;
 mod rust;
 mod semver;
 mod services;

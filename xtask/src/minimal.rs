@@ -6,10 +6,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::packed::Packages;
 use crate::shell;
 use crate::workspace::{self, Crate};
 
@@ -20,7 +20,12 @@ const NIGHTLY: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 pub(crate) fn run() -> Result<()> {
     let published: Vec<Crate> =
         workspace::crates()?.into_iter().filter(|member| member.published).collect();
-    let packages = unpack(&published)?;
+    let packages = Packages::unpack(&published, &target())?;
+    for member in &published {
+        let manifest = packages.folder(member).join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?;
+        fs::write(&manifest, alone(&text, member, &published, packages.version()))?;
+    }
     let mut failed = Vec::new();
     for member in &published {
         let folder = packages.folder(member);
@@ -34,50 +39,6 @@ pub(crate) fn run() -> Result<()> {
         bail!("not with the lowest versions of its dependencies: {}", failed.join(", "));
     }
     Ok(())
-}
-
-/// The crates as they would be published, side by side.
-struct Packages {
-    folder: PathBuf,
-    version: String,
-}
-
-impl Packages {
-    fn folder(&self, member: &Crate) -> PathBuf {
-        self.folder.join(format!("{}-{}", member.name, self.version))
-    }
-}
-
-fn unpack(published: &[Crate]) -> Result<Packages> {
-    let target = target();
-    let mut package =
-        shell::cargo(["package", "--no-verify", "--allow-dirty", "--exclude-lockfile", "--quiet"]);
-    package.env("CARGO_TARGET_DIR", &target);
-    for member in published {
-        package.args(["--package", &member.name]);
-    }
-    shell::succeed(&mut package)?;
-    let version = published.first().map(|member| member.version.clone()).unwrap_or_default();
-    let packages = Packages { folder: target.join("package"), version };
-    for member in published {
-        let folder = packages.folder(member);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        }
-        let archive = format!("{}-{}.crate", member.name, packages.version);
-        extract(&packages.folder, &archive)?;
-        let manifest = folder.join("Cargo.toml");
-        let text = fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?;
-        fs::write(&manifest, alone(&text, member, published, &packages.version))?;
-    }
-    Ok(packages)
-}
-
-/// Cargo gives every file of an archive one moment in 2006, and rebuilds what has changed since it was built: with
-/// the archive's times a second run would compile nothing, and pass.
-fn extract(folder: &Path, archive: &str) -> Result<()> {
-    let mut tar = Command::new("tar");
-    shell::succeed(tar.args(["--touch", "-xf", archive]).current_dir(folder))
 }
 
 /// A manifest without what only tests use, in a workspace of its own, with our other crates from
@@ -126,20 +87,6 @@ fn target() -> PathBuf {
 mod tests {
     use super::*;
     use crate::workspace::Dependency;
-
-    #[test]
-    fn what_is_extracted_is_new() {
-        let folder = std::env::temp_dir().join(format!("minimal-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("lib.rs"), "").unwrap();
-        let pack = ["--mtime=2006-07-24", "-cf", "a.crate", "lib.rs"];
-        shell::succeed(Command::new("tar").args(pack).current_dir(&folder)).unwrap();
-        fs::remove_file(folder.join("lib.rs")).unwrap();
-        extract(&folder, "a.crate").unwrap();
-        let made = fs::metadata(folder.join("lib.rs")).unwrap().modified().unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        assert!(made.elapsed().unwrap() < std::time::Duration::from_secs(600), "{made:?}");
-    }
 
     #[test]
     fn only_what_users_get_is_resolved() {

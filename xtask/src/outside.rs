@@ -42,6 +42,11 @@ pub(crate) fn run() -> Result<Option<&'static str>> {
 impl Application {
     /// Writes it where the workspace does not reach; returns the folder.
     fn lay_out(&self) -> Result<PathBuf> {
+        self.lay_out_with(|dependencies| dependencies.replace(BESIDE, "../../../"))
+    }
+
+    /// The same with its dependencies from elsewhere.
+    fn lay_out_with(&self, found: impl FnOnce(&str) -> String) -> Result<PathBuf> {
         let root = shell::root();
         let page = fs::read_to_string(root.join(self.page)).context(self.page)?;
         let text = after(&page, self.heading)
@@ -56,7 +61,7 @@ impl Application {
         let manifest = format!(
             "[package]\nname = \"{}\"\nedition = \"2024\"\npublish = false\n\n{}\n[workspace]\n",
             self.name,
-            dependencies.replace(BESIDE, "../../../"),
+            found(&dependencies),
         );
         fs::write(folder.join("Cargo.toml"), manifest)?;
         fs::write(folder.join("src").join("main.rs"), source)?;
