@@ -63,7 +63,8 @@ fn shows(name: &str, laws: &[Law], tree: &Tree) -> bool {
     let folder = format!("crates/{member}");
     tree.under(&folder).any(|(inside, found)| {
         let stem = inside.strip_suffix(".rs").and_then(|stem| stem.strip_suffix(file));
-        stem.is_some_and(|before| before.is_empty() || before.ends_with('/')) && declares(found, test)
+        stem.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+            && declares(found, test)
     })
 }
 
