@@ -9,6 +9,7 @@ mod law_names;
 mod manifests;
 mod parity;
 mod pictures;
+mod review;
 mod shape;
 mod text;
 mod tree;
@@ -77,7 +78,10 @@ pub(crate) fn run() -> Result<()> {
     let allowances = Allowances::read(&shell::root())?;
     let mut findings = allowances.apply(check(&tree, &crates));
     match laws::list() {
-        Ok(laws) => findings.extend(law_names::undocumented(&laws, &tree)),
+        Ok(laws) => {
+            findings.extend(law_names::undocumented(&laws, &tree));
+            findings.extend(review::unshown(&laws, &tree));
+        }
         Err(error) => findings.push(Finding {
             rule: "law-documented",
             path: "crates/session-conformance".to_owned(),

@@ -13,6 +13,8 @@ mod forms;
 mod guards;
 #[path = "it/http_laws.rs"]
 mod http_laws;
+#[path = "it/injection.rs"]
+mod injection;
 #[path = "it/inner_error.rs"]
 mod inner_error;
 #[path = "it/layers.rs"]

@@ -33,7 +33,7 @@ fn is_head(row: &str) -> bool {
 }
 
 /// What stands between backticks.
-fn spans(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 

@@ -8,28 +8,37 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The lines of the session's target that an operator sees by default: `INFO` and worse.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+/// The lines of the session's target.
+#[derive(Clone)]
+pub(crate) struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    /// That is told, and what is worse.
+    least: Level,
+}
 
 impl Log {
-    /// Listens to this thread, until the guard is dropped.
+    /// Listens to this thread, until the guard is dropped, for what an operator sees by default: `INFO` and
+    /// worse.
     pub(crate) fn listen() -> (Self, DefaultGuard) {
-        let log = Self::default();
+        Self::listen_to(Level::INFO)
+    }
+
+    pub(crate) fn listen_to(least: Level) -> (Self, DefaultGuard) {
+        let log = Self { lines: Arc::default(), least };
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)
     }
 
     /// The lines since the last time.
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.lines.lock().unwrap())
     }
 }
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Levels are ordered by how much they say: ERROR is the smallest.
-        metadata.target() == "session" && *metadata.level() <= Level::INFO
+        metadata.target() == "session" && *metadata.level() <= self.least
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -43,7 +52,7 @@ impl Subscriber for Log {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
+        self.lines.lock().unwrap().push(line.0);
     }
 
     fn enter(&self, _: &Id) {}
@@ -59,6 +68,11 @@ impl Visit for Line {
             "message" => write!(self.0, " {value:?}").unwrap(),
             name => write!(self.0, " {name}={value:?}").unwrap(),
         }
+    }
+
+    /// As it is: a program that reads the log may show it so.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        write!(self.0, " {}={value}", field.name()).unwrap();
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {

@@ -76,3 +76,5 @@ mod person;
 mod sites;
 #[path = "chromium/standalone.rs"]
 mod standalone;
+#[path = "chromium/tossed.rs"]
+mod tossed;

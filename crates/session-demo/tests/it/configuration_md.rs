@@ -1,5 +1,5 @@
 //! `docs/configuration.md` is true: its YAML says the real defaults, of every key, and each word that
-//! it lists is accepted.
+//! it lists is accepted. So is the YAML in `docs/asvs.md`.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,15 @@ use serde_json::Value;
 use session_core::{CookieConfig, SessionConfig, SessionStore};
 
 const PAGE: &str = include_str!("../../../../docs/configuration.md");
+const REVIEW: &str = include_str!("../../../../docs/asvs.md");
 
 fn yaml() -> &'static str {
-    let (_, rest) = PAGE.split_once("\n```yaml\n").unwrap();
+    block(PAGE)
+}
+
+/// The first YAML on a page.
+fn block(page: &'static str) -> &'static str {
+    let (_, rest) = page.split_once("\n```yaml\n").unwrap();
     rest.split_once("\n```").unwrap().0
 }
 
@@ -117,4 +123,13 @@ fn configuration_md_has_the_presets() {
         assert!(PAGE.contains("cookie name `__Host-session`"));
         SessionStore::new(session_core::MemoryBackend::new(), config).unwrap();
     }
+}
+
+/// Its settings are the preset's, and the one that the preset leaves out.
+#[test]
+fn asvs_md_has_the_settings_for_aal2() {
+    let read: SessionConfig = serde_saphyr::from_str(block(REVIEW)).unwrap();
+    let mut expected = SessionConfig::aal2();
+    expected.cookie.persistent = false;
+    assert_eq!(read, expected);
 }

@@ -1,4 +1,5 @@
-//! Another site: a server of the test's own, whose one page makes the browser send requests to the demo.
+//! Another site: a server of the test's own, whose one page makes the browser send requests to the demo, or sets
+//! a cookie.
 
 use std::net::SocketAddr;
 
@@ -15,16 +16,26 @@ pub(super) struct OtherSite {
 impl OtherSite {
     /// `shop` is where the demo is, such as `http://127.0.0.1:3000`.
     pub(super) async fn against(shop: &str) -> Self {
+        Self::serving("", page(shop)).await
+    }
+
+    /// Its answers set this cookie, which is given as in the header.
+    pub(super) async fn setting(cookie: &str) -> Self {
+        let page = "<!doctype html>\n<title>Elsewhere</title>\n".to_owned();
+        Self::serving(&format!("set-cookie: {cookie}\r\n"), page).await
+    }
+
+    async fn serving(headers: &str, page: String) -> Self {
+        let headers = headers.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let page = page(shop);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut answers = JoinSet::new();
             while let Ok((mut stream, _)) = listener.accept().await {
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n\
-                     connection: close\r\ncontent-length: {}\r\n\r\n{page}",
+                     connection: close\r\n{headers}content-length: {}\r\n\r\n{page}",
                     page.len()
                 );
                 answers.spawn(async move {
