@@ -79,11 +79,8 @@ impl Game {
                 wanted.push(answer);
             }
         }
-        let wanted: Vec<_> = wanted.iter().map(|answer| format!("{answer:?}")).collect();
-        Err(format!(
-            "the backend answered\n    {said:?}\n  and not\n    {}",
-            wanted.join("\n    or ")
-        ))
+        let wanted: Vec<_> = wanted.iter().map(|wanted| difference(&said, wanted)).collect();
+        Err(format!("the backend's answer is not the reference's{}", wanted.join(", nor")))
     }
 
     async fn call(&mut self, step: &Step) -> Result<Answer, String> {
@@ -222,5 +219,19 @@ fn same<T: PartialEq + Debug>(
     if said == wanted {
         return Ok(());
     }
-    Err(format!("{what} gives\n    {said:?}\n  and not\n    {wanted:?}"))
+    Err(format!("{what}{}", difference(said, wanted)))
+}
+
+/// What a backend said and what it should have, without the lines at the beginning and the end that both have.
+fn difference<T: Debug>(said: &T, wanted: &T) -> String {
+    let [said, wanted] = [said, wanted].map(|answer| format!("{answer:#?}"));
+    let [mut said, mut wanted] = [&said, &wanted].map(|text| text.lines().collect::<Vec<_>>());
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let first = said.iter().zip(&wanted).take_while(same).count();
+    // The last of these says where it is.
+    said.drain(..first.saturating_sub(1));
+    wanted.drain(..first.saturating_sub(1));
+    let last = said.iter().rev().zip(wanted.iter().rev()).take_while(same).count();
+    let shown = |lines: &[&str]| lines[..lines.len().saturating_sub(last)].join("\n");
+    format!(":\n{}\n-- and not:\n{}\n", shown(&said), shown(&wanted))
 }

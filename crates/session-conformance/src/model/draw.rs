@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 use proptest_state_machine::ReferenceStateMachine;
-use session_core::{EndedBy, PurgeReport, Timestamp};
+use session_core::{CARRY_LIFETIME, EndedBy, PurgeReport, Timestamp};
 
 use super::reference::{Model, Open, Stored};
 use super::step::{
@@ -147,7 +147,12 @@ fn update(history: &History) -> BoxedStrategy<Step> {
         not_after,
         lives,
     });
-    let grace = prop_oneof![1 => Just(None), 6 => select(&[60_u32, 20, 5, 1, 0]).prop_map(Some)];
+    let rotates_much = taste == Taste::Rotations;
+    let grace = prop_oneof![
+        2 => Just(None),
+        if rotates_much { 50 } else { 4 } => Just(Some(60)),
+        8 => select(&[20_u32, 5, 1, 0]).prop_map(Some),
+    ];
     let rotation = (new_token(model), grace).prop_map(|(token, grace)| Rotated { token, grace });
     let again = (lives(taste), rarely(lives(taste)), any::<bool>(), any::<bool>());
     let again = again.prop_map(|(lives, absolute, has_address, end_others)| Again {
@@ -156,7 +161,7 @@ fn update(history: &History) -> BoxedStrategy<Step> {
         has_address,
         end_others,
     });
-    let rotates = if taste == Taste::Rotations { (4, 5) } else { (1, 4) };
+    let rotates = if rotates_much { (9, 10) } else { (1, 4) };
     let change = (
         writes(),
         (option(1, 7, 1_u64..4), one_in(5), any::<bool>()),
@@ -225,6 +230,8 @@ fn user() -> impl Strategy<Value = Option<&'static str>> {
 /// How a session may be named. `by_right`: by one of its tokens, good or not.
 fn target(model: &Model, by_right: bool) -> BoxedStrategy<Target> {
     let (mut current, mut grace, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    // What a sign-in may still carry from.
+    let mut carried = Vec::new();
     for (name, Stored { token, .. }) in &model.sessions {
         let is_live = model.live(*name).is_some();
         let of_its_kind = if is_live { &mut current } else { &mut others };
@@ -234,6 +241,9 @@ fn target(model: &Model, by_right: bool) -> BoxedStrategy<Target> {
         let has_grace = tombstone.grace_until.is_some_and(|until| until > model.now);
         let of_its_kind = if has_grace { &mut grace } else { &mut others };
         of_its_kind.push((tombstone.session, Some(*token)));
+        if tombstone.left.is_some() && tombstone.at.plus(CARRY_LIFETIME) > model.now {
+            carried.push((tombstone.session, Some(*token)));
+        }
     }
     // Never made.
     others.push((Name(model.names + 1), Some(Token(model.tokens + 1))));
@@ -251,6 +261,9 @@ fn target(model: &Model, by_right: bool) -> BoxedStrategy<Target> {
     }
     if !grace.is_empty() {
         all.push((3, select(grace).boxed()));
+    }
+    if !carried.is_empty() && by_right {
+        all.push((3, select(carried).boxed()));
     }
     all.push((3, select(others).boxed()));
     let users = model.users.clone();
