@@ -15,6 +15,6 @@ async fn fresh() -> Database {
 fn it_answers_as_the_reference_does() {
     let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/model.txt");
     if has_postgres() {
-        model::check(Cases::new(6, 100).remembered_in(regressions), fresh);
+        model::check(Cases::new(4, 100).remembered_in(regressions), fresh);
     }
 }
