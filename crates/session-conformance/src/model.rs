@@ -39,6 +39,8 @@
 mod answer;
 mod change;
 mod compare;
+#[cfg(test)]
+mod coverage;
 mod draw;
 mod end;
 mod make;

@@ -1,6 +1,7 @@
 //! Random histories: what may come next, drawn with the reference at hand, so that most steps find
 //! something to do.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use proptest::prelude::*;
@@ -47,11 +48,17 @@ impl ReferenceStateMachine for Histories {
     }
 
     fn transitions(history: &History) -> BoxedStrategy<Step> {
-        let weights = match history.taste {
-            Taste::Everything => [4, 6, 10, 2, 1, 2, 1],
-            Taste::Rotations => [1, 2, 24, 1, 1, 1, 1],
+        let mut weights = match history.taste {
+            Taste::Everything => [4, 8, 12, 2, 1, 1, 1],
+            Taste::Rotations => [2, 2, 40, 1, 1, 1, 1],
             Taste::ShortLives => [6, 8, 8, 2, 1, 3, 1],
         };
+        // Where nobody lives there is little to ask.
+        let model = &history.model;
+        let live = model.sessions.keys().filter(|name| model.live(**name).is_some()).count();
+        if live < if history.taste == Taste::Rotations { 1 } else { 3 } {
+            weights[1] *= 4;
+        }
         let steps = [
             jump().prop_map(Step::Clock).boxed(),
             create(history),
@@ -85,7 +92,7 @@ pub(super) fn makes_sense(model: &Model, step: &Step) -> bool {
 fn jump() -> BoxedStrategy<Jump> {
     prop_oneof![
         4 => select(&[0, 1, 2, 5, 30]).prop_map(Jump::Ahead),
-        1 => select(&[60, 299, 301, 4000]).prop_map(Jump::Ahead),
+        1 => select(&[60, 60, 299, 301, 301, 4000]).prop_map(Jump::Ahead),
         1 => (1_u32..4).prop_map(Jump::Back),
         3 => (0_usize..3).prop_map(Jump::ToAnEnd),
         2 => (0_usize..3).prop_map(Jump::JustBeforeAnEnd),
@@ -105,29 +112,41 @@ fn create(history: &History) -> BoxedStrategy<Step> {
     let data = (writes(), one_in(5));
     let caps = prop_oneof![2 => Just(None), 3 => (1_u32..4).prop_map(NonZeroU32::new)];
     let replaces = option(1, 2, (target(model, true), carried()));
+    // By the user whose sign-in replaced it, if one did, or whose it is.
+    let of_the_same = proptest::bool::weighted(0.7);
+    let ended = model.tombstones.iter();
+    let replaced = ended.filter(|(_, ended)| ended.how == EndedBy::Replaced);
+    let heirs: BTreeMap<Token, &'static str> = replaced
+        .filter_map(|(token, ended)| Some((*token, *model.users.get(&ended.successor?)?)))
+        .collect();
     let presented = proptest::collection::vec(token(model), 0..3);
     let names = (name(model), new_token(model));
-    (who, times, data, caps, replaces, presented, names)
-        .prop_map(|(who, times, data, cap, replaces, presented, (name, token))| {
-            let is_impersonated = who.1 && who.0.is_some();
-            Step::Create(Box::new(New {
-                name,
-                token,
-                user: who.0,
-                is_impersonated,
-                is_full: who.2,
-                lives: times.0,
-                absolute: times.1,
-                not_after: times.2,
-                active: times.3,
-                writes: data.0,
-                has_ceiling: data.1,
-                // Whoever acts in another's place takes none of theirs.
-                cap: cap.filter(|_| !is_impersonated),
-                replaces,
-                presented,
-            }))
-        })
+    (who, times, data, caps, (replaces, of_the_same), presented, names)
+        .prop_map(
+            move |(who, times, data, cap, (replaces, of_the_same), presented, (name, token))| {
+                let old = replaces.as_ref().map(|(target, _)| *target).filter(|_| of_the_same);
+                let heir = old.and_then(|old| heirs.get(&old.token?).copied().or(old.user));
+                let user = heir.or(who.0);
+                let is_impersonated = who.1 && user.is_some();
+                Step::Create(Box::new(New {
+                    name,
+                    token,
+                    user,
+                    is_impersonated,
+                    is_full: who.2,
+                    lives: times.0,
+                    absolute: times.1,
+                    not_after: times.2,
+                    active: times.3,
+                    writes: data.0,
+                    has_ceiling: data.1,
+                    // Whoever acts in another's place takes none of theirs.
+                    cap: cap.filter(|_| !is_impersonated),
+                    replaces,
+                    presented,
+                }))
+            },
+        )
         .boxed()
 }
 
@@ -241,7 +260,7 @@ fn target(model: &Model, by_right: bool) -> BoxedStrategy<Target> {
         let has_grace = tombstone.grace_until.is_some_and(|until| until > model.now);
         let of_its_kind = if has_grace { &mut grace } else { &mut others };
         of_its_kind.push((tombstone.session, Some(*token)));
-        if tombstone.left.is_some() && tombstone.at.plus(CARRY_LIFETIME) > model.now {
+        if tombstone.how == EndedBy::Replaced && tombstone.at.plus(CARRY_LIFETIME) > model.now {
             carried.push((tombstone.session, Some(*token)));
         }
     }
@@ -263,7 +282,7 @@ fn target(model: &Model, by_right: bool) -> BoxedStrategy<Target> {
         all.push((3, select(grace).boxed()));
     }
     if !carried.is_empty() && by_right {
-        all.push((3, select(carried).boxed()));
+        all.push((10, select(carried).boxed()));
     }
     all.push((3, select(others).boxed()));
     let users = model.users.clone();
@@ -282,14 +301,14 @@ fn token(model: &Model) -> impl Strategy<Value = Token> + use<> {
 
 /// Nearly always one that nobody has had.
 fn new_token(model: &Model) -> impl Strategy<Value = Token> + use<> {
-    prop_oneof![30 => Just(Token(model.tokens)), 1 => token(model)]
+    prop_oneof![12 => Just(Token(model.tokens)), 1 => token(model)]
 }
 
 fn name(model: &Model) -> impl Strategy<Value = Name> + use<> {
     let known: Vec<_> = model.sessions.iter().filter(|(_, stored)| !stored.may_be_gone).collect();
     let known: Vec<_> =
         known.into_iter().map(|(name, _)| *name).chain([Name(model.names)]).collect();
-    prop_oneof![40 => Just(Name(model.names)), 1 => select(known)]
+    prop_oneof![30 => Just(Name(model.names)), 1 => select(known)]
 }
 
 fn lives(taste: Taste) -> impl Strategy<Value = u32> {

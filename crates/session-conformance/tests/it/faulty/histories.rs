@@ -17,7 +17,7 @@ macro_rules! found {
             fn $name() {
                 let make = || async { Subject::new($fault) };
                 let found = counterexample(CASES, make).expect("a history that shows the fault");
-                println!("{found}");
+                assert!(found.contains("\n  1. "), "no history: {found}");
             }
         )+
     };
@@ -68,4 +68,25 @@ found! {
 fn none() {
     let found = counterexample(CASES, async || Subject::new(Arc::new(Sound)));
     assert_eq!(found, None);
+}
+
+/// A history that failed is written down, and played again before all others: here one that few others would
+/// replace.
+#[test]
+fn what_failed_once_is_played_again() {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/histories-that-failed.txt");
+    // Of an earlier run, if there was one.
+    let _ = std::fs::remove_file(file);
+    let make = || async { Subject::new(Arc::new(carrying::Keeps::new(carrying::Kept::OfAnother))) };
+    let one = Cases::new(1, 60).seed(1);
+    assert_eq!(
+        counterexample(one, make),
+        None,
+        "another seed is needed: this one finds it at once"
+    );
+    assert!(counterexample(CASES.remembered_in(file), make).is_some());
+    let remembered = std::fs::read_to_string(file).unwrap();
+    assert_eq!(remembered.lines().filter(|line| line.starts_with("cc ")).count(), 1);
+    // Of the same length: a seed is one for the same draw.
+    assert!(counterexample(one.remembered_in(file), make).is_some(), "it was not played again");
 }
