@@ -76,7 +76,7 @@ impl Model {
             self.mark_seen(name);
         }
         if let Some(rotation) = change.rotation {
-            self.rotate(name, stored.token, rotation, open);
+            self.rotate(name, stored.token, rotation);
             (stored.token, stored.is_seen) = (rotation.token, false);
         }
         let is_good = is_current || change.rotation.is_some();
@@ -100,14 +100,12 @@ impl Model {
         }
     }
 
-    fn rotate(&mut self, name: Name, from: Token, to: Rotated, open: Open) {
+    fn rotate(&mut self, name: Name, from: Token, to: Rotated) {
         let now = self.now;
         self.issue(to.token);
         let grace_until = later(now, to.grace);
-        // Whether one whose grace is over at once takes a place among them is nowhere said.
-        let takes_a_place =
-            grace_until.is_some_and(|until| until > now || open == Open::StillThere);
-        let may_stay = if to.grace.is_none() { 0 } else { MAX_GRACES - usize::from(takes_a_place) };
+        // Beside the one that gets it now.
+        let may_stay = if to.grace.is_none() { 0 } else { MAX_GRACES - 1 };
         let has_grace = |tombstone: &&mut Tombstone| {
             tombstone.session == name && tombstone.grace_until.is_some_and(|until| until > now)
         };

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::Union;
 use proptest_state_machine::ReferenceStateMachine;
-use session_core::{CARRY_LIFETIME, EndedBy, PurgeReport, Timestamp};
+use session_core::{CARRY_LIFETIME, EndedBy, MAX_GRACES, PurgeReport, Timestamp};
 
 use super::reference::{Model, Open, Stored};
 use super::step::{
@@ -81,12 +81,22 @@ impl ReferenceStateMachine for Histories {
     }
 }
 
-/// Whether the reference knows what must come of it. Whether the id of a session that ended may be used
-/// once more is nowhere said, and the core never does.
+/// Whether the reference knows what must come of it. Nowhere is said whether the id of a session that ended
+/// may be used once more, which the core never does; nor whether a grace of no length takes a place among
+/// those that may last.
 pub(super) fn makes_sense(model: &Model, step: &Step) -> bool {
-    let Step::Create(new) = step else { return true };
-    new.name.0 >= model.names
-        || model.sessions.get(&new.name).is_some_and(|stored| !stored.may_be_gone)
+    match step {
+        Step::Create(new) => {
+            let namesake = model.sessions.get(&new.name);
+            new.name.0 >= model.names || namesake.is_some_and(|stored| !stored.may_be_gone)
+        }
+        Step::Update(target, change) if change.rotation.is_some_and(|to| to.grace == Some(0)) => {
+            let of_it = model.tombstones.values().filter(|ended| ended.session == target.session);
+            let lasts = |until: Timestamp| until > model.now;
+            of_it.filter(|ended| ended.grace_until.is_some_and(lasts)).count() < MAX_GRACES
+        }
+        _ => true,
+    }
 }
 
 fn jump() -> BoxedStrategy<Jump> {
