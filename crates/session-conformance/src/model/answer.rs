@@ -58,7 +58,7 @@ pub(super) enum Answer {
     /// There is nothing to say.
     Done,
     Created {
-        session: Whole,
+        session: Box<Whole>,
         /// In the order of their ids.
         evicted: Vec<Name>,
         replaced: bool,
@@ -81,7 +81,11 @@ impl Answer {
     pub(super) fn created(created: &Created) -> Self {
         let mut evicted = names(&created.evicted);
         evicted.sort_unstable();
-        Self::Created { session: Whole::of(&created.session), evicted, replaced: created.replaced }
+        Self::Created {
+            session: Box::new(Whole::of(&created.session)),
+            evicted,
+            replaced: created.replaced,
+        }
     }
 
     pub(super) fn updated(updated: Updated) -> Self {

@@ -67,7 +67,7 @@ impl Model {
         }
         self.users.extend(new.user.map(|user| (new.name, user)));
         let record = new.record(self.now);
-        let session = Whole { record: record.clone(), data: data.clone() };
+        let session = Box::new(Whole { record: record.clone(), data: data.clone() });
         let stored = Stored {
             longest: record.expires_at,
             record,
