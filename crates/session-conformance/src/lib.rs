@@ -110,6 +110,8 @@ pub mod backends;
 pub mod http;
 pub mod jar;
 pub mod laws;
+#[cfg(feature = "model")]
+pub mod model;
 
 mod db;
 mod race;

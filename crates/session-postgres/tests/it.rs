@@ -20,6 +20,8 @@ mod ended_runtime;
 mod errors;
 #[path = "it/failover.rs"]
 mod failover;
+#[path = "it/histories.rs"]
+mod histories;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/model.rs"]

@@ -115,11 +115,13 @@ pub(crate) async fn succeed(
     if noted.execute(&mut *connection).await.map_err(driver)?.rows_affected() > 0 {
         return Ok(());
     }
+    // For no longer than it would have been known anyway.
+    let known_for = i64::try_from(TOMBSTONE_LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let buried = query(sql::BURY_EVICTED)
         .bind(token)
         .bind(successor.to_string())
         .bind(now.minus(TOMBSTONE_LIFETIME).as_micros())
-        .bind(tombstone_expiry(now, None).as_micros());
+        .bind(known_for);
     if buried.execute(&mut *connection).await.map_err(driver)?.rows_affected() > 0 {
         let moved = query(sql::FORGET_EVICTED).bind(token);
         moved.execute(connection).await.map_err(driver)?;

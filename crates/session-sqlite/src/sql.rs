@@ -202,10 +202,10 @@ pub(crate) const END_EARLIER: &str = "UPDATE web_session_tombstones \
      WHERE session_id = ?1 AND expires_at > ?2";
 
 /// ?1 token, ?2 the session that a sign-in made from it, ?3 the moment since which evicted sessions are known,
-/// ?4 expiry: the tombstone of a session that was evicted becomes one of its own, which can say that.
+/// ?4 for how long from then: the tombstone of a session that was evicted becomes one of its own, which can say that.
 pub(crate) const BURY_EVICTED: &str = "INSERT INTO web_session_tombstones \
      (token_hash, session_id, how, at, expires_at, successor_id) \
-     SELECT token_hash, id, 'evicted', evicted_at, ?4, ?2 FROM web_sessions \
+     SELECT token_hash, id, 'evicted', evicted_at, evicted_at + ?4, ?2 FROM web_sessions \
      WHERE token_hash = ?1 AND evicted_at > ?3";
 
 /// ?1 token: the session that [`BURY_EVICTED`] made a tombstone of.

@@ -15,6 +15,8 @@ mod disk;
 mod errors;
 #[path = "it/given_up.rs"]
 mod given_up;
+#[path = "it/histories.rs"]
+mod histories;
 #[path = "it/log.rs"]
 mod log;
 #[path = "it/log_wait.rs"]

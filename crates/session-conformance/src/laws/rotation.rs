@@ -22,7 +22,9 @@ use crate::subject::Fresh;
 pub async fn rotation_has_one_winner(fresh: &Fresh) {
     let db = Db::open(fresh).await;
     applies_from_the_right_token(&db).await;
-    keeps_few_graces(&db).await;
+    keeps_few_graces(&db, 1).await;
+    // At one moment: the newest are those that were made last.
+    keeps_few_graces(&db, 0).await;
 
     for round in 0..rounds(8) {
         // Plain rotations race with each other, and in other rounds those of re-authentications.
@@ -138,8 +140,8 @@ async fn applies_from_the_right_token(db: &Db) {
     }
 }
 
-/// A browser that rotates with every request, and loses every answer.
-async fn keeps_few_graces(db: &Db) {
+/// A browser that rotates with every request, so many seconds apart, and loses every answer.
+async fn keeps_few_graces(db: &Db, apart: i64) {
     // Over before the others begin, so they take nobody's place.
     let mut session = db.make(visitor(NOW), NOW).await;
     let mut over = Vec::new();
@@ -150,10 +152,10 @@ async fn keeps_few_graces(db: &Db) {
         session = presenting(&session, next);
     }
     let mut former = Vec::new();
-    for second in (10..).take(MAX_GRACES + 4) {
-        let (now, next) = (at(second), token());
-        db.apply(&session, &rotating(next, at(100 + second)), now).await;
-        former.push((hash(&session), at(100 + second)));
+    for turn in (0..).take(MAX_GRACES + 4) {
+        let (now, next, until) = (at(10 + turn * apart), token(), at(110 + turn));
+        db.apply(&session, &rotating(next, until), now).await;
+        former.push((hash(&session), until));
         session = presenting(&session, next);
 
         let cut = former.len().saturating_sub(MAX_GRACES);
@@ -161,7 +163,8 @@ async fn keeps_few_graces(db: &Db) {
             let found = db.find(token, now).await;
             if number < cut {
                 // The one that is cut now ends now, and those before it when they were cut.
-                let ends = at(10 + i64::try_from(number + MAX_GRACES).expect("a small number"));
+                let turn = i64::try_from(number + MAX_GRACES).expect("a small number");
+                let ends = at(10 + turn * apart);
                 assert_eq!(ended(found), (session.id, EndedBy::Rotated, ends), "token {number}");
             } else {
                 assert_eq!(in_grace(found).1, *until, "token {number} of {}", former.len());

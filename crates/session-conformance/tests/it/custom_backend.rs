@@ -47,6 +47,8 @@ struct Tombstone {
     at: Timestamp,
     grace_until: Option<Timestamp>,
     expires_at: Timestamp,
+    /// Later than every earlier one of the session's, also where the clock says the same.
+    number: u64,
     /// Whose token was made from this one: after a rotation the session itself.
     successor: SessionId,
     successor_seen: bool,
@@ -132,12 +134,14 @@ impl Tables {
 
     /// The token's session goes on without it.
     fn bury(&mut self, token: Hash, id: SessionId, grace: Option<Timestamp>, now: Timestamp) {
+        let number = self.tokens_of(id).map(|(_, before)| before.number + 1).max().unwrap_or(0);
         let tombstone = Tombstone {
             session: id,
             how: EndedBy::Rotated,
             at: now,
             grace_until: grace,
             expires_at: tombstone_expiry(now, grace),
+            number,
             successor: id,
             successor_seen: false,
             left: None,
@@ -154,7 +158,7 @@ impl Tables {
         };
         let in_grace = |t: &&mut Tombstone| t.grace_until.is_some_and(|until| until > now);
         let mut in_grace: Vec<_> = self.tokens_of(id).map(|(_, t)| t).filter(in_grace).collect();
-        in_grace.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.at));
+        in_grace.sort_by_key(|tombstone| std::cmp::Reverse(tombstone.number));
         for tombstone in in_grace.into_iter().skip(graces) {
             (tombstone.at, tombstone.grace_until) = (now, None);
         }

@@ -8,6 +8,8 @@ mod carrying;
 mod changing;
 mod db;
 mod ending;
+#[cfg(feature = "model")]
+mod histories;
 mod knowing;
 mod making;
 

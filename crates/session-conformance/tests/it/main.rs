@@ -15,6 +15,8 @@ mod docs;
 mod edges;
 mod faulty;
 mod handle;
+#[cfg(feature = "model")]
+mod histories;
 mod impersonation;
 mod impersonation_lost;
 mod impersonation_over;

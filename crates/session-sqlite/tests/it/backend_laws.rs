@@ -15,7 +15,7 @@ const BUSY: Duration = Duration::from_millis(1500);
 const ACQUIRE: Duration = Duration::from_millis(2000);
 
 /// One file, and how it is opened.
-struct Database {
+pub(crate) struct Database {
     backend: SqliteBackend,
     pool: Option<SqlitePool>,
     /// Keeps the lock if the database is to be slow.
@@ -85,10 +85,10 @@ impl TestBackend for Database {
     }
 }
 
-mod sqlite {
+pub(crate) mod sqlite {
     use super::*;
 
-    async fn fresh() -> Database {
+    pub(crate) async fn fresh() -> Database {
         let folder = tempfile::tempdir().unwrap();
         let backend = connect(&folder).await;
         backend.migrate().await.unwrap();

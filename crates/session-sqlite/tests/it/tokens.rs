@@ -329,3 +329,21 @@ async fn a_sign_in_sees_that_its_session_expired_beside_another() {
     new.replaces = Some(Replace { session: old, carry: Default::default() });
     fresh.backend.create(new, late).await.unwrap();
 }
+
+#[tokio::test]
+async fn one_that_was_evicted_is_known_no_longer_for_being_presented() {
+    let fresh = Fresh::new().await;
+    let backend = &fresh.backend;
+    let victim = stored(backend, record_of("ann")).await;
+    let mut newcomer = NewSession::new(record_of("ann"), token());
+    newcomer.cap = std::num::NonZeroU32::new(1);
+    backend.create(newcomer, NOW).await.unwrap();
+
+    let mut visitor = NewSession::new(record(), token());
+    visitor.presented = vec![victim.token.unwrap()];
+    backend.create(visitor, after(100)).await.unwrap();
+    for (now, is_known) in [(after(299), true), (after(300), false)] {
+        let found = backend.find(&victim.token.unwrap(), now).await.unwrap();
+        assert_eq!(found.is_some(), is_known, "{now}: {found:?}");
+    }
+}
