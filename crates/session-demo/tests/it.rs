@@ -82,6 +82,8 @@ mod measure;
 mod metrics;
 #[path = "it/operating.rs"]
 mod operating;
+#[path = "it/order.rs"]
+mod order;
 #[path = "it/outage.rs"]
 mod outage;
 #[path = "it/pages.rs"]

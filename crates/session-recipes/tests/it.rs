@@ -3,7 +3,6 @@
 
 mod it {
     mod buying;
-    mod order;
     mod page;
     mod programs;
     mod proving;

@@ -1,4 +1,5 @@
-//! With `preserve_order` of `serde_json`, which any crate of an application may have switched on.
+//! With `preserve_order` of `serde_json`, which any crate of an application may have switched on: here the one
+//! that drives Chromium does.
 
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use session_core::{FlashLevel, MemoryBackend, Peer, Session, SessionConfig, SessionStore, Visit};
