@@ -2,9 +2,29 @@
 
 use http::StatusCode;
 use session_conformance::backends::{Fault, Method};
-use session_core::{BackendErrorKind, ErrorKind, SessionConfig, UserId};
+use session_core::{BackendErrorKind, ErrorKind, SessionConfig, SessionStore, UserId};
 
 use super::handle::{Site, cookie, kind};
+
+pub(crate) fn site() -> Site {
+    Site::new(SessionConfig::default())
+}
+
+pub(crate) async fn live(store: &SessionStore, name: &str) -> usize {
+    store.list(&user(name)).await.unwrap().len()
+}
+
+pub(crate) fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
+
+/// `ann`, who acts as `bob`: the cookie.
+pub(crate) async fn acting(site: &Site) -> String {
+    let staff = site.signed_in().await;
+    let (visit, session) = site.request(&staff).await;
+    session.impersonate("bob").await.unwrap();
+    cookie(visit.finish(StatusCode::OK).await).expect("a cookie")
+}
 
 /// What takes the impersonation off the list failed, or has not come to it. Its token is worth nothing all
 /// the same, and what still comes with it does not replace the cookie of whoever came back.

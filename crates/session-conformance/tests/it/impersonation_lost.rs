@@ -5,31 +5,12 @@ use std::task::{Context, Waker};
 
 use http::StatusCode;
 use session_conformance::backends::{Fault, Gate, Method};
-use session_core::{BackendErrorKind, ErrorKind, FlashLevel, SessionConfig, SessionStore, UserId};
+use session_core::{BackendErrorKind, ErrorKind, FlashLevel, SessionConfig, UserId};
 
 use super::handle::{Site, cookie, kind};
+use super::impersonation::{acting, live, site, user};
 
 const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
-
-fn site() -> Site {
-    Site::new(SessionConfig::default())
-}
-
-async fn live(store: &SessionStore, name: &str) -> usize {
-    store.list(&user(name)).await.unwrap().len()
-}
-
-fn user(name: &str) -> UserId {
-    name.parse().unwrap()
-}
-
-/// `ann`, who acts as `bob`: the cookie.
-async fn acting(site: &Site) -> String {
-    let staff = site.signed_in().await;
-    let (visit, session) = site.request(&staff).await;
-    session.impersonate("bob").await.unwrap();
-    cookie(visit.finish(StatusCode::OK).await).expect("a cookie")
-}
 
 /// What was written in the user's place does not go into the session of whoever acted there.
 #[tokio::test]

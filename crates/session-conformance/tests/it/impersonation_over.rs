@@ -5,25 +5,10 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::StatusCode;
-use session_core::{ErrorKind, SessionConfig, SessionStore, UntilEnded, UserId};
+use session_core::{ErrorKind, SessionConfig, SessionStore, UntilEnded};
 
 use super::handle::{Site, cookie, kind};
-
-fn site() -> Site {
-    Site::new(SessionConfig::default())
-}
-
-fn user(name: &str) -> UserId {
-    name.parse().unwrap()
-}
-
-/// `ann`, who acts as `bob`: the cookie.
-async fn acting(site: &Site) -> String {
-    let staff = site.signed_in().await;
-    let (visit, session) = site.request(&staff).await;
-    session.impersonate("bob").await.unwrap();
-    cookie(visit.finish(StatusCode::OK).await).expect("a cookie")
-}
+use super::impersonation::{acting, site, user};
 
 /// Once the own session has ended, an impersonation that a request still holds has no power.
 #[tokio::test]

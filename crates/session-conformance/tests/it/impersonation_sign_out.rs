@@ -5,33 +5,12 @@ use std::task::{Context, Waker};
 
 use http::StatusCode;
 use session_conformance::backends::{Fault, Gate, Method};
-use session_core::{
-    AccountSlots, BackendErrorKind, ErrorKind, Peer, SessionConfig, SessionStore, Transport, UserId,
-};
+use session_core::{AccountSlots, BackendErrorKind, ErrorKind, Peer, Transport};
 
-use super::handle::{Site, cookie, kind};
+use super::handle::{cookie, kind};
+use super::impersonation::{acting, live, site, user};
 
 const DOWN: Fault = Fault::new(BackendErrorKind::Unavailable);
-
-fn site() -> Site {
-    Site::new(SessionConfig::default())
-}
-
-async fn live(store: &SessionStore, name: &str) -> usize {
-    store.list(&user(name)).await.unwrap().len()
-}
-
-fn user(name: &str) -> UserId {
-    name.parse().unwrap()
-}
-
-/// `ann`, who acts as `bob`: the cookie.
-async fn acting(site: &Site) -> String {
-    let staff = site.signed_in().await;
-    let (visit, session) = site.request(&staff).await;
-    session.impersonate("bob").await.unwrap();
-    cookie(visit.finish(StatusCode::OK).await).expect("a cookie")
-}
 
 /// Who signs out of both is signed out of both, whenever the database failed.
 #[tokio::test]
